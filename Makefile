@@ -1,0 +1,54 @@
+# `make up` runs Natter, `make test` tests it. Each installs what it needs first.
+# Needs: Python 3.11 or newer with venv, and make. Everything else comes from the hashed lock file.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test test-pg15 lint types lock bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+install: $(STAMP) ## Create the environment from the lock file
+
+$(STAMP): requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Natter needs Python 3.11 or newer: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	@echo "Installing Natter into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements-uv.lock requirements.lock requirements-dev.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+up: install ## Run everything here: PostgreSQL, Valkey, control plane, a node, a worker
+	@exec $(BIN)/natter up $(ARGS)
+
+test: install lint ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
+	$(BIN)/pytest $(ARGS)
+	@if test -x /usr/lib/postgresql/15/bin/postgres; then $(MAKE) --no-print-directory test-pg15; else \
+	  echo "PostgreSQL 15 is not installed, so its run is left out: apt-get install postgresql-15"; fi
+
+test-pg15: install ## The tests that touch a database, on Debian's PostgreSQL 15
+	NATTER_TEST_POSTGRES=/usr/lib/postgresql/15/bin $(BIN)/pytest tests/data_plane tests/control_plane tests/billing tests/scenarios
+
+lint: install ## Style, import contracts, types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports
+	@$(BIN)/mypy --no-error-summary
+
+lock: ## Renew the lock files; they hold names, versions and hashes, no addresses
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev -c requirements.lock -o requirements-dev.lock
+	printf "uv\nsetuptools>=77\n" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.lock
+
+bench: install ## Measure; see natter bench --help
+	$(BIN)/natter bench $(ARGS)
+
+clean: ## Remove the environment and caches, keep the data in .natter
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,24 @@
+"""How a feature offers socket events: a name, the payload's type, and a function that answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from data_plane.identity.caller import Caller
+
+
+class Payload(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """Base of every inbound payload: unknown fields are refused, so that a typo is heard."""
+
+
+class SocketRoute(msgspec.Struct, frozen=True):
+    """One inbound event.
+
+    `handle(caller, payload)` returns the acknowledgement, a JSON object, or raises a `NatterError`. It is an edge: it
+    opens its own unit of work and answers after the commit. It never knows which transport carries it.
+    """
+
+    event: str
+    payload: type[Payload]
+    handle: Callable[[Caller, Any], Awaitable[dict[str, Any]]]

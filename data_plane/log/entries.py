@@ -1,0 +1,127 @@
+"""Log entries, and the one form in which they travel: an event as JSON bytes, encoded once."""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+import orjson
+
+from data_plane.messages.views import MessageRow, message_view
+from kernel.clock import rfc3339
+
+CHANNEL: Final = "c:"
+USER: Final = "u:"
+
+
+class LogKey(NamedTuple):
+    """Names one log of one app. `log` is `c:<channel id>` or `u:<user id>`."""
+
+    app_id: UUID
+    log: str
+
+    @property
+    def channel_id(self) -> str | None:
+        """The channel, when this is a channel's log."""
+        return self.log[2:] if self.log.startswith(CHANNEL) else None
+
+
+def channel_log(channel_id: str) -> str:
+    """The log of a channel."""
+    return CHANNEL + channel_id
+
+
+def user_log(user_id: str) -> str:
+    """The log of a user's own state: memberships, read positions, settings."""
+    return USER + user_id
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One entry as nodes pass it around, and as it crosses the bus (MessagePack array).
+
+    `event` is the finished JSON object that clients get. `subject` is what a node itself must act on: the user who is
+    removed by a `member.removed`, the channel and position of a `membership.added`, the channel of a
+    `membership.removed`; null for all else.
+    """
+
+    app_id: UUID
+    log: str
+    seq: int
+    type: str
+    event: bytes
+    subject: str | None = None
+    position: int = 0
+
+    @property
+    def key(self) -> LogKey:
+        """The log this entry belongs to."""
+        return LogKey(self.app_id, self.log)
+
+
+def render_event(*, log: str, seq: int, epoch: str, type: str, at: datetime, actor: str | None, data: bytes) -> bytes:
+    """The event `{type, channel_id, seq, epoch, at, actor, data}`; `data` is JSON already.
+
+    Entries of a user's own log have `channel_id: null`, and their `seq` counts in that log.
+    """
+    channel_id = log[2:] if log.startswith(CHANNEL) else None
+    head = orjson.dumps(
+        {"type": type, "channel_id": channel_id, "seq": seq, "epoch": epoch, "at": rfc3339(at), "actor": actor}
+    )
+    return head[:-1] + b',"data":' + data + b"}"
+
+
+def make_entry(
+    *, app_id: UUID, log: str, seq: int, epoch: str, type: str, at: datetime, actor: str | None, data: Any
+) -> Entry:
+    """An entry from its parts. `data` is an object to encode, or the JSON bytes themselves."""
+    encoded = data if isinstance(data, bytes) else orjson.dumps(data)
+    subject, position = _node_matter(type, data)
+    event = render_event(log=log, seq=seq, epoch=epoch, type=type, at=at, actor=actor, data=encoded)
+    return Entry(app_id, log, seq, type, event, subject, position)
+
+
+def entry_from_row(row: Any, epoch: str) -> Entry:
+    """An entry from a row of `chat.read_ranges`. The message of a message event is as it is now."""
+    data: Any
+    if row["message_id"] is not None:
+        data = {"message": message_view(message_from_entry(row))}
+    else:
+        data = orjson.loads(row["data"]) if row["data"] is not None else {}
+    return make_entry(
+        app_id=row["app_id"],
+        log=row["log"],
+        seq=row["seq"],
+        epoch=epoch,
+        type=row["type"],
+        at=row["at"],
+        actor=row["actor"],
+        data=data,
+    )
+
+
+def message_from_entry(row: Any) -> MessageRow:
+    """The message columns of a `chat.read_ranges` row."""
+    return MessageRow(
+        id=row["message_id"],
+        channel_id=row["log"][2:],
+        seq=row["message_seq"],
+        number=row["number"],
+        user_id=row["user_id"],
+        text=row["text"],
+        attachments=orjson.loads(row["attachments"]) if row["attachments"] else [],
+        custom=orjson.loads(row["custom"]) if row["custom"] else {},
+        silent=row["silent"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        deleted_at=row["deleted_at"],
+    )
+
+
+def _node_matter(type: str, data: Any) -> tuple[str | None, int]:
+    if type == "member.removed":
+        return data["user_id"], 0
+    if type == "membership.added":
+        return data["channel"]["id"], data["from_seq"]
+    if type == "membership.removed":
+        return data["channel_id"], 0
+    return None, 0

@@ -1,0 +1,109 @@
+"""Read logs on the hot path (asyncpg): ranges for gaps and pages, and everything of a user's logs since a cursor."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from data_plane.log.entries import CHANNEL, Entry, LogKey, entry_from_row
+from kernel.db import Database
+
+
+class LogRange(NamedTuple):
+    """A stretch of one log, both ends included."""
+
+    key: LogKey
+    first: int
+    last: int
+
+
+class Changes(NamedTuple):
+    """What changed in a user's logs. `cursor` is a commit horizon; `entries` are ordered within each log."""
+
+    entries: list[Entry]
+    cursor: int
+    has_more: bool
+
+
+class Commit(NamedTuple):
+    """One committed transaction's heads: where each log it touched ended."""
+
+    heads: list[tuple[LogKey, int]]
+
+
+class TooMuch(Exception):
+    """More changed since the cursor than is worth replaying."""
+
+
+class LogReader:
+    """Reads every tenant's logs of one shard; callers pass the app and have checked who may see what."""
+
+    def __init__(self, database: Database, epoch: str) -> None:
+        self._database = database
+        self.epoch = epoch
+
+    async def ranges(self, wanted: Sequence[LogRange]) -> list[Entry]:
+        """The entries of all the ranges in one statement, ordered by app, log, seq."""
+        if not wanted:
+            return []
+        pool = await self._database.pool()
+        rows = await pool.fetch(
+            "select * from chat.read_ranges($1, $2, $3, $4)",
+            [r.key.app_id for r in wanted],
+            [r.key.log for r in wanted],
+            [r.first for r in wanted],
+            [r.last for r in wanted],
+        )
+        return [entry_from_row(row, self.epoch) for row in rows]
+
+    async def changes(
+        self, app_id: UUID, user_id: str, since: int, *, limit: int, tail: bool = False, at_most: int = 10_000
+    ) -> Changes:
+        """A prefix, in commit order, of what happened in all of a user's logs at or after the horizon `since`.
+
+        With `tail` the last page also holds what is visible above the horizon, so that a live stream can follow
+        without a hole. Raises `TooMuch` when more than `at_most` entries have gathered.
+        """
+        pool = await self._database.pool()
+        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            found = await connection.fetch(
+                "select * from chat.changes($1, $2, $3, $4, $5)", app_id, user_id, since, limit, tail
+            )
+            if found[0]["total"] > at_most:
+                raise TooMuch
+            moved = [row for row in found if row["log"] is not None]
+            rows = await connection.fetch(
+                "select * from chat.read_ranges($1, $2, $3, $4)",
+                [app_id] * len(moved),
+                [row["log"] for row in moved],
+                [row["lo"] for row in moved],
+                [row["hi"] for row in moved],
+            )
+        # Commit order across logs, seq order within each (ids never fall within a log). Of one transaction the
+        # user's own log comes first, so that a channel is known before its first event.
+        rows = sorted(rows, key=lambda row: (row["xid"], row["log"].startswith(CHANNEL)))
+        return Changes([entry_from_row(row, self.epoch) for row in rows], found[0]["cursor"], found[0]["has_more"])
+
+    async def horizon(self) -> int:
+        """Everything below it is decided for ever."""
+        pool = await self._database.pool()
+        horizon: int = await pool.fetchval("select chat.horizon()")
+        return horizon
+
+    async def commits(self, since: int, *, limit: int = 2000) -> tuple[list[Commit], int]:
+        """Transactions committed at or after the horizon `since`, in commit order, and the horizon they reach."""
+        pool = await self._database.pool()
+        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            horizon: int = await connection.fetchval("select chat.horizon()")
+            rows = await connection.fetch(
+                "select xid, apps, logs, seqs from chat.commits "
+                "where xid >= $1 and xid < $2 order by xid, pos limit $3",
+                since,
+                horizon,
+                limit,
+            )
+        commits = [
+            Commit([(LogKey(a, g), s) for a, g, s in zip(row["apps"], row["logs"], row["seqs"], strict=True)])
+            for row in rows
+        ]
+        # A transaction may have several rows; start the next page at the last one's id when the page was full.
+        return commits, horizon if len(rows) < limit else rows[-1]["xid"]

@@ -1,0 +1,61 @@
+"""The one source of time. Passed in everywhere, also for SQL, so that a test can move it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for what is stored, monotonic time for what is measured."""
+
+    def now(self) -> datetime:
+        """The current instant, timezone-aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary origin; never goes back."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._now = start or datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+        self._monotonic = 1000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, delta: timedelta) -> None:
+        """Move both wall and monotonic time forward."""
+        self._now += delta
+        self._monotonic += delta.total_seconds()
+
+
+def rfc3339(at: datetime) -> str:
+    """`2026-01-15T12:00:00.000Z`: UTC with milliseconds, the one form of time on the wire."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def truncate_ms(at: datetime) -> datetime:
+    """Drop microseconds below a millisecond, so that what is stored equals what is shown."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def month_of(at: datetime) -> str:
+    """The UTC billing month of an instant, as `2026-01`."""
+    return at.astimezone(UTC).strftime("%Y-%m")

@@ -1,0 +1,91 @@
+"""A database as one process sees it: SQLAlchemy for most, a raw asyncpg pool for the hot path, one role for both."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+
+from kernel.db.uow import UnitOfWork
+
+
+class Database:
+    """Connections to one PostgreSQL database under one role.
+
+    `role` is set in the start-up packet: every connection of this object starts, and after a reset stands again,
+    under it, so that row-level security cannot be left behind by a pooled connection.
+    Transactions that idle for 10 s are ended by the server, because they would stall every sync cursor.
+    """
+
+    def __init__(self, url: str, *, role: str | None = None, pool_size: int = 8, name: str = "natter") -> None:
+        self.url = url
+        self._pool_size = pool_size
+        self._server_settings = {
+            "application_name": name,
+            "timezone": "UTC",
+            "jit": "off",
+            "idle_in_transaction_session_timeout": "10000",
+        }
+        if role is not None:
+            self._server_settings["role"] = role
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_timeout=5,
+            connect_args={"server_settings": self._server_settings, "timeout": 5},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._pool: Any = None
+
+    async def pool(self) -> Any:
+        """The asyncpg pool of the hot path, made on first use. Returns `asyncpg.Pool`."""
+        if self._pool is None:
+            self._pool = asyncpg.create_pool(
+                asyncpg_url(self.url),
+                min_size=0,
+                max_size=self._pool_size,
+                server_settings=self._server_settings,
+                command_timeout=15,
+                timeout=5,
+                max_inactive_connection_lifetime=120,
+            )
+        return await self._pool
+
+    @asynccontextmanager
+    async def unit_of_work(self, tenant: str | None = None, *, read_only: bool = False) -> AsyncIterator[UnitOfWork]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Only an edge (route, packet, job) opens one, so that services cannot commit, and answers after the block.
+        `tenant` (an app's UUID as text) is what row-level security lets through until the end of the transaction.
+        """
+        async with self._sessions() as session:
+            uow = UnitOfWork(session)
+            if read_only:
+                await session.execute(text("set transaction read only"))
+            if tenant is not None:
+                await session.execute(text("select set_config('natter.app_id', :app, true)"), {"app": tenant})
+            yield uow
+            await session.commit()
+        uow.committed()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._pool is not None:
+            await self._pool.close()
+        await self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> URL:
+    """The URL with SQLAlchemy's asyncpg driver named."""
+    return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+def asyncpg_url(url: str) -> str:
+    """The URL in the form that asyncpg reads."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(scheme="postgresql"))

@@ -1,0 +1,164 @@
+"""Settings: one frozen class, read once from `NATTER_…` variables over one TOML file.
+
+The file is `natter.toml` in the working directory or the one `NATTER_CONFIG` names; a variable beats the file.
+No secret has a default: a process that needs one refuses to start and names the variable.
+"""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from kernel.errors import NatterError
+
+
+class SettingsError(NatterError):
+    """The configuration is wrong; the message names the setting and how to mend it."""
+
+    code = "settings"
+    title = "The configuration is not valid"
+
+
+def _setting(doc: str, default: Any = dataclasses.MISSING, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"doc": doc, "secret": secret})
+
+
+class ShardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One shard: a database and a bus, and the address clients reach its nodes at."""
+
+    id: str
+    database_url: str
+    redis_url: str
+    migration_url: str | None = None
+    public_url: str | None = None
+    """The load balancer before the shard's nodes; without one, clients are told a live node's own address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured. `natter config check` prints and explains each."""
+
+    environment: Literal["development", "production"] = _setting(
+        "`production` refuses conveniences that are unsafe on the internet.", "development"
+    )
+    data_dir: Path = _setting("Where the embedded engines and generated secrets live.", Path(".natter"))
+    master_key: str = _setting(
+        "32 random bytes as base64. Every other key of the installation derives from it.", "", secret=True
+    )
+    database_url: str = _setting(
+        "PostgreSQL for the control plane, and for the only shard when `shards` is not set: "
+        "`postgresql://user:password@host:5432/name`. Empty in `natter up`: a private one is started.",
+        "",
+        secret=True,
+    )
+    migration_url: str = _setting(
+        "The same database as a user who may create roles and tables. Default: `database_url`.",
+        "",
+        secret=True,
+    )
+    redis_url: str = _setting(
+        "Redis 7 or Valkey 8 for bus, presence and limits: `redis://host:6379/0`. "
+        "Empty in `natter up`: a private one is started.",
+        "",
+        secret=True,
+    )
+    jobs_redis_url: str = _setting("Redis for jobs, never a cluster. Default: `redis_url`.", "", secret=True)
+    shards: tuple[ShardSettings, ...] = _setting(
+        "Shards as TOML tables `[[shards]]`, or as JSON in the variable: `id`, `database_url`, `redis_url`, "
+        "`migration_url`, `public_url`. Default: one shard `s0` on `database_url` and `redis_url`.",
+        (),
+        secret=True,
+    )
+    control_url: str = _setting("Where nodes and workers reach the control plane.", "http://127.0.0.1:8000")
+    host: str = _setting("The address that servers listen on.", "127.0.0.1")
+    control_port: int = _setting("Port of portal and management API.", 8000)
+    node_port: int = _setting("Port of a data-plane node.", 8100)
+    public_url: str = _setting("Where clients reach this node. Default: its host and port.", "")
+    shard: str = _setting("The shard that this node serves.", "s0")
+    node_name: str = _setting("This node's name, unique in the installation.", "")
+    credential: str = _setting(
+        "What this node or worker shows the control plane: made by `natter credential create`.",
+        "",
+        secret=True,
+    )
+    database_pool: int = _setting("Connections that one process keeps to one database.", 8)
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("The least level that is logged.", "info")
+    log_format: Literal["json", "console"] = _setting("`json` for machines, `console` for a terminal.", "json")
+
+    def require(self, *names: str) -> "Settings":
+        """Return self when all of these are set. Raises `SettingsError` naming each that is missing."""
+        missing = [name for name in names if not getattr(self, name)]
+        if missing:
+            docs = {f.name: f.metadata["doc"] for f in dataclasses.fields(self)}
+            lines = "\n".join(f"  NATTER_{name.upper()}: {docs[name]}" for name in missing)
+            raise SettingsError(f"These settings are needed and not set:\n{lines}")
+        return self
+
+    def all_shards(self) -> tuple[ShardSettings, ...]:
+        """The configured shards, or the one that `database_url` and `redis_url` make."""
+        if self.shards:
+            return self.shards
+        return (
+            ShardSettings(
+                id="s0",
+                database_url=self.database_url,
+                redis_url=self.redis_url,
+                migration_url=self.migration_url or None,
+            ),
+        )
+
+    def shard_settings(self, shard_id: str) -> ShardSettings:
+        """One shard by id. Raises `SettingsError` that lists those there are."""
+        for shard in self.all_shards():
+            if shard.id == shard_id:
+                return shard
+        known = ", ".join(shard.id for shard in self.all_shards())
+        raise SettingsError(f"NATTER_SHARD names {shard_id!r}; the configured shards are: {known}")
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, file: Path | None = None) -> Settings:
+    """Read the file, then the variables over it. Raises `SettingsError` that names the culprit."""
+    environ = os.environ if environ is None else environ
+    fields = {f.name: f for f in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {}
+
+    path = file or Path(environ.get("NATTER_CONFIG", "natter.toml"))
+    if path.exists():
+        try:
+            values.update(tomllib.loads(path.read_text()))
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    elif file is not None or "NATTER_CONFIG" in environ:
+        raise SettingsError(f"The configuration file {path} does not exist. Mend NATTER_CONFIG or create it.")
+    for name in values:
+        if name not in fields:
+            raise SettingsError(f"{path} sets `{name}`, which is no setting.{_nearest(name, fields)}")
+
+    for key, text in environ.items():
+        if not key.startswith("NATTER_") or key == "NATTER_CONFIG" or key.startswith("NATTER_TEST_"):
+            continue
+        name = key.removeprefix("NATTER_").lower()
+        if name not in fields:
+            raise SettingsError(f"{key} is no setting.{_nearest(name, fields)}")
+        if name == "shards":
+            try:
+                values[name] = msgspec.json.decode(text)
+            except msgspec.DecodeError as error:
+                raise SettingsError(f"NATTER_SHARDS must be a JSON list: {error}") from error
+        else:
+            values[name] = text
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"A setting has a wrong value: {error}") from error
+
+
+def _nearest(name: str, fields: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, fields, n=1)
+    return f" Did you mean NATTER_{close[0].upper()}?" if close else " `natter config check` lists them all."
