@@ -34,7 +34,9 @@ class Shard:
     vault: Vault
 
     @asynccontextmanager
-    async def unit_of_work(self, app_id: UUID, *, read_only: bool = False) -> AsyncIterator[UnitOfWork]:
+    async def unit_of_work(
+        self, app_id: UUID, *, read_only: bool = False, snapshot: bool = False
+    ) -> AsyncIterator[UnitOfWork]:
         """A transaction that sees one app's rows and no others. Opened by edges only; commits when the block ends."""
-        async with self.tenant.unit_of_work(str(app_id), read_only=read_only) as uow:
+        async with self.tenant.unit_of_work(str(app_id), read_only=read_only, snapshot=snapshot) as uow:
             yield uow

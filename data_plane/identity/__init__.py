@@ -1,0 +1,1 @@
+"""Who calls: secret keys, user tokens, their revocation, and the count of active users."""

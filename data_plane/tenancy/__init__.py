@@ -1,0 +1,1 @@
+"""Which apps this node serves, and what their plans allow."""

@@ -57,15 +57,20 @@ class Database:
         return await self._pool
 
     @asynccontextmanager
-    async def unit_of_work(self, tenant: str | None = None, *, read_only: bool = False) -> AsyncIterator[UnitOfWork]:
+    async def unit_of_work(
+        self, tenant: str | None = None, *, read_only: bool = False, snapshot: bool = False
+    ) -> AsyncIterator[UnitOfWork]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Only an edge (route, packet, job) opens one, so that services cannot commit, and answers after the block.
         `tenant` (an app's UUID as text) is what row-level security lets through until the end of the transaction.
+        `snapshot`: all reads see one instant, and nothing may be written.
         """
         async with self._sessions() as session:
             uow = UnitOfWork(session)
-            if read_only:
+            if snapshot:
+                await session.execute(text("set transaction isolation level repeatable read, read only"))
+            elif read_only:
                 await session.execute(text("set transaction read only"))
             if tenant is not None:
                 await session.execute(text("select set_config('natter.app_id', :app, true)"), {"app": tenant})

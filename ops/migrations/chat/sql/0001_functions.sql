@@ -339,13 +339,107 @@ begin
     return true;
 end $$;
 
+-- Messages of one channel on both sides of a place in its log: up to p_older before it, newest first, and up to p_newer
+-- from it on, oldest first. The place is p_seq, or the message p_message, moved on by p_shift.
+-- p_user must be a member; null stands for the customer's server, which sees every channel.
+-- No row: no such channel for p_user, or p_message is not in it. An empty page is one row whose id is null.
+create function chat.history(
+    p_app uuid, p_channel text, p_user text, p_seq bigint, p_message uuid, p_shift int, p_older int, p_newer int
+) returns table (
+    pivot bigint, id uuid, seq bigint, number bigint, user_id text, text text, attachments text, custom text,
+    silent boolean, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz
+)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+declare v_pivot bigint := p_seq;
+begin
+    perform 1 from chat.channels c
+    where c.app_id = p_app and c.id = p_channel and c.deleted_at is null and (p_user is null or exists (
+        select 1 from chat.members b where b.app_id = p_app and b.channel_id = p_channel and b.user_id = p_user));
+    if not found then return; end if;
+    if p_message is not null then
+        select m.seq into v_pivot from chat.messages m
+        where m.app_id = p_app and m.id = p_message and m.channel_id = p_channel;
+        if not found then return; end if;
+    end if;
+    v_pivot := v_pivot + p_shift;
+    return query
+        (select v_pivot, m.id, m.seq, m.number, m.user_id, m.text, m.attachments::text, m.custom::text,
+                m.silent, m.created_at, m.updated_at, m.deleted_at
+         from chat.messages m where m.app_id = p_app and m.channel_id = p_channel and m.seq < v_pivot
+         order by m.seq desc limit p_older)
+        union all
+        (select v_pivot, m.id, m.seq, m.number, m.user_id, m.text, m.attachments::text, m.custom::text,
+                m.silent, m.created_at, m.updated_at, m.deleted_at
+         from chat.messages m where m.app_id = p_app and m.channel_id = p_channel and m.seq >= v_pivot
+         order by m.seq limit p_newer);
+    if not found then
+        return query select v_pivot, null::uuid, null::bigint, null::bigint, null::text, null::text, null::text,
+                            null::text, null::boolean, null::timestamptz, null::timestamptz, null::timestamptz;
+    end if;
+end $$;
+
+-- Wipe the content of a deleted channel's entries, p_limit seqs after p_after; their rows stay, because usage is counted
+-- from them. A log has no gaps, so a stretch of seqs bounds the work. Returns where to go on, null when all is done.
+create function chat.wipe_channel(p_app uuid, p_channel text, p_after bigint, p_limit int, p_at timestamptz)
+returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare v_last bigint;
+begin
+    perform 1 from chat.channels c where c.app_id = p_app and c.id = p_channel and c.deleted_at is not null;
+    if not found then raise exception 'chat.wipe_channel is for deleted channels'; end if;
+    update chat.channels c set name = null, image = null, custom = '{}' where c.app_id = p_app and c.id = p_channel
+        and (c.name is not null or c.image is not null or c.custom <> '{}');
+    -- The hash goes too: a short text can be guessed from it.
+    update chat.messages m set text = '', attachments = null, custom = null, content_hash = '',
+                               deleted_at = coalesce(m.deleted_at, p_at)
+    where m.app_id = p_app and m.channel_id = p_channel and m.seq > p_after and m.seq <= p_after + p_limit;
+    update chat.events e set data = '{}'
+    where e.app_id = p_app and e.log = 'c:' || p_channel and e.seq > p_after and e.seq <= p_after + p_limit
+        and e.type in ('channel.created', 'channel.updated');
+    select h.last_seq into v_last from chat.log_heads h where h.app_id = p_app and h.log = 'c:' || p_channel;
+    return case when v_last > p_after + p_limit then p_after + p_limit end;
+end $$;
+
+-- A REST call with a user's token: what chat.connect_user does, without the user's logs. verdict: ok, revoked, deactivated,
+-- over_quota (p_refuse_new and not yet active this month). Writes only when the user or the month's row is new.
+create function chat.touch_user(
+    p_app uuid, p_user text, p_issued timestamptz, p_month text, p_subject text, p_refuse_new boolean, p_at timestamptz
+) returns table (verdict text, fresh boolean)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off as $$
+declare u chat.users; v_active boolean; v_fresh boolean := false;
+begin
+    select * into u from chat.users where app_id = p_app and id = p_user;
+    v_active := exists (select 1 from chat.active_users a
+                        where a.app_id = p_app and a.month = p_month and a.user_id = p_user);
+    if u.deactivated_at is not null then
+        return query select 'deactivated', false;
+    elsif u.tokens_valid_after is not null and p_issued < u.tokens_valid_after then
+        return query select 'revoked', false;
+    elsif p_refuse_new and not v_active then
+        return query select 'over_quota', false;
+    else
+        if u.id is null then
+            insert into chat.users (app_id, id, created_at, updated_at) values (p_app, p_user, p_at, p_at)
+            on conflict do nothing;
+        end if;
+        if not v_active then
+            v_fresh := chat.mark_active(p_app, p_user, p_month, p_subject, p_at);
+        end if;
+        return query select 'ok', v_fresh;
+    end if;
+end $$;
+
 do $$
 declare f text;
 begin
     -- The new owner needs create on the schema for the moment of the hand-over only.
     grant create on schema chat to natter_engine;
     foreach f in array array['append_events', 'append_messages', 'read_ranges', 'entry_xid', 'first_since', 'changes',
-                             'connect_user', 'mark_active'] loop
+                             'connect_user', 'touch_user', 'mark_active', 'history', 'wipe_channel'] loop
         execute format('alter function chat.%I owner to natter_engine', f);
     end loop;
     revoke create on schema chat from natter_engine;

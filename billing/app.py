@@ -1,0 +1,44 @@
+"""The management application: the control plane, and billing on top of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from billing.plans import load_catalog
+from billing.usage.ingest import IngestMetrics
+from billing.usage.quota import QuotaKeeper
+from billing.usage.routes import report_usage
+from control_plane import app as control_plane
+from control_plane.context import Deps
+
+__all__ = ["Deps", "create_app"]
+
+
+def create_app(deps: Deps) -> Litestar:
+    """Everything that the management port serves today. Raises `PlanFileError` before it serves anything.
+
+    `app.state.drain()` ends long polls; call it when the process is told to stop.
+    """
+    load_catalog()
+    keeper = QuotaKeeper(deps)
+    metrics = IngestMetrics(deps.registry)
+
+    @asynccontextmanager
+    async def keeping(_: Litestar) -> AsyncIterator[None]:
+        async with keeper.running():
+            yield
+
+    async def provide_keeper() -> QuotaKeeper:
+        return keeper
+
+    async def provide_metrics() -> IngestMetrics:
+        return metrics
+
+    return control_plane.create_app(
+        deps,
+        routes=[report_usage],
+        dependencies={"quota_keeper": Provide(provide_keeper), "ingest_metrics": Provide(provide_metrics)},
+        lifespan=[keeping],
+    )

@@ -1,0 +1,62 @@
+"""The control plane as a Litestar application."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from control_plane.context import Deps
+from control_plane.credentials.guard import provide_credential
+from control_plane.health import healthz, metrics, readyz
+from control_plane.locate.routes import locate_app
+from control_plane.snapshots.routes import pull_snapshots
+from control_plane.snapshots.watcher import VersionWatcher
+from kernel.http import build_app
+
+__all__ = ["Deps", "create_app"]
+
+
+def create_app(
+    deps: Deps,
+    *,
+    routes: Sequence[ControllerRouterHandler] = (),
+    dependencies: Mapping[str, Provide] | None = None,
+    lifespan: Sequence[Callable[[Litestar], Any]] = (),
+) -> Litestar:
+    """The control plane's own routes and what the layers above it add.
+
+    Call `app.state.drain()` when the process is told to stop: long polls then answer at once.
+    """
+    watcher = VersionWatcher(deps.database)
+
+    @asynccontextmanager
+    async def watching(_: Litestar) -> AsyncIterator[None]:
+        async with watcher.running():
+            yield
+
+    async def provide_watcher() -> VersionWatcher:
+        return watcher
+
+    async def provide_deps() -> Deps:
+        return deps
+
+    app = build_app(
+        routes=[healthz, readyz, metrics, locate_app, pull_snapshots, *routes],
+        dependencies={
+            "deps": Provide(provide_deps),
+            "watcher": Provide(provide_watcher),
+            "credential": Provide(provide_credential),
+            **(dependencies or {}),
+        },
+        clock=deps.clock,
+        ids=deps.ids,
+        lifespan=[watching, *lifespan],
+        # Any web page may ask where its app is; nothing here is answered to a browser's ambient authority.
+        cors=CORSConfig(allow_origins=["*"], allow_methods=["GET"], allow_headers=["content-type"]),
+    )
+    app.state.drain = watcher.close
+    return app

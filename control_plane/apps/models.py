@@ -1,0 +1,35 @@
+"""The apps' table."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from control_plane.models import Base
+from kernel.ids import format_id
+
+
+class App(Base):
+    """A tenant of the data plane. `version` is the configuration version that last changed it."""
+
+    __tablename__ = "apps"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    name: Mapped[str]
+    environment: Mapped[str]
+    status: Mapped[str]
+    shard: Mapped[str]
+    plan: Mapped[str]
+    plan_version: Mapped[int] = mapped_column(Integer())
+    version: Mapped[int]
+    allowed_origins: Mapped[list[str]]
+    settings: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    @property
+    def public_id(self) -> str:
+        """`app_…`"""
+        return format_id("app", self.id)

@@ -1,0 +1,90 @@
+"""The life of an app."""
+
+from collections.abc import Sequence
+from typing import get_args
+from uuid import UUID
+
+from control_plane import audit, configuration, entitlements, placement
+from control_plane.apps import repository
+from control_plane.apps.models import App
+from control_plane.apps.origins import check_origins
+from control_plane.context import Context
+from control_plane.entitlements import PlanGrant
+from control_plane.organizations.models import Organization
+from control_plane.validation import check_name
+from kernel.contracts import Environment
+from kernel.errors import InvalidInput
+
+
+async def create_app_record(
+    ctx: Context,
+    organization: Organization,
+    *,
+    name: str,
+    environment: str,
+    plan: PlanGrant,
+    shard: str | None = None,
+) -> App:
+    """A new active app with its entitlements, placed on the least filled shard unless one is named. It has no keys."""
+    name = check_name(name, field="app")
+    if environment not in get_args(Environment):
+        raise InvalidInput("`environment` must be `development` or `production`.", field="environment")
+    version = await configuration.advance(ctx.session)
+    app = App(
+        id=ctx.ids.uuid7(),
+        organization_id=organization.id,
+        name=name,
+        environment=environment,
+        status="active",
+        shard=await placement.choose_shard(ctx.session, ctx.settings, wanted=shard),
+        plan=plan.plan,
+        plan_version=plan.version,
+        version=version,
+        allowed_origins=["*"],
+        settings={},
+        created_at=ctx.now,
+    )
+    ctx.session.add(app)
+    await ctx.session.flush()
+    await entitlements.write_grants(ctx.session, app.id, plan.grants, now=ctx.now)
+    await _audit(ctx, app, "created", name=name, environment=environment, shard=app.shard, plan=plan.plan)
+    return app
+
+
+async def suspend_app(ctx: Context, app_id: UUID, *, reason: str) -> App:
+    """Nodes refuse everything of a suspended app and close its sockets; its data stays."""
+    app = await repository.get_for_change(ctx.session, app_id)
+    app.status = "suspended"
+    await _audit(ctx, app, "suspended", reason=check_name(reason, field="reason"))
+    return app
+
+
+async def resume_app(ctx: Context, app_id: UUID) -> App:
+    """Make a suspended app active again."""
+    app = await repository.get_for_change(ctx.session, app_id)
+    app.status = "active"
+    await _audit(ctx, app, "resumed")
+    return app
+
+
+async def set_allowed_origins(ctx: Context, app_id: UUID, origins: Sequence[str]) -> App:
+    """Which web pages may connect: exact origins (`https://chat.example.com`), or `*` alone for all."""
+    checked = check_origins(origins)
+    app = await repository.get_for_change(ctx.session, app_id)
+    before, app.allowed_origins = app.allowed_origins, checked
+    await _audit(ctx, app, "origins_changed", before=before, after=checked)
+    return app
+
+
+async def change_plan(ctx: Context, app_id: UUID, plan: PlanGrant) -> App:
+    """Put an app on a plan: its limits change, what it has used this month stays."""
+    app = await repository.get_for_change(ctx.session, app_id)
+    before = f"{app.plan}@{app.plan_version}"
+    app.plan, app.plan_version = plan.plan, plan.version
+    await entitlements.write_grants(ctx.session, app.id, plan.grants, now=ctx.now)
+    await _audit(ctx, app, "plan_changed", before=before, after=f"{plan.plan}@{plan.version}")
+    return app
+
+
+async def _audit(ctx: Context, app: App, verb: str, **data: object) -> None:
+    await audit.record(ctx, f"app.{verb}", app.public_id, organization_id=app.organization_id, app_id=app.id, **data)

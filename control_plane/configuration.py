@@ -1,0 +1,34 @@
+"""The configuration version: one number for the installation that orders every change a node must see.
+
+Lock order, the same everywhere: the configuration row first, then rows of the app. So a use case that changes what
+nodes see begins with `advance`.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from kernel.errors import NotFound
+
+_ADVANCE = text("update control.configuration set version = version + 1 returning version")
+_CURRENT = text("select version from control.configuration")
+_STAMP = text("update control.apps set version = :version where id = :app_id returning id")
+
+
+async def advance(session: AsyncSession) -> int:
+    """The next version, for one app. Other configuration changes wait until this transaction ends."""
+    return int((await session.execute(_ADVANCE)).scalar_one())
+
+
+async def current(session: AsyncSession) -> int:
+    """The newest committed version (0: nothing was configured yet)."""
+    return int((await session.execute(_CURRENT)).scalar_one())
+
+
+async def touch(session: AsyncSession, app_id: UUID) -> int:
+    """Give an app the next version, so that its nodes fetch it again. Raises `NotFound`."""
+    version = await advance(session)
+    if (await session.execute(_STAMP, {"version": version, "app_id": app_id})).one_or_none() is None:
+        raise NotFound("There is no such app.")
+    return version

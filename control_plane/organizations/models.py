@@ -1,0 +1,19 @@
+"""The organizations' table."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from control_plane.models import Base
+
+
+class Organization(Base):
+    """A customer. `owner_email` is in lower case."""
+
+    __tablename__ = "organizations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    owner_email: Mapped[str]
+    created_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""Snapshots: everything nodes must know of the apps of their shard, by version."""

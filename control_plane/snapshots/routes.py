@@ -1,0 +1,65 @@
+"""`GET /internal/v1/snapshots`: nodes pull the configuration of their shard."""
+
+import math
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from litestar import get
+from litestar.params import QueryParameter
+
+from control_plane.context import Deps
+from control_plane.credentials.models import Credential
+from control_plane.credentials.service import record_poll
+from control_plane.snapshots.builder import build_page
+from control_plane.snapshots.watcher import VersionWatcher
+from kernel.contracts import SnapshotPage
+from kernel.errors import Forbidden, InvalidInput
+
+MAX_WAIT = 25.0
+
+
+@get("/internal/v1/snapshots")
+async def pull_snapshots(
+    deps: Deps,
+    watcher: VersionWatcher,
+    credential: Credential,
+    since: Annotated[int, QueryParameter(ge=0, le=2**62)] = 0,
+    wait: float = 0.0,
+    url: str | None = None,
+) -> SnapshotPage:
+    """A `SnapshotPage` after version `since`: at once when there is one, else after up to `wait` seconds.
+
+    `since` is what the node has applied, `url` where clients reach it; both are remembered.
+    """
+    if credential.kind != "node":
+        raise Forbidden("Snapshots are for nodes; this is the credential of a relay.")
+    if not (math.isfinite(wait) and 0 <= wait <= MAX_WAIT):
+        raise InvalidInput(f"`wait` must be 0 to {MAX_WAIT:g} seconds.", field="wait")
+    check_node_url(url)
+    async with deps.database.unit_of_work() as uow:
+        now = deps.clock.now()
+        await record_poll(uow.session, credential, applied_version=since, public_url=url, now=now)
+    deadline = deps.clock.monotonic() + wait
+    seen = since
+    while True:
+        # No transaction is open while it waits: a poll costs a socket, not a connection to the database.
+        async with deps.database.unit_of_work(read_only=True) as uow:
+            page = await build_page(uow.session, deps.vault, shard=credential.shard, since=since, now=deps.clock.now())
+        seen = max(seen, page.version)
+        left = deadline - deps.clock.monotonic()
+        if page.apps or left <= 0 or not await watcher.wait_beyond(seen, left):
+            return page
+
+
+def check_node_url(url: str | None) -> None:
+    """Raises `InvalidInput` unless it is absent or an http(s) address without query."""
+    if url is None:
+        return
+    try:
+        parts: Any = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+        _ = parts.port
+    except ValueError:
+        good = False
+    if not good or len(url) > 500 or "@" in url:
+        raise InvalidInput("`url` must be the http or https address of the node.", field="url")

@@ -1,0 +1,149 @@
+"""Create a channel with its first members."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from data_plane.channels.errors import ChannelExists
+from data_plane.channels.models import ChannelRow, ChannelState
+from data_plane.channels.repository import ChannelRepository
+from data_plane.channels.schemas import CreateChannel
+from data_plane.channels.views import channel_view
+from data_plane.custom import check_custom
+from data_plane.identity.caller import Caller
+from data_plane.log import channel_log, user_log
+from data_plane.log.writer import NewEntry
+from data_plane.members.errors import UnknownUsers
+from data_plane.members.models import MemberRow
+from data_plane.members.repository import MemberRepository
+from data_plane.members.views import member_view
+from data_plane.shard import Shard
+from kernel.clock import truncate_ms
+from kernel.db import UnitOfWork
+from kernel.errors import InvalidInput
+from kernel.ids import encode
+
+
+class ChannelCreation:
+    """The use case: a new channel, or the one that the same request made before."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    async def create(self, uow: UnitOfWork, caller: Caller, wish: CreateChannel) -> tuple[dict[str, Any], bool]:
+        """Create the channel and return its view and true; the same wish of the same caller again returns false.
+
+        Must come before the transaction's first write. Raises `ChannelExists` when the id is taken by anything else,
+        also by a deleted channel, `UnknownUsers`, and `InvalidInput`; then nothing is written.
+        """
+        creator = caller.acting_as(wish.user_id) if wish.user_id or not caller.is_server else None
+        custom = check_custom(wish.custom)
+        members = list(dict.fromkeys([creator, *wish.members] if creator else wish.members))
+        if wish.type == "direct" and len(members) != 2:
+            raise InvalidInput("A direct channel has exactly two members.", field="members")
+        channel_id = wish.id or "ch_" + encode(self._shard.ids.uuid7())
+
+        logs = self._shard.logs
+        await logs.lock(uow, caller.app_id, [channel_log(channel_id), *map(user_log, members)])
+        channels = ChannelRepository(uow.session, caller.app_id)
+        if wish.id is not None and await channels.is_taken(channel_id):
+            return await self._same_again(channels, caller, wish, creator, custom, members), False
+        await self._require_users(uow, caller, wish, creator, members)
+
+        now = truncate_ms(self._shard.clock.now())
+        channel = ChannelRow(
+            id=channel_id,
+            type=wish.type,
+            name=wish.name,
+            image=wish.image,
+            custom=custom,
+            created_by=creator,
+            frozen=False,
+            created_at=now,
+            updated_at=now,
+        )
+        founders = _founders(members, creator if wish.type != "direct" else None, now)
+        await channels.add(channel)
+        await MemberRepository(uow.session, caller.app_id).add(channel_id, founders)
+        await logs.append(uow, caller.app_id, _entries(channel, founders, creator), at=now)
+        own = next((founder for founder in founders if founder.user_id == caller.user_id), None)
+        return _first_view(channel, founders, own), True
+
+    async def _require_users(
+        self, uow: UnitOfWork, caller: Caller, wish: CreateChannel, creator: str | None, members: Sequence[str]
+    ) -> None:
+        # A token proves that its own user exists; everybody else is looked up.
+        named = [user_id for user_id in members if user_id != caller.user_id]
+        unknown = await MemberRepository(uow.session, caller.app_id).unknown_users(named) if named else []
+        if unknown:
+            raise UnknownUsers.of(unknown, field="user_id" if unknown == [creator] else "members")
+
+    async def _same_again(
+        self,
+        channels: ChannelRepository,
+        caller: Caller,
+        wish: CreateChannel,
+        creator: str | None,
+        custom: dict[str, Any],
+        members: Sequence[str],
+    ) -> dict[str, Any]:
+        """The channel as it is now, if this very wish made it. Later changes to the channel do not matter."""
+        found = await channels.find_counted(wish.id or "", caller.user_id)
+        birth = await channels.birth(wish.id or "") if found is not None else None
+        if found is None or birth is None:
+            raise ChannelExists()
+        born, founders = birth
+        wished = (wish.type, wish.name, wish.image, custom, creator)
+        if wished != (born["type"], born["name"], born["image"], born["custom"], born["created_by"]):
+            raise ChannelExists()
+        state, member_count = found
+        if founders != set(members) or (state.member is None and not caller.is_server):
+            raise ChannelExists()
+        return view_of(state, member_count)
+
+
+def view_of(state: ChannelState, member_count: int) -> dict[str, Any]:
+    """The view of a channel as it was read."""
+    return channel_view(
+        state.channel,
+        last_seq=state.last_seq,
+        last_number=state.last_number,
+        member_count=member_count,
+        member=state.member,
+    )
+
+
+def _founders(members: Sequence[str], owner: str | None, now: datetime) -> list[MemberRow]:
+    """Founding members receive the log from its first entry on, the channel's creation."""
+    return [
+        MemberRow(
+            user_id=user_id,
+            role="owner" if user_id == owner else "member",
+            joined_seq=1,
+            joined_at=now,
+            read_number=0,
+        )
+        for user_id in members
+    ]
+
+
+def _first_view(channel: ChannelRow, founders: Sequence[MemberRow], member: MemberRow | None) -> dict[str, Any]:
+    count = len(founders)
+    return channel_view(channel, last_seq=1 + count, last_number=0, member_count=count, member=member)
+
+
+def _entries(channel: ChannelRow, founders: Sequence[MemberRow], actor: str | None) -> list[NewEntry]:
+    log = channel_log(channel.id)
+    created = {"channel": _first_view(channel, founders, None)}
+    entries = [NewEntry(log=log, type="channel.created", actor=actor, data=created)]
+    entries += [NewEntry(log=log, type="member.added", actor=actor, data=member_view(f)) for f in founders]
+    entries += [
+        NewEntry(
+            log=user_log(founder.user_id),
+            type="membership.added",
+            actor=actor,
+            data={"channel": _first_view(channel, founders, founder), "from_seq": 1},
+        )
+        for founder in founders
+    ]
+    return entries

@@ -1,0 +1,100 @@
+"""What follows the deletion of a channel, in small transactions: its members leave, its content is wiped.
+
+A large channel takes many batches. A job works for about a second and leaves the rest to a successor, because the
+transaction of its outbox row holds back every sync cursor while it is open. Both jobs may run twice.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from data_plane.log import channel_log, user_log
+from data_plane.log.writer import NewEntry
+from data_plane.members.repository import MemberRepository
+from data_plane.shard import Shard
+from kernel.clock import truncate_ms
+from kernel.db import UnitOfWork
+from kernel.outbox import Handler
+
+DISBAND: Final = "channel.disband"
+PURGE: Final = "channel.purge"
+_WIPE: Final = text("select chat.wipe_channel(cast(:app as uuid), :channel, :after, :limit, :at)")
+
+
+class ChannelJobs:
+    """The handlers. `batch` is members or log entries in one transaction, `budget` how long one job goes on."""
+
+    def __init__(
+        self,
+        shard: Shard,
+        *,
+        members_batch: int = 100,
+        entries_batch: int = 1_000,
+        budget: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self._shard = shard
+        self._members_batch = members_batch
+        self._entries_batch = entries_batch
+        self._budget = budget.total_seconds()
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By topic, for the shard's outbox runner."""
+        return {DISBAND: self.disband, PURGE: self.purge}
+
+    async def disband(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
+        """Let the members of a deleted channel go, each told in the own log."""
+        app_id, channel_id = UUID(payload["app_id"]), payload["channel_id"]
+        started = self._shard.clock.monotonic()
+        while await self._let_some_go(app_id, channel_id):
+            if self._shard.clock.monotonic() - started >= self._budget:
+                await self._shard.outbox.put(uow, DISBAND, payload, now=self._shard.clock.now())
+                return
+
+    async def purge(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
+        """Wipe the content of a deleted channel; rows without content stay for the usage count."""
+        started = self._shard.clock.monotonic()
+        after: int | None = payload["after"]
+        while after is not None:
+            after = await self._wipe_some(UUID(payload["app_id"]), payload["channel_id"], after)
+            if after is not None and self._shard.clock.monotonic() - started >= self._budget:
+                await self._shard.outbox.put(uow, PURGE, payload | {"after": after}, now=self._shard.clock.now())
+                return
+
+    async def _let_some_go(self, app_id: UUID, channel_id: str) -> bool:
+        """Remove one batch; true when there may be more.
+
+        In a transaction of its own: logs must be locked before a transaction writes, and the outbox row's lock
+        counts as a write.
+        """
+        async with self._shard.unit_of_work(app_id) as uow:
+            members = MemberRepository(uow.session, app_id)
+            leaving = [row.user_id for row in await members.page(channel_id, after=None, limit=self._members_batch)]
+            if not leaving:
+                return False
+            await self._shard.logs.lock(uow, app_id, map(user_log, leaving))
+            # Nothing follows a deletion in the channel's log, so its end is the deletion's own seq.
+            log = channel_log(channel_id)
+            last_seq, _ = (await self._shard.logs.heads(uow, app_id, [log]))[log]
+            gone = await members.remove(channel_id, leaving)
+            data = {"channel_id": channel_id, "seq": last_seq}
+            entries = [NewEntry(log=user_log(user_id), type="membership.removed", data=data) for user_id in gone]
+            if entries:
+                await self._shard.logs.append(uow, app_id, entries, at=truncate_ms(self._shard.clock.now()))
+            return len(leaving) == self._members_batch
+
+    async def _wipe_some(self, app_id: UUID, channel_id: str, after: int) -> int | None:
+        async with self._shard.system.unit_of_work() as uow:
+            where_next: int | None = await uow.session.scalar(
+                _WIPE,
+                {
+                    "app": app_id,
+                    "channel": channel_id,
+                    "after": after,
+                    "limit": self._entries_batch,
+                    "at": truncate_ms(self._shard.clock.now()),
+                },
+            )
+            return where_next

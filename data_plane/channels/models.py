@@ -1,0 +1,77 @@
+"""Channels as they are stored."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, DateTime, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data_plane.members.models import MemberRow
+from data_plane.models import ChatModel
+
+
+class Channel(ChatModel):
+    """A channel. A deleted one keeps its row, so that its id stays taken."""
+
+    __tablename__ = "channels"
+
+    app_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    type: Mapped[str] = mapped_column(Text)
+    name: Mapped[str | None] = mapped_column(Text)
+    image: Mapped[str | None] = mapped_column(Text)
+    custom: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_by: Mapped[str | None] = mapped_column(Text)
+    frozen: Mapped[bool] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class LogHead(ChatModel):
+    """Where a log stands. Written by the log's functions alone."""
+
+    __tablename__ = "log_heads"
+
+    app_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    log: Mapped[str] = mapped_column(Text, primary_key=True)
+    last_seq: Mapped[int] = mapped_column(BigInteger)
+    last_number: Mapped[int] = mapped_column(BigInteger)
+
+
+class LogEvent(ChatModel):
+    """An entry of a log that is not a message's creation. Written by the log's functions alone."""
+
+    __tablename__ = "events"
+
+    app_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    log: Mapped[str] = mapped_column(Text, primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    type: Mapped[str] = mapped_column(Text)
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel, read."""
+
+    id: str
+    type: str
+    name: str | None
+    image: str | None
+    custom: dict[str, Any]
+    created_by: str | None
+    frozen: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChannelState(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel with its log's head and the membership of the user it was read for, null when there is none."""
+
+    channel: ChannelRow
+    last_seq: int
+    last_number: int
+    member: MemberRow | None = None

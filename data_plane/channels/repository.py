@@ -1,0 +1,152 @@
+"""Channels of one app, each with its log's head and one user's membership."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_plane.channels.models import Channel, ChannelRow, ChannelState, LogEvent, LogHead
+from data_plane.log import CHANNEL, channel_log
+from data_plane.members.models import Member, MemberRow
+
+_CHANNEL = (
+    Channel.id,
+    Channel.type,
+    Channel.name,
+    Channel.image,
+    Channel.custom,
+    Channel.created_by,
+    Channel.frozen,
+    Channel.created_at,
+    Channel.updated_at,
+)
+_MEMBER = (Member.user_id, Member.role, Member.joined_seq, Member.joined_at, Member.read_number)
+
+
+class ChannelRepository:
+    """Reads and writes channels within one app. Plain rows, never cached: what is read is current."""
+
+    def __init__(self, session: AsyncSession, app_id: UUID) -> None:
+        self._session = session
+        self._app_id = app_id
+
+    async def find(self, channel_id: str, user_id: str | None) -> ChannelState | None:
+        """A channel that is not deleted, with the user's membership when there is one."""
+        query = self._states(user_id).where(Channel.id == channel_id)
+        row = (await self._session.execute(query)).one_or_none()
+        return _state(row) if row is not None else None
+
+    async def find_counted(self, channel_id: str, user_id: str | None) -> tuple[ChannelState, int] | None:
+        """As `find`, with the number of members."""
+        query = self._states(user_id).where(Channel.id == channel_id).add_columns(self._member_count())
+        row = (await self._session.execute(query)).one_or_none()
+        return (_state(row), row.member_count) if row is not None else None
+
+    async def page(
+        self, user_id: str | None, *, after: str | None, limit: int | None, everything: bool
+    ) -> list[tuple[ChannelState, int]]:
+        """Up to `limit` channels (null: all) by id, each with its number of members: the user's, or, with `everything`, all."""
+        query = self._states(user_id).add_columns(self._member_count())
+        if not everything:
+            query = query.where(Member.user_id.is_not(None))
+        if after is not None:
+            query = query.where(Channel.id > after)
+        rows = await self._session.execute(query.order_by(Channel.id).limit(limit))
+        return [(_state(row), row.member_count) for row in rows]
+
+    async def is_taken(self, channel_id: str) -> bool:
+        """Whether the id was ever used, also by a channel that is deleted now."""
+        query = select(literal(1)).where(Channel.app_id == self._app_id, Channel.id == channel_id)
+        return await self._session.scalar(query) is not None
+
+    async def birth(self, channel_id: str) -> tuple[dict[str, Any], set[str]] | None:
+        """What the log says of a channel's creation: its view at that moment and its founding members."""
+        query = select(LogEvent.seq, LogEvent.type, LogEvent.data).where(
+            LogEvent.app_id == self._app_id,
+            LogEvent.log == channel_log(channel_id),
+            # The founders' entries follow the creation without a break, and there are at most 101 of them.
+            or_(LogEvent.seq == 1, and_(LogEvent.seq <= 102, LogEvent.type == "member.added")),
+        )
+        rows = (await self._session.execute(query.order_by(LogEvent.seq))).all()
+        if not rows or rows[0].type != "channel.created" or not rows[0].data:
+            return None
+        channel: dict[str, Any] = rows[0].data["channel"]
+        last = 1 + channel["member_count"]
+        return channel, {row.data["user_id"] for row in rows[1:] if row.seq <= last}
+
+    async def add(self, channel: ChannelRow) -> None:
+        """Insert a channel whose id was never used."""
+        await self._session.execute(
+            insert(Channel).values(
+                app_id=self._app_id,
+                id=channel.id,
+                type=channel.type,
+                name=channel.name,
+                image=channel.image,
+                custom=channel.custom,
+                created_by=channel.created_by,
+                frozen=channel.frozen,
+                created_at=channel.created_at,
+                updated_at=channel.updated_at,
+            )
+        )
+
+    async def change(self, channel_id: str, values: Mapping[str, Any]) -> None:
+        """Set columns of a channel."""
+        await self._session.execute(
+            update(Channel)
+            .where(Channel.app_id == self._app_id, Channel.id == channel_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def mark_deleted(self, channel_id: str, at: datetime) -> None:
+        """Let the channel be gone for everybody. Its content is wiped later."""
+        await self.change(channel_id, {"deleted_at": at})
+
+    def _states(self, user_id: str | None) -> Select[Any]:
+        return (
+            select(*_CHANNEL, LogHead.last_seq, LogHead.last_number, *_MEMBER)
+            .join(LogHead, and_(LogHead.app_id == self._app_id, LogHead.log == literal(CHANNEL) + Channel.id))
+            .outerjoin(
+                Member,
+                and_(Member.app_id == self._app_id, Member.channel_id == Channel.id, Member.user_id == user_id),
+            )
+            .where(Channel.app_id == self._app_id, Channel.deleted_at.is_(None))
+        )
+
+    def _member_count(self) -> Any:
+        everybody = Member.__table__.alias("everybody")
+        return (
+            select(func.count())
+            .where(everybody.c.app_id == self._app_id, everybody.c.channel_id == Channel.id)
+            .scalar_subquery()
+            .label("member_count")
+        )
+
+
+def _state(row: Any) -> ChannelState:
+    channel = ChannelRow(
+        id=row.id,
+        type=row.type,
+        name=row.name,
+        image=row.image,
+        custom=row.custom,
+        created_by=row.created_by,
+        frozen=row.frozen,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+    member = None
+    if row.user_id is not None:
+        member = MemberRow(
+            user_id=row.user_id,
+            role=row.role,
+            joined_seq=row.joined_seq,
+            joined_at=row.joined_at,
+            read_number=row.read_number,
+        )
+    return ChannelState(channel=channel, last_seq=row.last_seq, last_number=row.last_number, member=member)

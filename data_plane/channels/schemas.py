@@ -1,0 +1,35 @@
+"""Bodies of requests about channels."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from data_plane.dependencies import CustomerId
+from data_plane.gateway.routes import Payload
+
+ChannelType = Literal["direct", "group", "team", "livestream", "support"]
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+Image = Annotated[str, msgspec.Meta(max_length=2_000)]
+MAX_MEMBERS_AT_ONCE = 100
+MemberIds = Annotated[list[CustomerId], msgspec.Meta(max_length=MAX_MEMBERS_AT_ONCE)]
+
+
+class CreateChannel(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/channels`. `user_id`: the creator, for a server to name."""
+
+    id: CustomerId | None = None
+    type: ChannelType = "group"
+    name: Name | None = None
+    image: Image | None = None
+    custom: dict[str, Any] | None = None
+    members: MemberIds = msgspec.field(default_factory=list)
+    user_id: CustomerId | None = None
+
+
+class UpdateChannel(Payload, frozen=True, kw_only=True):
+    """Body of `PATCH /v1/channels/{id}`: what is left out stays; null takes a name or image away."""
+
+    name: Name | msgspec.UnsetType | None = msgspec.UNSET
+    image: Image | msgspec.UnsetType | None = msgspec.UNSET
+    custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    frozen: bool | msgspec.UnsetType = msgspec.UNSET

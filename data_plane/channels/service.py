@@ -1,0 +1,112 @@
+"""Look at, change and delete channels."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from data_plane.channels.access import require_owner, visible_channel
+from data_plane.channels.create import view_of
+from data_plane.channels.errors import no_channel
+from data_plane.channels.jobs import DISBAND, PURGE
+from data_plane.channels.repository import ChannelRepository
+from data_plane.channels.schemas import UpdateChannel
+from data_plane.channels.views import channel_view
+from data_plane.custom import check_custom
+from data_plane.identity.caller import Caller
+from data_plane.log import channel_log
+from data_plane.log.writer import NewEntry
+from data_plane.members.repository import MemberRepository
+from data_plane.paging import decode_cursor, page_of
+from data_plane.shard import Shard
+from kernel.clock import truncate_ms
+from kernel.db import UnitOfWork
+
+_LIST = "channels"
+
+
+class ChannelService:
+    """Use cases on channels that exist. Writers must come before the transaction's first write."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    async def page(
+        self, uow: UnitOfWork, caller: Caller, *, user_id: str | None, limit: int, cursor: str | None
+    ) -> dict[str, Any]:
+        """`{channels, next_cursor}` by id: the caller's, those of the user that a server names, or all of the app."""
+        user = caller.acting_as(user_id) if user_id is not None or not caller.is_server else None
+        channels = ChannelRepository(uow.session, caller.app_id)
+        after = decode_cursor(_LIST, cursor)
+        rows = await channels.page(user, after=after, limit=limit + 1, everything=user is None)
+        return page_of(
+            "channels", rows, limit, kind=_LIST, key=lambda row: row[0].channel.id, view=lambda row: view_of(*row)
+        )
+
+    async def get(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> dict[str, Any]:
+        """One channel. Raises `NotFound` when the caller does not see it."""
+        found = await ChannelRepository(uow.session, caller.app_id).find_counted(channel_id, caller.user_id)
+        if found is None or (found[0].member is None and not caller.is_server):
+            raise no_channel()
+        return view_of(*found)
+
+    async def update(self, uow: UnitOfWork, caller: Caller, channel_id: str, wish: UpdateChannel) -> dict[str, Any]:
+        """Change settings. What is so already is no change; without any, nothing is written and nobody told."""
+        wanted = {
+            name: value
+            for name in ("name", "image", "custom", "frozen")
+            if (value := getattr(wish, name)) is not msgspec.UNSET
+        }
+        if "custom" in wanted:
+            wanted["custom"] = check_custom(wanted["custom"])
+        await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id)])
+        channels = ChannelRepository(uow.session, caller.app_id)
+        state = await visible_channel(channels, caller, channel_id)
+        require_owner(caller, state)
+        member_count = await MemberRepository(uow.session, caller.app_id).count(channel_id)
+        changes = {name: value for name, value in wanted.items() if getattr(state.channel, name) != value}
+        if not changes:
+            return view_of(state, member_count)
+        now = truncate_ms(self._shard.clock.now())
+        changes["updated_at"] = now
+        await channels.change(channel_id, changes)
+        channel = msgspec.structs.replace(state.channel, **changes)
+
+        def seen_by(member: Any) -> dict[str, Any]:
+            return channel_view(
+                channel,
+                last_seq=state.last_seq + 1,
+                last_number=state.last_number,
+                member_count=member_count,
+                member=member,
+            )
+
+        updated = NewEntry(
+            log=channel_log(channel_id), type="channel.updated", actor=caller.user_id, data={"channel": seen_by(None)}
+        )
+        await self._shard.logs.append(uow, caller.app_id, [updated], at=now)
+        return seen_by(state.member)
+
+    async def delete(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> None:
+        """Delete a channel: gone for everybody at once; memberships and content go in jobs, whatever the size."""
+        await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id)])
+        channels = ChannelRepository(uow.session, caller.app_id)
+        require_owner(caller, await visible_channel(channels, caller, channel_id))
+        now = truncate_ms(self._shard.clock.now())
+        await channels.mark_deleted(channel_id, now)
+        deleted = NewEntry(
+            log=channel_log(channel_id),
+            type="channel.deleted",
+            actor=caller.user_id,
+            data={"channel_id": channel_id},
+        )
+        await self._shard.logs.append(uow, caller.app_id, [deleted], at=now)
+        target = {"app_id": str(caller.app_id), "channel_id": channel_id}
+        await self._shard.outbox.put(uow, DISBAND, target, now=now)
+        await self._shard.outbox.put(uow, PURGE, target | {"after": 0}, now=now)
+
+
+async def channels_of_user(uow: UnitOfWork, app_id: UUID, user_id: str) -> list[dict[str, Any]]:
+    """Every channel of a user as it sees them, by id: the fresh state of a sync. Reads one snapshot when `uow` is one."""
+    rows = await ChannelRepository(uow.session, app_id).page(user_id, after=None, limit=None, everything=False)
+    return [view_of(*row) for row in rows]

@@ -1,0 +1,30 @@
+"""What routes ask for by name. Values are made by the application, so Litestar need not validate them."""
+
+from typing import Annotated
+
+import msgspec
+from litestar.params import Dependency, Parameter
+
+from data_plane.identity.caller import Caller
+from data_plane.shard import Shard
+
+CallerDependency = Annotated[Caller, Dependency(skip_validation=True)]
+"""The authenticated caller, as `caller`."""
+ShardDependency = Annotated[Shard, Dependency(skip_validation=True)]
+"""The shard that this node serves, as `shard`."""
+
+Limit = Annotated[int, Parameter(ge=1, le=100)]
+"""How many things a page holds at most."""
+Cursor = Annotated[str | None, Parameter(max_length=200)]
+"""Where a page starts: `next_cursor` of the page before."""
+OptionalUser = Annotated[str | None, Parameter(max_length=64)]
+"""The user that a server asks for or acts as, in the query."""
+
+CustomerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.@-]+\Z")]
+"""A user's or channel's id in a body."""
+
+
+def require_scope(caller: Caller, scope: str) -> None:
+    """Raise `MissingScope` for a server whose secret key lacks the scope. Users have what the channel gives them."""
+    if caller.is_server:
+        caller.require_server(scope)

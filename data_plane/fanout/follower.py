@@ -1,0 +1,73 @@
+"""Follows the shard's commits, so that no node depends on the bus for completeness.
+
+A node killed between its commit and its publication leaves no gap that others could see; here they see it. Also the
+source of the cursors that live connections are given: everything below a followed horizon has been delivered.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from data_plane.fanout.hub import Hub
+from data_plane.log import LogReader
+from kernel.logging import get_logger
+
+PERIOD: Final = 1.0
+_log = get_logger(__name__)
+
+
+class Follower:
+    """Reads the commit log every second and tells the hub where each log must be.
+
+    `on_horizon` is called after everything below a horizon has been passed on; `also` runs every round, for what
+    else must be looked up regularly (revocations).
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        reader: LogReader,
+        *,
+        on_horizon: Callable[[int], None],
+        also: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._hub = hub
+        self._reader = reader
+        self._on_horizon = on_horizon
+        self._also = also
+        self._horizon = 0
+        self.lag_failures = 0
+        """Rounds in a row that failed; the node is blind to lost bus messages meanwhile."""
+
+    async def start_at_present(self) -> None:
+        """Begin here: connections that come later take their positions from later snapshots."""
+        self._horizon = await self._reader.horizon()
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        while True:
+            try:
+                more = await self.round()
+                self.lag_failures = 0
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                self.lag_failures += 1
+                _log.warning("follower.failed", error=repr(error), failures=self.lag_failures)
+                more = False
+            if not more:
+                await asyncio.sleep(PERIOD)
+
+    async def round(self) -> bool:
+        """One look; whether more is waiting."""
+        if self._also is not None:
+            await self._also()
+        commits, horizon = await self._reader.commits(self._horizon)
+        for commit in commits:
+            self._hub.committed_up_to(commit.heads)
+        await self._hub.settle()
+        more = horizon != self._horizon and len(commits) >= 2000
+        self._horizon = horizon
+        if not more:
+            self._on_horizon(horizon)
+        return more

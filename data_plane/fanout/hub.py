@@ -1,0 +1,244 @@
+"""The node's fan-out: streams by log, recipients by stream, and the filling of gaps.
+
+Everything here runs on the event loop and between awaits is atomic. Local commits and the bus take the same path.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from data_plane.fanout.bus import slot_of
+from data_plane.fanout.stream import Recipient, Stream
+from data_plane.log import Entry, LogKey, channel_log
+from data_plane.log.reader import LogRange, LogReader
+from kernel.logging import get_logger
+
+__all__ = ["Hub", "Recipient"]
+
+GAP_PATIENCE: Final = 0.05
+"""Seconds that an early entry waits for the one before it, before the log is read."""
+
+FILL_CHUNK: Final = 500
+"""Entries of one log that one fill reads at most."""
+
+_log = get_logger(__name__)
+
+
+class Hub:
+    """Streams and recipients of one node.
+
+    `encode` makes an entry's frame; it is called once an entry, however many hear it. `subscribe` and `unsubscribe`
+    are the bus's. Within a stream entries pass in `seq` order, each once; a hole is filled from the log before
+    anything behind it passes.
+    """
+
+    def __init__(
+        self,
+        reader: LogReader,
+        *,
+        encode: Callable[[Entry], object],
+        subscribe: Callable[[int], None] = lambda slot: None,
+        unsubscribe: Callable[[int], None] = lambda slot: None,
+    ) -> None:
+        self._reader = reader
+        self._encode = encode
+        self._subscribe = subscribe
+        self._unsubscribe = unsubscribe
+        self._streams: dict[LogKey, Stream] = {}
+        self._by_recipient: dict[Recipient, set[LogKey]] = {}
+        self._slots: dict[int, int] = {}
+        self._gaps: set[LogKey] = set()
+        self._filler: asyncio.Task[None] | None = None
+        self._catchers: set[asyncio.Task[None]] = set()
+        self.filled = 0
+        """Entries that had to be read from the log, since the start."""
+
+    # -- entries ---------------------------------------------------------------------------------------------------
+
+    def deliver(self, entries: Iterable[Entry]) -> None:
+        """Take entries in from anywhere: a local commit, the bus, a fill."""
+        for entry in entries:
+            stream = self._streams.get(entry.key)
+            if stream is None:
+                continue
+            for ready in stream.offer(entry):
+                self._pass_on(stream, ready)
+            if stream.behind:
+                self._notice_gap(stream.key)
+            if stream.idle:
+                self._close(stream)
+
+    def committed_up_to(self, heads: Iterable[tuple[LogKey, int]]) -> None:
+        """The follower's word that these logs reach at least these seqs; what is missing is filled at once."""
+        for key, seq in heads:
+            stream = self._streams.get(key)
+            if stream is not None and seq >= stream.next:
+                stream.wanted = max(stream.wanted, seq)
+                self._notice_gap(key)
+
+    async def settle(self) -> None:
+        """Wait until no gap is known; returns at once when there is none."""
+        while self._gaps or self._filler is not None:
+            if self._filler is None:
+                self._start_filler()
+            else:
+                await asyncio.wait({self._filler})
+
+    def _pass_on(self, stream: Stream, entry: Entry) -> None:
+        stream.recent.append(entry)
+        if (starting := stream.joining.pop(entry.seq, None)) is not None:
+            stream.recipients |= starting
+        for buffer in stream.catching.values():
+            buffer.append(entry)
+        if stream.recipients:
+            frame = self._encode(entry)
+            for recipient in list(stream.recipients) if entry.subject is not None else stream.recipients:
+                recipient.deliver(entry, frame)
+                if entry.subject is not None:
+                    self._act_on(stream, recipient, entry)
+        if entry.type == "member.removed" and entry.subject is not None:
+            stream.drop_user(entry.subject)
+
+    def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:
+        if entry.subject is not None and entry.type == "membership.added":
+            self.join(recipient, LogKey(stream.key.app_id, channel_log(entry.subject)), entry.position)
+
+    # -- recipients ------------------------------------------------------------------------------------------------
+
+    def join(self, recipient: Recipient, key: LogKey, first: int) -> None:
+        """Pass the log's entries from seq `first` on to this recipient, without hole or double.
+
+        `first` may lie ahead (it starts there) or behind (what it missed is handed over first, from memory or from
+        the log, before anything newer).
+        """
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = self._open(key, first)
+        self._by_recipient.setdefault(recipient, set()).add(key)
+        if stream.next == first:
+            stream.recipients.add(recipient)
+        elif stream.next < first:
+            stream.joining.setdefault(first, set()).add(recipient)
+            # The stream must get there even if the bus lost what lies between.
+            stream.wanted = max(stream.wanted, first - 1)
+            self._notice_gap(key)
+        elif (missed := stream.since(first)) is not None:
+            if self._hand(stream, recipient, missed):
+                stream.recipients.add(recipient)
+        else:
+            stream.recipients.discard(recipient)
+            stream.catching[recipient] = []
+            task = asyncio.create_task(self._catch_up(stream, recipient, first, stream.next - 1))
+            self._catchers.add(task)
+            task.add_done_callback(self._catchers.discard)
+
+    def leave(self, recipient: Recipient, key: LogKey) -> None:
+        """Pass nothing of this log to this recipient any more."""
+        self._by_recipient.get(recipient, set()).discard(key)
+        stream = self._streams.get(key)
+        if stream is not None:
+            stream.drop(recipient)
+            if stream.idle:
+                self._close(stream)
+
+    def leave_all(self, recipient: Recipient) -> None:
+        """Forget a recipient, as when its connection ends."""
+        for key in self._by_recipient.pop(recipient, set()).copy():
+            stream = self._streams.get(key)
+            if stream is not None:
+                stream.drop(recipient)
+                if stream.idle:
+                    self._close(stream)
+
+    def settled(self, recipient: Recipient) -> bool:
+        """Whether nothing is being fetched for this recipient."""
+        streams = (self._streams.get(key) for key in self._by_recipient.get(recipient, ()))
+        return not any(s is not None and (recipient in s.catching or s.behind) for s in streams)
+
+    async def _catch_up(self, stream: Stream, recipient: Recipient, first: int, last: int) -> None:
+        at = first
+        while recipient in stream.catching and at <= last:
+            try:
+                entries = await self._reader.ranges([LogRange(stream.key, at, min(last, at + FILL_CHUNK - 1))])
+            except Exception as error:
+                _log.warning("hub.catch_up_failed", error=repr(error), log=stream.key.log)
+                await asyncio.sleep(0.5)
+                continue
+            if recipient not in stream.catching:
+                return
+            if not entries:
+                await asyncio.sleep(0.2)
+                continue
+            self.filled += len(entries)
+            if not self._hand(stream, recipient, entries):
+                stream.catching.pop(recipient, None)
+                return
+            at = entries[-1].seq + 1
+        buffered = stream.catching.pop(recipient, None)
+        if buffered is not None and self._hand(stream, recipient, buffered):
+            stream.recipients.add(recipient)
+
+    def _hand(self, stream: Stream, recipient: Recipient, entries: Sequence[Entry]) -> bool:
+        for entry in entries:
+            recipient.deliver(entry, self._encode(entry))
+            if entry.subject is not None:
+                self._act_on(stream, recipient, entry)
+                if entry.type == "member.removed" and entry.subject == recipient.user_id:
+                    return False
+        return True
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    def _open(self, key: LogKey, next: int) -> Stream:
+        stream = self._streams[key] = Stream(key, next)
+        slot = slot_of(key)
+        self._slots[slot] = self._slots.get(slot, 0) + 1
+        if self._slots[slot] == 1:
+            self._subscribe(slot)
+        return stream
+
+    def _close(self, stream: Stream) -> None:
+        if self._streams.pop(stream.key, None) is None:
+            return
+        self._gaps.discard(stream.key)
+        slot = slot_of(stream.key)
+        self._slots[slot] -= 1
+        if self._slots[slot] == 0:
+            del self._slots[slot]
+            self._unsubscribe(slot)
+
+    def _notice_gap(self, key: LogKey) -> None:
+        self._gaps.add(key)
+        self._start_filler()
+
+    def _start_filler(self) -> None:
+        if self._filler is None:
+            self._filler = asyncio.create_task(self._fill(), name="hub-fill")
+
+    async def _fill(self) -> None:
+        """Give the bus a moment, then read what is still missing, of all logs in one statement; repeat while any is."""
+        try:
+            while self._gaps:
+                await asyncio.sleep(GAP_PATIENCE)
+                ranges = []
+                for key in list(self._gaps):
+                    stream = self._streams.get(key)
+                    if stream is None or not stream.behind:
+                        self._gaps.discard(key)
+                        continue
+                    last = min(stream.wanted, stream.next + FILL_CHUNK - 1)
+                    ranges.append(LogRange(key, stream.next, last))
+                if not ranges:
+                    continue
+                try:
+                    entries = await self._reader.ranges(ranges)
+                except Exception as error:
+                    _log.warning("hub.fill_failed", error=repr(error), logs=len(ranges))
+                    await asyncio.sleep(0.5)
+                    continue
+                self.filled += len(entries)
+                self.deliver(entries)
+        finally:
+            self._filler = None
+            if self._gaps:
+                self._start_filler()

@@ -1,0 +1,78 @@
+"""Every feature's routes and socket events, in one list each: what the apps are made of and what sweeps go through."""
+
+from collections.abc import Callable
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+from prometheus_client import CollectorRegistry
+
+import data_plane.channels.routes
+import data_plane.identity.tokens.routes
+import data_plane.members.routes
+import data_plane.messages.http
+import data_plane.messages.routes
+import data_plane.sync.routes
+import data_plane.users.routes
+from data_plane.gateway.routes import SocketRoute
+from data_plane.health import health_routes
+from data_plane.identity.activity import ActivityTracker
+from data_plane.identity.authenticate import Authenticator, provide_caller
+from data_plane.identity.tokens.service import TokenService
+from data_plane.messages import send, socket
+from data_plane.messages.send import SendService
+from data_plane.shard import Shard
+from data_plane.sync.service import SyncService
+from kernel.http import build_app
+
+REST: tuple[ControllerRouterHandler, ...] = (
+    *data_plane.identity.tokens.routes.ROUTES,
+    *data_plane.users.routes.ROUTES,
+    *data_plane.channels.routes.ROUTES,
+    *data_plane.members.routes.ROUTES,
+    *data_plane.messages.routes.ROUTES,
+    *data_plane.messages.http.ROUTES,
+    *data_plane.sync.routes.ROUTES,
+)
+
+
+def socket_routes(shard: Shard, sender: SendService, sync: SyncService) -> list[SocketRoute]:
+    """The features' socket events; those about the connection itself are the gateway's."""
+    return [send.socket_route(sender), *socket.socket_routes(shard), data_plane.sync.routes.socket_route(sync)]
+
+
+def rest_app(
+    *,
+    shard: Shard,
+    authenticator: Authenticator,
+    activity: ActivityTracker,
+    tokens: TokenService,
+    sender: SendService,
+    sync: SyncService,
+    registry: CollectorRegistry,
+    problem: Callable[[], str | None],
+) -> Litestar:
+    """The REST side of a node. CORS is open because credentials are bearer tokens, never cookies; whether a page's
+    origin may use an app is checked with the caller."""
+    return build_app(
+        routes=[*REST, *health_routes(registry, problem)],
+        dependencies={
+            "shard": Provide(lambda: shard, sync_to_thread=False),
+            "authenticator": Provide(lambda: authenticator, sync_to_thread=False),
+            "activity": Provide(lambda: activity, sync_to_thread=False),
+            "tokens": Provide(lambda: tokens, sync_to_thread=False),
+            "send_service": Provide(lambda: sender, sync_to_thread=False),
+            "sync_service": Provide(lambda: sync, sync_to_thread=False),
+            "caller": Provide(provide_caller),
+        },
+        clock=shard.clock,
+        ids=shard.ids,
+        cors=CORSConfig(
+            allow_origins=["*"],
+            allow_credentials=False,
+            allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
+            expose_headers=["x-request-id", "retry-after"],
+            max_age=600,
+        ),
+    )

@@ -1,0 +1,155 @@
+"""A client's connection, whatever carries it, and the registry of those of this node."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import orjson
+
+from data_plane.gateway.closing import SLOW_CONSUMER, Closing
+from data_plane.gateway.packets import DISCONNECTED, encode_event
+from data_plane.identity.caller import Caller
+from data_plane.log import Entry
+
+MAX_BUFFERED: Final = 1_000_000
+"""Bytes that may wait for one client before it is closed as a slow consumer."""
+
+
+class Frame:
+    """One packet's text, and whatever a transport makes of it, made once however many connections it goes to."""
+
+    __slots__ = ("made", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.made: Any = None
+
+
+class Transport(Protocol):
+    """What a connection needs of the wire. Calls after the end are ignored."""
+
+    def send(self, frame: Frame) -> None:
+        """Queue a frame. Never blocks."""
+        ...
+
+    def buffered(self) -> int:
+        """Bytes that are queued and not yet on the wire, as far as is known."""
+        ...
+
+    def close(self) -> None:
+        """Send what is queued, then close."""
+        ...
+
+
+class Connection:
+    """An authenticated connection of one user. A `Recipient` of the hub."""
+
+    __slots__ = (
+        "app_id", "caller", "closed", "cursor_at", "dirty", "expires_at", "expiry", "id", "in_flight", "issued_at",
+        "transport", "user_id", "watching",
+    )  # fmt: skip
+
+    def __init__(self, id: str, caller: Caller, transport: Transport) -> None:
+        if caller.user_id is None or caller.token_issued_at is None or caller.token_expires_at is None:
+            raise ValueError("connections belong to users with tokens")
+        self.id = id
+        self.caller = caller
+        self.app_id: UUID = caller.app_id
+        self.user_id: str = caller.user_id
+        self.transport = transport
+        self.issued_at: datetime = caller.token_issued_at
+        self.expires_at: datetime = caller.token_expires_at
+        self.expiry: asyncio.TimerHandle | None = None
+        self.in_flight = 0
+        self.watching: set[str] = set()
+        """Channels it hears without being a member."""
+        self.dirty = False
+        """Whether something was delivered since the client last got a cursor."""
+        self.cursor_at = 0.0
+        self.closed = False
+
+    def renew(self, caller: Caller) -> None:
+        """Go on with a newer token of the same user."""
+        if caller.token_issued_at is None or caller.token_expires_at is None:
+            raise ValueError("a token is needed")
+        self.caller = caller
+        self.issued_at = caller.token_issued_at
+        self.expires_at = caller.token_expires_at
+
+    def deliver(self, entry: Entry, frame: object) -> None:
+        """The hub's call: pass one log entry on."""
+        if self.closed or not isinstance(frame, Frame):
+            return
+        self.dirty = True
+        self.send_frame(frame)
+
+    def send_frame(self, frame: Frame) -> None:
+        """Queue a frame, and close a client that does not keep up."""
+        self.transport.send(frame)
+        if self.transport.buffered() > MAX_BUFFERED:
+            # Not at once: the hub may be in the middle of its recipients.
+            asyncio.get_running_loop().call_soon(self.close, SLOW_CONSUMER)
+
+    def emit(self, event: str, payload: dict[str, Any]) -> None:
+        """Send an event to this client alone."""
+        if not self.closed:
+            self.send_frame(Frame(encode_event(event, orjson.dumps(payload))))
+
+    def close(self, reason: Closing) -> None:
+        """Say why, then end the connection. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.expiry is not None:
+            self.expiry.cancel()
+        self.transport.send(Frame(encode_event("connection.closing", orjson.dumps(reason.payload()))))
+        if not reason.reconnect:
+            self.transport.send(Frame(DISCONNECTED))
+        self.transport.close()
+
+
+class Registry:
+    """The live connections of this node, by id, user and app."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Connection] = {}
+        self._by_user: dict[tuple[UUID, str], set[Connection]] = {}
+        self._by_app: dict[UUID, int] = {}
+
+    def add(self, connection: Connection) -> None:
+        """A connection begins."""
+        self._all[connection.id] = connection
+        self._by_user.setdefault((connection.app_id, connection.user_id), set()).add(connection)
+        self._by_app[connection.app_id] = self._by_app.get(connection.app_id, 0) + 1
+
+    def remove(self, connection: Connection) -> None:
+        """A connection ended. Idempotent."""
+        if self._all.pop(connection.id, None) is None:
+            return
+        key = (connection.app_id, connection.user_id)
+        self._by_user[key].discard(connection)
+        if not self._by_user[key]:
+            del self._by_user[key]
+        self._by_app[connection.app_id] -= 1
+        if not self._by_app[connection.app_id]:
+            del self._by_app[connection.app_id]
+
+    def of_user(self, app_id: UUID, user_id: str) -> list[Connection]:
+        """A user's connections on this node."""
+        return list(self._by_user.get((app_id, user_id), ()))
+
+    def of_app(self, app_id: UUID) -> list[Connection]:
+        """An app's connections on this node."""
+        return [connection for connection in self._all.values() if connection.app_id == app_id]
+
+    def counts(self) -> dict[UUID, int]:
+        """Connections by app."""
+        return dict(self._by_app)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._all.values()))

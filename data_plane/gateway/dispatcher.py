@@ -1,0 +1,98 @@
+"""From a decoded event to its acknowledgement. One for all transports."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from data_plane.gateway.connection import Connection, Frame
+from data_plane.gateway.packets import Packet, encode_ack
+from data_plane.gateway.routes import Payload, SocketRoute
+from kernel.errors import InvalidInput, NatterError, NotFound, RateLimited
+from kernel.http.problems import as_natter_error
+from kernel.logging import get_logger
+
+MAX_IN_FLIGHT: Final = 100
+"""Events of one connection that may await their acknowledgement."""
+
+Handler = Callable[[Connection, Any], Awaitable[dict[str, Any]]]
+
+_log = get_logger(__name__)
+
+
+class UnknownEvent(NotFound):
+    """No such event; see the reference for those there are."""
+
+    code = "unknown_event"
+    title = "Unknown event"
+
+
+class TooManyInFlight(RateLimited):
+    """Too many events of this connection wait for their acknowledgement."""
+
+    code = "too_many_in_flight"
+    title = "Too many unanswered events"
+    default_retry_after = 0.2
+
+
+class Dispatcher:
+    """Finds the feature's handler, converts the payload, answers. Errors of any kind become an `{"error"}` answer."""
+
+    def __init__(self, routes: Iterable[SocketRoute]) -> None:
+        self._routes: dict[str, tuple[type[Payload], Handler]] = {}
+        for route in routes:
+            self.add(route.event, route.payload, _for_caller(route))
+
+    def add(self, event: str, payload: type[Payload], handle: "Handler") -> None:
+        """Add an event whose handler needs the connection itself. Features offer `SocketRoute`s instead."""
+        if event in self._routes:
+            raise ValueError(f"two handlers for {event}")
+        self._routes[event] = (payload, handle)
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events there are."""
+        return tuple(sorted(self._routes))
+
+    async def dispatch(self, connection: Connection, packet: Packet) -> None:
+        """Handle one event. Handlers reach their first wait in the order of arrival, which keeps a sender's order."""
+        started = time.perf_counter()
+        answer = await self._answer(connection, packet)
+        if packet.ack_id is not None and not connection.closed:
+            connection.send_frame(Frame(encode_ack(packet.ack_id, answer)))
+        error = answer.get("error")
+        _log.debug(
+            "socket.event",
+            name=packet.event,
+            userId=connection.user_id,
+            latency=round((time.perf_counter() - started) * 1000, 1),
+            code=error["code"] if error else None,
+        )
+
+    async def _answer(self, connection: Connection, packet: Packet) -> dict[str, Any]:
+        if connection.in_flight >= MAX_IN_FLIGHT:
+            return {"error": TooManyInFlight().as_dict()}
+        connection.in_flight += 1
+        try:
+            route = self._routes.get(packet.event)
+            if route is None:
+                raise UnknownEvent(f"There is no event `{packet.event[:64]}`.")
+            if not isinstance(packet.payload, dict):
+                raise InvalidInput(f"`{packet.event}` takes one object.")
+            payload, handle = route
+            return await handle(connection, msgspec.convert(packet.payload, payload))
+        except Exception as error:
+            known = as_natter_error(error)
+            if not isinstance(error, NatterError | msgspec.ValidationError):
+                _log.error("socket.failed", exc_info=error, name=packet.event, code=known.code)
+            return {"error": known.as_dict()}
+        finally:
+            connection.in_flight -= 1
+
+
+def _for_caller(route: SocketRoute) -> Handler:
+    async def handle(connection: Connection, payload: Payload) -> dict[str, Any]:
+        return await route.handle(connection.caller, payload)
+
+    return handle

@@ -1,0 +1,66 @@
+"""Events about the connection itself: its token, and the channels it watches."""
+
+from collections.abc import Callable
+from typing import Any
+
+from data_plane.channels.create import view_of
+from data_plane.channels.errors import no_channel
+from data_plane.channels.repository import ChannelRepository
+from data_plane.fanout.hub import Hub
+from data_plane.gateway.connection import Connection
+from data_plane.gateway.dispatcher import Handler
+from data_plane.gateway.gateway import Gateway
+from data_plane.gateway.routes import Payload
+from data_plane.log import LogKey, channel_log
+from data_plane.messages.schemas import ChannelId
+from data_plane.shard import Shard
+from kernel.ids import check_customer_id
+
+
+class RefreshPacket(Payload, frozen=True, kw_only=True):
+    """Packet of `auth.refresh`: an access token of the same user."""
+
+    token: str
+
+
+class WatchPacket(Payload, frozen=True, kw_only=True):
+    """Packet of `channel.watch` and `channel.unwatch`."""
+
+    channel_id: ChannelId
+
+
+def connection_events(gateway: Gateway, hub: Hub, shard: Shard) -> list[tuple[str, type[Payload], Handler]]:
+    """`auth.refresh` answers `{expires_at}`; `channel.watch` answers `{channel}`, whose `seq` is where events go on."""
+
+    async def refresh(connection: Connection, packet: RefreshPacket) -> dict[str, Any]:
+        return gateway.refresh(connection, packet.token)
+
+    async def watch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
+        channel_id = check_customer_id(packet.channel_id, field="channel_id")
+        async with shard.unit_of_work(connection.app_id, read_only=True) as uow:
+            repository = ChannelRepository(uow.session, connection.app_id)
+            found = await repository.find_counted(channel_id, connection.user_id)
+        if found is None:
+            raise no_channel()
+        state, member_count = found
+        if state.member is None:
+            # Members hear their channels anyway; of the others, livestreams are open to whoever watches.
+            if state.channel.type != "livestream":
+                raise no_channel()
+            if not connection.closed:
+                hub.join(connection, LogKey(connection.app_id, channel_log(channel_id)), state.last_seq + 1)
+                connection.watching.add(channel_id)
+        return {"channel": view_of(state, member_count)}
+
+    async def unwatch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
+        if packet.channel_id in connection.watching:
+            connection.watching.discard(packet.channel_id)
+            hub.leave(connection, LogKey(connection.app_id, channel_log(packet.channel_id)))
+        return {}
+
+    routes: list[tuple[str, type[Payload], Callable[..., Any]]] = [
+        ("auth.refresh", RefreshPacket, refresh),
+        ("channel.watch", WatchPacket, watch),
+        ("channel.unwatch", WatchPacket, unwatch),
+    ]
+    return routes

@@ -1,0 +1,51 @@
+"""Who may connect: tokens, origins, the plan's limits."""
+
+from data_plane.identity.authenticate import Authenticator, check_origin
+from data_plane.identity.caller import Caller
+from data_plane.tenancy.connections import ConnectionQuota
+from data_plane.tenancy.quotas import check_new_active, new_active_refused
+from kernel.clock import Clock
+from kernel.errors import Forbidden
+
+
+class KeyRequired(Forbidden):
+    """A browser's handshake must name its app, so that the page's origin can be checked against the app's."""
+
+    code = "key_required"
+    title = "The publishable key is missing"
+
+
+class NodeGate:
+    """The `Gate` of a node."""
+
+    def __init__(self, authenticator: Authenticator, connections: ConnectionQuota, clock: Clock) -> None:
+        self._authenticator = authenticator
+        self._connections = connections
+        self._clock = clock
+
+    def check_origin(self, key: str | None, origin: str | None) -> None:
+        """Raise unless a handshake of this origin may go on. Without an `Origin` header it is no browser's."""
+        if origin is None:
+            return
+        if key is None:
+            raise KeyRequired(
+                "Connect with your publishable key: io(url, { query: { key: 'pk_…' }, auth: { token } })."
+            )
+        check_origin(self._authenticator.app_of_key(key), origin)
+
+    def authenticate(self, token: str, key: str | None) -> Caller:
+        """The user of a token, for the app that the handshake's key names, if it names one."""
+        return self._authenticator.token(token, key=key)
+
+    async def admit(self, caller: Caller) -> bool:
+        """Count the connection, or raise `QuotaExceeded`; whether users new this month are refused."""
+        await self._connections.acquire(caller.app)
+        return check_new_active(caller.app, self._clock.now())
+
+    def release(self, caller: Caller) -> None:
+        """The connection is over."""
+        self._connections.release(caller.app_id)
+
+    def over_quota(self, caller: Caller) -> Exception:
+        """Why a user who is new this month was refused."""
+        return new_active_refused(caller.app, self._clock.now())

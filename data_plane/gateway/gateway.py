@@ -1,0 +1,263 @@
+"""The Socket.IO server: handshakes, connections and their end. Transport and features are elsewhere."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from data_plane.fanout.hub import Hub
+from data_plane.gateway import closing, packets
+from data_plane.gateway.connection import Connection, Frame, Registry, Transport
+from data_plane.gateway.dispatcher import Dispatcher
+from data_plane.gateway.session import Gate, Opened, SessionOpener, expires_in
+from data_plane.shard import Shard
+from data_plane.sync.cursor import Cursor
+from kernel.clock import rfc3339
+from kernel.errors import InvalidInput, Malformed, NatterError
+from kernel.http.problems import as_natter_error
+from kernel.logging import get_logger
+
+HANDSHAKE_SECONDS: Final = 5.0
+MAX_UNAUTHENTICATED: Final = 100
+"""Sockets of one address that have not authenticated yet."""
+CURSOR_PERIOD: Final = 10.0
+"""A busy client gets a fresh cursor this often (seconds), so that a resume replays little."""
+
+_log = get_logger(__name__)
+
+
+class _Wire:
+    """One transport's life before and after it has a connection."""
+
+    __slots__ = ("address", "connecting", "connection", "id", "key", "timer", "transport")
+
+    def __init__(self, id: str, transport: Transport, key: str | None, address: str) -> None:
+        self.id = id
+        self.transport = transport
+        self.key = key
+        self.address = address
+        self.connecting = False
+        self.connection: Connection | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Gateway:
+    """The `Wire` that transports speak to.
+
+    `check_origin(key, origin)` raises a `NatterError` when a handshake with an `Origin` header is not allowed.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        hub: Hub,
+        dispatcher: Dispatcher,
+        opener: SessionOpener,
+        gate: Gate,
+        check_origin: Callable[[str | None, str | None], None],
+    ) -> None:
+        self._shard = shard
+        self._hub = hub
+        self._dispatcher = dispatcher
+        self._opener = opener
+        self._gate = gate
+        self._check_origin = check_origin
+        self._wires: dict[str, _Wire] = {}
+        self._unauthenticated: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.registry = Registry()
+        self.draining = False
+
+    # -- transports call these -------------------------------------------------------------------------------------
+
+    def origin_refusal(self, query: dict[str, list[str]], origin: str | None) -> dict[str, Any] | None:
+        """A problem document when this handshake may not go on."""
+        try:
+            self._check_origin(query.get("key", [None])[0], origin)
+        except NatterError as error:
+            return error.as_problem()
+        return None
+
+    def opened(self, wire_id: str, transport: Transport, query: dict[str, list[str]], address: str) -> bool:
+        """A client opened a transport; it has five seconds to authenticate."""
+        if self.draining or self._unauthenticated.get(address, 0) >= MAX_UNAUTHENTICATED:
+            return False
+        wire = _Wire(wire_id, transport, query.get("key", [None])[0], address)
+        self._wires[wire_id] = wire
+        self._unauthenticated[address] = self._unauthenticated.get(address, 0) + 1
+        wire.timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._too_late, wire)
+        return True
+
+    def received(self, wire_id: str, text: str) -> None:
+        """A packet arrived."""
+        wire = self._wires.get(wire_id)
+        if wire is None:
+            return
+        try:
+            packet = packets.decode(text)
+        except packets.NamespaceRefused as error:
+            wire.transport.send(Frame(packets.encode_connect_error(error.as_dict())))
+            return
+        except NatterError as error:
+            self._protocol_error(wire, error)
+            return
+        if packet.type == packets.CONNECT:
+            if packet.namespace != "/":
+                refusal = packets.NamespaceRefused("There is one namespace: `/`.").as_dict()
+                wire.transport.send(Frame(packets.encode_connect_error(refusal, packet.namespace)))
+            elif not wire.connecting and wire.connection is None:
+                wire.connecting = True
+                self._spawn(self._connect(wire, packet.payload))
+        elif wire.connection is None:
+            self._protocol_error(wire, Malformed("The first packet must connect."))
+        elif packet.type == packets.EVENT:
+            self._spawn(self._dispatcher.dispatch(wire.connection, packet))
+        elif packet.type == packets.DISCONNECT:
+            self._detach(wire)
+            wire.transport.close()
+
+    def ended(self, wire_id: str) -> None:
+        """The transport is gone."""
+        wire = self._wires.pop(wire_id, None)
+        if wire is not None:
+            self._handshake_over(wire)
+            self._detach(wire)
+
+    # -- the node calls these --------------------------------------------------------------------------------------
+
+    def horizon_reached(self, horizon: int) -> None:
+        """The follower's word: everything below it was delivered. Gives cursors to those who heard something since."""
+        now = self._shard.clock.monotonic()
+        text: dict[str, Any] | None = None
+        for connection in self.registry:
+            if connection.dirty and now - connection.cursor_at >= CURSOR_PERIOD and self._hub.settled(connection):
+                if text is None:
+                    text = {"cursor": Cursor(self._shard.id, self._shard.epoch, horizon).encode()}
+                connection.emit("sync.cursor", text)
+                connection.dirty = False
+                connection.cursor_at = now
+
+    def close_user(self, app_id: UUID, user_id: str, valid_after: datetime) -> None:
+        """End a user's connections whose tokens were issued before this."""
+        for connection in self.registry.of_user(app_id, user_id):
+            if connection.issued_at < valid_after:
+                connection.close(closing.TOKEN_REVOKED)
+
+    def close_app(self, app_id: UUID) -> None:
+        """End every connection of an app that is suspended or gone."""
+        for connection in self.registry.of_app(app_id):
+            connection.close(closing.APP_SUSPENDED)
+
+    def close_all(self, reason: closing.Closing) -> None:
+        """End every connection."""
+        for connection in self.registry:
+            connection.close(reason)
+
+    def refresh(self, connection: Connection, token: str) -> dict[str, Any]:
+        """Prolong a connection with a newer access token of the same user. Raises `Unauthenticated`."""
+        caller = self._gate.authenticate(token, None)
+        if (caller.app_id, caller.user_id) != (connection.app_id, connection.user_id):
+            raise InvalidInput("The token is another user's; connect anew instead.", field="token")
+        connection.renew(caller)
+        self._schedule_expiry(connection)
+        return {"expires_at": rfc3339(connection.expires_at)}
+
+    async def drain(self, seconds: float = 10.0) -> None:
+        """Accept nobody new, let what is in flight be answered, then tell everybody to move."""
+        self.draining = True
+        deadline = self._shard.clock.monotonic() + seconds
+        # Bounded waits for counters, once in a node's life.
+        while any(c.in_flight for c in self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        self.close_all(closing.SHUTDOWN)
+        while len(self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    async def _connect(self, wire: _Wire, auth: Any) -> None:
+        try:
+            opened = await self._opener.open(wire.transport, auth, wire.key)
+        except Exception as error:
+            known = as_natter_error(error)
+            if known.status >= 500:
+                _log.error("gateway.connect_failed", exc_info=error, code=known.code)
+            wire.connecting = False
+            wire.transport.send(Frame(packets.encode_connect_error(known.as_dict())))
+            return
+        if wire.id in self._wires and not self.draining:
+            self._go_live(wire, opened)
+        else:
+            self._opener.released(opened.connection.caller)
+
+    def _go_live(self, wire: _Wire, opened: Opened) -> None:
+        """Without a wait in between, so that nothing can pass between the replay and the streams."""
+        connection = wire.connection = opened.connection
+        self._handshake_over(wire)
+        self.registry.add(connection)
+        connection.send_frame(Frame(packets.encode_connected(connection.id)))
+        connection.emit("connection.ready", opened.ready)
+        for entry in opened.replay:
+            connection.deliver(entry, encode_entry(entry))
+        connection.dirty = False
+        connection.cursor_at = self._shard.clock.monotonic()
+        for key, first in opened.positions.items():
+            self._hub.join(connection, key, first)
+        self._schedule_expiry(connection)
+        _log.info(
+            "gateway.connected",
+            userId=connection.user_id,
+            appId=connection.caller.app.app_id,
+            replayed=len(opened.replay),
+        )
+
+    def _schedule_expiry(self, connection: Connection) -> None:
+        if connection.expiry is not None:
+            connection.expiry.cancel()
+        seconds = expires_in(connection, self._shard.clock.now())
+        connection.expiry = asyncio.get_running_loop().call_later(seconds, connection.close, closing.TOKEN_EXPIRED)
+
+    def _too_late(self, wire: _Wire) -> None:
+        if wire.connection is None and wire.id in self._wires:
+            payload = orjson.dumps(closing.NOT_AUTHENTICATED.payload())
+            wire.transport.send(Frame(packets.encode_event("connection.closing", payload)))
+            wire.transport.close()
+
+    def _handshake_over(self, wire: _Wire) -> None:
+        if wire.timer is not None:
+            wire.timer.cancel()
+            wire.timer = None
+            self._unauthenticated[wire.address] -= 1
+            if not self._unauthenticated[wire.address]:
+                del self._unauthenticated[wire.address]
+
+    def _detach(self, wire: _Wire) -> None:
+        connection, wire.connection = wire.connection, None
+        if connection is not None:
+            connection.closed = True
+            if connection.expiry is not None:
+                connection.expiry.cancel()
+            self._hub.leave_all(connection)
+            self.registry.remove(connection)
+            self._opener.released(connection.caller)
+
+    def _protocol_error(self, wire: _Wire, error: NatterError) -> None:
+        if wire.connection is not None:
+            wire.connection.emit("error", error.as_dict())
+            wire.connection.close(closing.PROTOCOL_ERROR)
+        else:
+            wire.transport.send(Frame(packets.encode_connect_error(error.as_dict())))
+            wire.transport.close()
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def encode_entry(entry: Any) -> Frame:
+    """A log entry's frame: the event's name is its type."""
+    return Frame(packets.encode_event(entry.type, entry.event))

@@ -1,0 +1,189 @@
+"""Opening a connection: who is it, may it, what is it a member of, and what has it missed."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import msgspec
+import orjson
+
+from data_plane.gateway.connection import Connection, Transport
+from data_plane.identity.activity import subject_of
+from data_plane.identity.caller import Caller
+from data_plane.identity.errors import UserDeactivated
+from data_plane.log import Entry, LogKey, channel_log, user_log
+from data_plane.log.entries import CHANNEL
+from data_plane.log.reader import TooMuch
+from data_plane.shard import Shard
+from data_plane.sync.cursor import Cursor, decode_cursor
+from kernel.clock import month_of, rfc3339, truncate_ms
+from kernel.errors import Unauthenticated
+from kernel.security.tokens import TokenRevoked
+
+MAX_REPLAY: Final = 10_000
+"""Entries that a resume replays; a client that missed more gets fresh state instead."""
+
+_PAGE: Final = 1_000
+_CONNECT: Final = "select * from chat.connect_user($1, $2, $3, $4, $5, $6, $7)"
+
+
+class Auth(msgspec.Struct, kw_only=True, frozen=True):
+    """A connect packet's `auth`. Unknown members are ignored, because client libraries add their own."""
+
+    token: str = ""
+    cursor: str | None = None
+
+
+class Gate(Protocol):
+    """What decides who may connect; made of tokens, snapshots, revocations and quotas."""
+
+    def authenticate(self, token: str, key: str | None) -> Caller:
+        """The caller of a user token. Raises `Unauthenticated` or `Forbidden`."""
+        ...
+
+    async def admit(self, caller: Caller) -> bool:
+        """Count a connection against the limit, raising `QuotaExceeded`; whether users new this month are refused."""
+        ...
+
+    def release(self, caller: Caller) -> None:
+        """Give an admitted connection back."""
+        ...
+
+    def over_quota(self, caller: Caller) -> Exception:
+        """The error for a user who is refused because of `admit`'s answer."""
+        ...
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A connection that may go live: say `ready`, replay, then join each log from its position on."""
+
+    connection: Connection
+    ready: dict[str, Any]
+    replay: list[Entry]
+    positions: dict[LogKey, int]
+
+
+FreshState = Callable[[UUID, str], Awaitable[dict[str, Any]]]
+"""`{channels, cursor}` of a user now, for those who cannot resume."""
+
+
+class SessionOpener:
+    """Opens connections of one node."""
+
+    def __init__(self, shard: Shard, gate: Gate, fresh_state: FreshState) -> None:
+        self._shard = shard
+        self._gate = gate
+        self._fresh_state = fresh_state
+
+    async def open(self, transport: Transport, auth: Any, key: str | None) -> Opened:
+        """Authenticate, count the user as active, load its memberships, read what it missed.
+
+        The activity row is committed before this returns. Raises the `NatterError` that the client shall see.
+        """
+        wanted = msgspec.convert(auth or {}, Auth)
+        if not wanted.token:
+            raise Unauthenticated("Connect with `auth: {token}`: a user token from your server.")
+        caller = self._gate.authenticate(wanted.token, key)
+        refuse_new = await self._gate.admit(caller)
+        try:
+            return await self._open(transport, caller, wanted.cursor, refuse_new)
+        except BaseException:
+            self._gate.release(caller)
+            raise
+
+    def released(self, caller: Caller) -> None:
+        """A connection that was opened here has ended."""
+        self._gate.release(caller)
+
+    async def _open(self, transport: Transport, caller: Caller, cursor: str | None, refuse_new: bool) -> Opened:
+        row = await self._load(caller, refuse_new)
+        connection = Connection(self._shard.ids.new("con"), caller, transport)
+
+        app_id = caller.app_id
+        positions = {LogKey(app_id, user_log(connection.user_id)): row["user_seq"] + 1}
+        for channel_id, seq in zip(row["channels"], row["seqs"], strict=True):
+            positions[LogKey(app_id, channel_log(channel_id))] = seq + 1
+        ready: dict[str, Any] = {
+            "connection_id": connection.id,
+            "user": orjson.loads(row["profile"]),
+            "expires_at": rfc3339(connection.expires_at),
+            "recovered": None,
+            "cursor": Cursor(self._shard.id, self._shard.epoch, row["horizon"]).encode(),
+        }
+        replay: list[Entry] = []
+        if cursor is not None:
+            replay = await self._resume(connection, cursor, row["horizon"], ready, positions)
+        return Opened(connection, ready, replay, positions)
+
+    async def _load(self, caller: Caller, refuse_new: bool) -> Any:
+        now = truncate_ms(self._shard.clock.now())
+        pool = await self._shard.system.pool()
+        subject = subject_of(caller.app, caller.user_id or "")
+        row = await pool.fetchrow(
+            _CONNECT, caller.app_id, caller.user_id, caller.token_issued_at, month_of(now), subject, refuse_new, now
+        )
+        match row["verdict"]:
+            case "ok":
+                return row
+            case "revoked":
+                raise TokenRevoked()
+            case "deactivated":
+                raise UserDeactivated()
+            case _:
+                raise self._gate.over_quota(caller)
+
+    async def _resume(
+        self, connection: Connection, text: str, horizon: int, ready: dict[str, Any], positions: dict[LogKey, int]
+    ) -> list[Entry]:
+        """Read what was missed, and move `positions` to its end. Sets `recovered` and `cursor` of `ready`."""
+        cursor = decode_cursor(text)
+        same_log = (cursor.shard, cursor.epoch) == (self._shard.id, self._shard.epoch)
+        # A cursor from the future is from before a restore that nobody announced.
+        if same_log and cursor.horizon <= horizon:
+            try:
+                entries, reached = await self._read_since(connection, cursor.horizon)
+            except TooMuch:
+                pass
+            else:
+                self._settle_positions(entries, positions)
+                ready["recovered"] = True
+                ready["cursor"] = Cursor(self._shard.id, self._shard.epoch, reached).encode()
+                return entries
+        fresh = await self._fresh_state(connection.app_id, connection.user_id)
+        ready.update(recovered=False, **fresh)
+        return []
+
+    async def _read_since(self, connection: Connection, since: int) -> tuple[list[Entry], int]:
+        entries: list[Entry] = []
+        while True:
+            page = await self._shard.reader.changes(
+                connection.app_id, connection.user_id, since, limit=_PAGE, tail=True, at_most=MAX_REPLAY
+            )
+            entries += page.entries
+            since = page.cursor
+            if not page.has_more:
+                return entries, since
+            if len(entries) > MAX_REPLAY:
+                raise TooMuch
+
+    @staticmethod
+    def _settle_positions(entries: list[Entry], positions: dict[LogKey, int]) -> None:
+        """The replay's snapshot is later than the memberships': follow what changed between the two."""
+        joined_at = {key: first for key, first in positions.items() if key.log.startswith(CHANNEL)}
+        for entry in entries:
+            if entry.key in positions:
+                positions[entry.key] = max(positions[entry.key], entry.seq + 1)
+            elif entry.log.startswith(CHANNEL):
+                positions[entry.key] = entry.seq + 1
+        for entry in entries:
+            if entry.type == "membership.removed" and entry.subject is not None:
+                key = LogKey(entry.app_id, channel_log(entry.subject))
+                # Still a member at the first snapshot, removed before the second: the stream must not be joined.
+                if key in joined_at and not any(e.key == key for e in entries):
+                    positions.pop(key, None)
+
+
+def expires_in(connection: Connection, now: datetime) -> float:
+    """Seconds until the connection's token ends, at least 0."""
+    return max(0.0, (connection.expires_at - now).total_seconds())

@@ -1,0 +1,138 @@
+"""From the credential on a request or a handshake to a `Caller`, out of memory alone."""
+
+from typing import Annotated, Any, Final
+
+from litestar import Request
+from litestar.params import Dependency
+
+from data_plane.identity.activity import ActivityTracker
+from data_plane.identity.caller import Caller
+from data_plane.identity.errors import KeyExpired, OriginNotAllowed
+from data_plane.identity.revocations import Revocations
+from data_plane.tenancy.store import SnapshotStore, require_active
+from kernel.clock import Clock
+from kernel.contracts import AppSnapshot
+from kernel.errors import Unauthenticated
+from kernel.ids import CUSTOMER_ID, parse_id
+from kernel.security import keys
+from kernel.security.tokens import (
+    MAX_TOKEN_BYTES,
+    TokenInvalid,
+    TokenRevoked,
+    unverified_audience,
+    verify_access_token,
+)
+from kernel.security.vault import Vault
+
+_UNKNOWN_KEY: Final = "The secret key is not valid: it is unknown, was revoked, or is not whole."
+_HOW: Final = "Send `Authorization: Bearer` with a secret key (sk_…) or a user's access token."
+
+
+def origin_allowed(app: AppSnapshot, origin: str) -> bool:
+    """Whether a page of this origin may use the app."""
+    return "*" in app.allowed_origins or origin.lower() in app.allowed_origins
+
+
+def check_origin(app: AppSnapshot, origin: str | None) -> None:
+    """Raise `OriginNotAllowed` for an `Origin` header that the app does not allow. None comes from no browser."""
+    if origin is not None and not origin_allowed(app, origin):
+        raise OriginNotAllowed(
+            "This page's origin is not among the app's allowed origins. Add it in the app's settings.",
+            origin=origin[:200],
+        )
+
+
+class Authenticator:
+    """Recognises callers. Every method is synchronous and reads memory only."""
+
+    def __init__(self, snapshots: SnapshotStore, revocations: Revocations, vault: Vault, clock: Clock) -> None:
+        self._snapshots = snapshots
+        self._revocations = revocations
+        self._pepper = vault.key("secret-keys")
+        self._clock = clock
+
+    def bearer(self, credential: str | None, *, key: str | None = None, origin: str | None = None) -> Caller:
+        """The caller behind a secret key or an access token. Raises as `secret_key` and `token` do."""
+        if not credential:
+            raise Unauthenticated(_HOW)
+        if credential.startswith("sk_"):
+            return self.secret_key(credential, origin=origin)
+        if credential.startswith(("pk_", "rt_", "nk_")):
+            raise Unauthenticated(f"A key that begins with {credential[:3]} does not open this. {_HOW}")
+        return self.token(credential, key=key, origin=origin)
+
+    def secret_key(self, key: str, *, origin: str | None = None) -> Caller:
+        """The customer's server. Raises `Unauthenticated`, `KeyExpired`, `AppSuspended`, `AppDeleted` or
+        `OriginNotAllowed`."""
+        # The checksum first: a mistyped key costs nothing more.
+        if not keys.well_formed("sk", key):
+            raise Unauthenticated(_UNKNOWN_KEY)
+        found = self._snapshots.by_secret_digest(keys.digest(self._pepper, key))
+        if found is None:
+            raise Unauthenticated(_UNKNOWN_KEY)
+        app, secret = found
+        if secret.expires_at is not None and secret.expires_at <= self._clock.now():
+            raise KeyExpired("This secret key has expired; use the one that replaced it.")
+        require_active(app)
+        check_origin(app, origin)
+        return Caller(app=app, app_id=parse_id("app", app.app_id), key_id=secret.id, scopes=secret.scopes)
+
+    def token(self, token: str, *, key: str | None = None, origin: str | None = None) -> Caller:
+        """A user. The app is the one that `key` (pk_…) names, else the one that the token says it is for.
+
+        Raises `TokenInvalid`, `TokenExpired`, `TokenRevoked`, `AppSuspended`, `AppDeleted` or `OriginNotAllowed`.
+        """
+        if len(token) > MAX_TOKEN_BYTES:
+            raise TokenInvalid("The token is too long.")
+        app = self.app_of_key(key) if key is not None else self._app_of_token(token)
+        app_id = parse_id("app", app.app_id)
+        now = self._clock.now()
+        verified = verify_access_token(token, self._snapshots.signing_keys(app_id), app_id=app.app_id, now=now)
+        if not CUSTOMER_ID.fullmatch(verified.user_id):
+            raise TokenInvalid("The token's `sub` must be a user id: 1 to 64 characters of A-Z a-z 0-9 _ . @ -")
+        require_active(app)
+        check_origin(app, origin)
+        if self._revocations.is_revoked(app_id, verified.user_id, verified.issued_at):
+            raise TokenRevoked("The user's tokens were revoked; get a new one from your server.")
+        return Caller(
+            app=app,
+            app_id=app_id,
+            user_id=verified.user_id,
+            token_issued_at=verified.issued_at,
+            token_expires_at=verified.expires_at,
+        )
+
+    def app_of_key(self, key: str) -> AppSnapshot:
+        """The app that a publishable key names. Raises `Unauthenticated`."""
+        app = self._snapshots.by_publishable_key(key)
+        if app is None:
+            raise Unauthenticated("The publishable key (pk_…) is unknown here.")
+        return app
+
+    def _app_of_token(self, token: str) -> AppSnapshot:
+        try:
+            audience = unverified_audience(token)
+        except (ValueError, RecursionError) as error:
+            raise TokenInvalid("The token is not a JWT.") from error
+        app = self._snapshots.get(audience) if audience is not None else None
+        if app is None:
+            # The same for a token of nobody and of an app that lives elsewhere.
+            raise TokenInvalid("The token is not a JWT whose `aud` is an app served here.")
+        return app
+
+
+async def provide_caller(
+    request: Request[Any, Any, Any],
+    authenticator: Annotated[Authenticator, Dependency(skip_validation=True)],
+    activity: Annotated[ActivityTracker, Dependency(skip_validation=True)],
+) -> Caller:
+    """A Litestar dependency: the caller of a REST request. A user is counted as active before the answer."""
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated(_HOW)
+    caller = authenticator.bearer(
+        credential.strip(), key=request.query_params.get("key"), origin=request.headers.get("origin")
+    )
+    if caller.user_id is not None and caller.token_issued_at is not None:
+        await activity.touch(caller.app, caller.app_id, caller.user_id, caller.token_issued_at)
+    return caller

@@ -1,0 +1,1 @@
+"""Access and refresh tokens that Natter makes, and their revocation."""

@@ -1,0 +1,63 @@
+"""Tokens as routes use them: each call is one transaction, answered after its commit."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from data_plane.identity.authenticate import check_origin
+from data_plane.identity.caller import Caller
+from data_plane.identity.errors import RefreshInvalid, RefreshReused
+from data_plane.identity.revocations import Revocations
+from data_plane.identity.tokens import refresh_token
+from data_plane.identity.tokens.mint import mint_tokens
+from data_plane.identity.tokens.pair import TokenPair
+from data_plane.identity.tokens.revoke import revoke_user
+from data_plane.identity.tokens.rotate import Reused, rotate_tokens
+from data_plane.shard import Shard
+from data_plane.tenancy.store import SnapshotStore, require_active
+
+PublishRevocation = Callable[[UUID, str, datetime], None]
+"""Tells the other nodes `(app, user, valid_after)`; may lose it, for they also look for themselves. Never raises."""
+
+
+class TokenService:
+    """Mints, rotates and revokes for the apps of one shard."""
+
+    def __init__(
+        self, shard: Shard, snapshots: SnapshotStore, revocations: Revocations, publish_revocation: PublishRevocation
+    ) -> None:
+        self._shard = shard
+        self._snapshots = snapshots
+        self._revocations = revocations
+        self._publish = publish_revocation
+
+    async def mint(self, caller: Caller, user_id: str, lifetime: timedelta) -> TokenPair:
+        """A new pair for one of the app's users. Raises `UserDeactivated` or `NoSigningKey`."""
+        async with self._shard.unit_of_work(caller.app_id) as uow:
+            return await mint_tokens(self._shard, uow, caller.app, user_id, lifetime=lifetime)
+
+    async def refresh(self, presented: str, *, origin: str | None) -> TokenPair:
+        """The next pair. Raises `RefreshInvalid`, `RefreshReused`, `UserDeactivated`, `NoSigningKey`, `AppSuspended`,
+        `AppDeleted` or `OriginNotAllowed`."""
+        token = refresh_token.parse(presented)
+        app = self._snapshots.get(token.app_id) if token is not None else None
+        if token is None or app is None:
+            raise RefreshInvalid("The refresh token is not one, or its app is not served here.")
+        require_active(app)
+        check_origin(app, origin)
+        async with self._shard.unit_of_work(token.app_id) as uow:
+            outcome = await rotate_tokens(self._shard, uow, app, token)
+        if isinstance(outcome, Reused):
+            raise RefreshReused(
+                "This refresh token was replaced before. In case it was stolen, its whole family is revoked; "
+                "get a new pair from your server."
+            )
+        return outcome
+
+    async def revoke(self, caller: Caller, user_id: str) -> datetime:
+        """Revoke all tokens of a user and close its sockets. Returns when new tokens become valid."""
+        async with self._shard.unit_of_work(caller.app_id) as uow:
+            valid_after = await revoke_user(self._shard, uow, caller.app_id, user_id)
+        self._revocations.note(caller.app_id, user_id, valid_after)
+        self._publish(caller.app_id, user_id, valid_after)
+        return valid_after

@@ -1,0 +1,23 @@
+"""What can go wrong with memberships."""
+
+from kernel.errors import Conflict, InvalidInput
+
+
+class UnknownUsers(InvalidInput):
+    """Users are named that do not exist; `user_ids` lists them. Nothing was done. Create them first."""
+
+    code = "unknown_users"
+    title = "Some of these users do not exist"
+
+    @classmethod
+    def of(cls, user_ids: list[str], *, field: str) -> "UnknownUsers":
+        """The error for these ids, named in a field of the request."""
+        names = ", ".join(user_ids[:5]) + (" …" if len(user_ids) > 5 else "")
+        return cls(f"`{field}` names users that do not exist: {names}.", field=field, user_ids=user_ids)
+
+
+class DirectIsFixed(Conflict):
+    """The two members of a direct channel are what it is: nobody joins, leaves or has a role."""
+
+    code = "direct_is_fixed"
+    title = "The members of a direct channel do not change"

@@ -1,0 +1,109 @@
+"""Memberships of one app's channels."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_plane.members.models import Member, MemberRow
+
+_COLUMNS = (Member.user_id, Member.role, Member.joined_seq, Member.joined_at, Member.read_number)
+_USERS = text("select id from chat.users where app_id = :app and id = any(cast(:ids as text[]))")
+
+
+class MemberRepository:
+    """Reads and writes memberships within one app. Plain rows, never cached: what is read is current."""
+
+    def __init__(self, session: AsyncSession, app_id: UUID) -> None:
+        self._session = session
+        self._app_id = app_id
+
+    async def unknown_users(self, user_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that name no user of the app, in argument order."""
+        found = await self._session.scalars(_USERS, {"app": self._app_id, "ids": list(user_ids)})
+        known = set(found)
+        return [user_id for user_id in user_ids if user_id not in known]
+
+    async def find(self, channel_id: str, user_ids: Sequence[str]) -> dict[str, MemberRow]:
+        """The memberships that exist, by user."""
+        query = select(*_COLUMNS).where(
+            Member.app_id == self._app_id, Member.channel_id == channel_id, Member.user_id.in_(user_ids)
+        )
+        return {row.user_id: _row(row) for row in await self._session.execute(query)}
+
+    async def count(self, channel_id: str) -> int:
+        """How many members the channel has."""
+        query = select(func.count()).where(Member.app_id == self._app_id, Member.channel_id == channel_id)
+        return await self._session.scalar(query) or 0
+
+    async def page(self, channel_id: str, *, after: str | None, limit: int) -> list[MemberRow]:
+        """Up to `limit` members by user id, from the one after `after` on."""
+        query = select(*_COLUMNS).where(Member.app_id == self._app_id, Member.channel_id == channel_id)
+        if after is not None:
+            query = query.where(Member.user_id > after)
+        rows = await self._session.execute(query.order_by(Member.user_id).limit(limit))
+        return [_row(row) for row in rows]
+
+    async def add(self, channel_id: str, rows: Sequence[MemberRow]) -> None:
+        """Insert memberships that are not there yet."""
+        if rows:
+            common = {"app_id": self._app_id, "channel_id": channel_id}
+            values = [
+                common
+                | {
+                    "user_id": row.user_id,
+                    "role": row.role,
+                    "joined_seq": row.joined_seq,
+                    "joined_at": row.joined_at,
+                    "read_number": row.read_number,
+                }
+                for row in rows
+            ]
+            await self._session.execute(insert(Member).values(values))
+
+    async def set_role(self, channel_id: str, user_id: str, role: str) -> None:
+        """Change the role of a member."""
+        await self._session.execute(
+            update(Member)
+            .where(Member.app_id == self._app_id, Member.channel_id == channel_id, Member.user_id == user_id)
+            .values(role=role)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def remove(self, channel_id: str, user_ids: Sequence[str]) -> list[str]:
+        """Delete memberships and return whose they were, sorted."""
+        gone = await self._session.scalars(
+            delete(Member)
+            .where(Member.app_id == self._app_id, Member.channel_id == channel_id, Member.user_id.in_(user_ids))
+            .returning(Member.user_id)
+            .execution_options(synchronize_session=False)
+        )
+        return sorted(gone)
+
+    async def move_read_position(self, channel_id: str, user_id: str, number: int) -> bool:
+        """Move a member's read position forward to `number`; false when it stands there or further on."""
+        moved = await self._session.scalars(
+            update(Member)
+            .where(
+                Member.app_id == self._app_id,
+                Member.channel_id == channel_id,
+                Member.user_id == user_id,
+                Member.read_number < number,
+            )
+            .values(read_number=number)
+            .returning(Member.user_id)
+            .execution_options(synchronize_session=False)
+        )
+        return moved.first() is not None
+
+
+def _row(row: Any) -> MemberRow:
+    return MemberRow(
+        user_id=row.user_id,
+        role=row.role,
+        joined_seq=row.joined_seq,
+        joined_at=row.joined_at,
+        read_number=row.read_number,
+    )

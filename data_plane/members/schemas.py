@@ -1,0 +1,30 @@
+"""Bodies of requests about members."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from data_plane.channels.schemas import MAX_MEMBERS_AT_ONCE
+from data_plane.dependencies import CustomerId
+from data_plane.gateway.routes import Payload
+
+MemberRole = Literal["owner", "member"]
+
+
+class AddMembers(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/channels/{id}/members`."""
+
+    user_ids: Annotated[list[CustomerId], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS_AT_ONCE)]
+    role: MemberRole = "member"
+
+
+class PutMember(Payload, frozen=True, kw_only=True):
+    """Body of `PUT /v1/channels/{id}/members/{user_id}`. Without a role, a member keeps the one it has."""
+
+    role: MemberRole | None = None
+
+
+class LeaveChannel(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/channels/{id}/leave`. `user_id`: who leaves, for a server to name."""
+
+    user_id: CustomerId | None = None

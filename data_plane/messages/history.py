@@ -1,0 +1,139 @@
+"""Pages of a channel's messages: one statement on the hot path, keyset on (app, channel, seq)."""
+
+import re
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import orjson
+
+from data_plane.channels.errors import no_channel
+from data_plane.identity.caller import Caller
+from data_plane.messages.errors import no_message
+from data_plane.messages.views import MessageRow, message_view
+from data_plane.shard import Shard
+from kernel.errors import InvalidInput
+from kernel.ids import parse_id
+
+_SQL: Final = "select * from chat.history($1, $2, $3, $4, $5, $6, $7, $8)"
+_SEQ: Final = re.compile(r"[0-9]{1,15}")
+_END: Final = 2**62
+"""Above every seq."""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What to fetch: up to `older` messages before the pivot and up to `newer` from it on.
+
+    The pivot is `seq`, or the seq of `message`, plus `shift`. Each side asks for one more than is shown, or for just
+    one when it is not shown, to learn whether there are more.
+    """
+
+    seq: int | None
+    message: UUID | None
+    shift: int
+    older: int
+    newer: int
+
+
+def window_of(*, limit: int, before: str | None, after: str | None, around: str | None) -> Window:
+    """The window that a request means. Raises `InvalidInput` for a bad anchor or more than one."""
+    given = [(name, anchor) for name, anchor in _named(before, after, around) if anchor is not None]
+    if len(given) > 1:
+        raise InvalidInput("Give one of `before`, `after` and `around`.", field=given[1][0])
+    if not given:
+        return Window(_END, None, 0, limit + 1, 0)
+    name, anchor = given[0]
+    seq: int | None = None
+    message: UUID | None = None
+    if _SEQ.fullmatch(anchor):
+        seq = int(anchor)
+    elif anchor.startswith("msg_"):
+        message = parse_id("msg", anchor, field=name)
+    else:
+        raise InvalidInput(f"`{name}` must be a message id (`msg_…`) or a `seq`.", field=name)
+    if name == "before":
+        return Window(seq, message, 0, limit + 1, 1)
+    if name == "after":
+        return Window(seq, message, 1, 1, limit + 1)
+    return Window(seq, message, 0, limit + 1, limit + 1)
+
+
+async def read_history(
+    shard: Shard,
+    caller: Caller,
+    channel_id: str,
+    *,
+    limit: int,
+    before: str | None = None,
+    after: str | None = None,
+    around: str | None = None,
+) -> dict[str, Any]:
+    """`{messages, has_before, has_after}`, oldest first: the newest page, or the one that an anchor names.
+
+    `before` and `after` leave the anchor out, `around` has it in the middle, or nearer to an end where the messages
+    run out. Deleted messages keep their place. Raises `NotFound` for a channel that the caller does not see, and for
+    an anchor that is no message of the channel.
+    """
+    window = window_of(limit=limit, before=before, after=after, around=around)
+    pool = await shard.system.pool()
+    rows = await pool.fetch(
+        _SQL,
+        caller.app_id,
+        channel_id,
+        caller.user_id,
+        window.seq,
+        window.message,
+        window.shift,
+        window.older,
+        window.newer,
+    )
+    if not rows:
+        # One answer for both, so that an anchor does not tell what is in other channels.
+        raise no_channel() if window.message is None else no_message()
+    pivot = rows[0]["pivot"]
+    found = [_message(row, channel_id) for row in rows if row["id"] is not None]
+    older = sorted((row for row in found if row.seq < pivot), key=_seq, reverse=True)
+    newer = sorted((row for row in found if row.seq >= pivot), key=_seq)
+    shown_older, shown_newer = _shares(window, limit, len(older), len(newer))
+    messages = [*reversed(older[:shown_older]), *newer[:shown_newer]]
+    return {
+        "messages": [message_view(row) for row in messages],
+        "has_before": len(older) > shown_older,
+        "has_after": len(newer) > shown_newer,
+    }
+
+
+def _shares(window: Window, limit: int, older: int, newer: int) -> tuple[int, int]:
+    """How many of each side are shown."""
+    if window.newer <= 1 < window.older:
+        return min(older, limit), 0
+    if window.older <= 1 < window.newer:
+        return 0, min(newer, limit)
+    half = min(older, limit // 2)
+    after = min(newer, limit - half)
+    return min(older, limit - after), after
+
+
+def _named(before: str | None, after: str | None, around: str | None) -> list[tuple[str, str | None]]:
+    return [("before", before), ("after", after), ("around", around)]
+
+
+def _seq(row: MessageRow) -> int:
+    return row.seq
+
+
+def _message(row: Any, channel_id: str) -> MessageRow:
+    return MessageRow(
+        id=row["id"],
+        channel_id=channel_id,
+        seq=row["seq"],
+        number=row["number"],
+        user_id=row["user_id"],
+        text=row["text"],
+        attachments=orjson.loads(row["attachments"]) if row["attachments"] else [],
+        custom=orjson.loads(row["custom"]) if row["custom"] else {},
+        silent=row["silent"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        deleted_at=row["deleted_at"],
+    )

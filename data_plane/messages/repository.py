@@ -1,0 +1,98 @@
+"""Single messages of one app. Sends and history take the hot path, see `send.py` and `history.py`."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import and_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from data_plane.channels.models import Channel
+from data_plane.members.models import Member
+from data_plane.messages.models import Message
+from data_plane.messages.views import MessageRow
+
+
+class FoundMessage(msgspec.Struct, frozen=True):
+    """A message with what decides who may touch it. `member`: whether the user it was read for is in its channel."""
+
+    row: MessageRow
+    member: bool
+    frozen: bool
+
+
+class MessageRepository:
+    """Reads and changes messages within one app. Plain rows, never cached: what is read is current."""
+
+    def __init__(self, session: AsyncSession, app_id: UUID) -> None:
+        self._session = session
+        self._app_id = app_id
+
+    async def find(self, message_id: UUID, user_id: str | None) -> FoundMessage | None:
+        """A message of a channel that is not deleted."""
+        query = (
+            select(
+                Message.id,
+                Message.channel_id,
+                Message.seq,
+                Message.number,
+                Message.user_id,
+                Message.text,
+                Message.attachments,
+                Message.custom,
+                Message.silent,
+                Message.created_at,
+                Message.updated_at,
+                Message.deleted_at,
+                Channel.frozen,
+                Member.role,
+            )
+            .join(Channel, and_(Channel.app_id == self._app_id, Channel.id == Message.channel_id))
+            .outerjoin(
+                Member,
+                and_(
+                    Member.app_id == self._app_id,
+                    Member.channel_id == Message.channel_id,
+                    Member.user_id == user_id,
+                ),
+            )
+            .where(Message.app_id == self._app_id, Message.id == message_id, Channel.deleted_at.is_(None))
+        )
+        row = (await self._session.execute(query)).one_or_none()
+        return FoundMessage(_message(row), row.role is not None, row.frozen) if row is not None else None
+
+    async def number_of(self, channel_id: str, message_id: UUID) -> int | None:
+        """The number of a channel's message; null when the message is not in that channel."""
+        query = select(Message.number).where(
+            Message.app_id == self._app_id, Message.id == message_id, Message.channel_id == channel_id
+        )
+        number: int | None = await self._session.scalar(query)
+        return number
+
+    async def change(self, row: MessageRow, values: Mapping[str, Any]) -> MessageRow:
+        """Set columns of a message and return it as it is then."""
+        await self._session.execute(
+            update(Message)
+            .where(Message.app_id == self._app_id, Message.channel_id == row.channel_id, Message.seq == row.seq)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+        return msgspec.structs.replace(row, **values)
+
+
+def _message(row: Any) -> MessageRow:
+    return MessageRow(
+        id=row.id,
+        channel_id=row.channel_id,
+        seq=row.seq,
+        number=row.number,
+        user_id=row.user_id,
+        text=row.text,
+        attachments=row.attachments or [],
+        custom=row.custom or {},
+        silent=row.silent,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        deleted_at=row.deleted_at,
+    )

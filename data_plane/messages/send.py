@@ -1,0 +1,168 @@
+"""Send a message: check, put it into the next flush, answer once it is durable."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from data_plane.channels.errors import ChannelFrozen, no_channel
+from data_plane.gateway.routes import Payload, SocketRoute
+from data_plane.identity.activity import ActivityTracker, subject_of
+from data_plane.identity.caller import Caller
+from data_plane.log import Entry, channel_log
+from data_plane.log.entries import make_entry
+from data_plane.messages.errors import MessageIdTaken, no_message
+from data_plane.messages.flush import Flusher, NewMessage, Verdict
+from data_plane.messages.repository import MessageRepository
+from data_plane.messages.schemas import Attachments, ChannelId, MessageId, Text, UserId, check_content, content_hash
+from data_plane.messages.views import MessageRow, message_view
+from data_plane.shard import Shard
+from data_plane.tenancy.quotas import check_messages, check_new_active
+from kernel.errors import InvalidInput
+from kernel.ids import check_customer_id, decode
+
+
+class SendMessage(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/channels/{id}/messages`. `user_id` is for a server alone; `id` makes a retry safe."""
+
+    id: MessageId | None = None
+    text: Text | None = None
+    attachments: Attachments | None = None
+    custom: dict[str, Any] | None = None
+    silent: bool = False
+    user_id: UserId | None = None
+
+
+class MessageSendPacket(SendMessage, frozen=True, kw_only=True):
+    """Packet of `message.send`."""
+
+    channel_id: ChannelId
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A stored message as everybody sees it. `created` is false when this id was stored before."""
+
+    message: dict[str, Any]
+    created: bool
+
+
+class SendService:
+    """Sends for both edges. Holds no transaction: the flush has its own."""
+
+    def __init__(self, flusher: Flusher, shard: Shard, activity: ActivityTracker) -> None:
+        self._flusher = flusher
+        self._shard = shard
+        self._activity = activity
+
+    async def send(self, caller: Caller, channel_id: str, body: SendMessage) -> Sent:
+        """Store the message and return it, in the order of the calls within a channel.
+
+        Raises `NotFound` for a channel that the author is no member of, `MessageIdTaken` when the id stands for
+        something else, `ChannelFrozen`, `QuotaExceeded`, `Unavailable`, `Overloaded`, `InvalidInput`. Nothing is
+        awaited before the message is queued (but for a plan that is full), which keeps a sender's order.
+        """
+        user_id = caller.acting_as(body.user_id)
+        check_customer_id(channel_id, field="channel_id")
+        content = check_content(body.text, body.attachments, body.custom)
+        now = self._shard.clock.now()
+        check_messages(caller.app, now)
+        active = self._activity.is_active(caller.app_id, user_id, now)
+        if not active and check_new_active(caller.app, now):
+            # The rare case of a full plan: asks the shard whether the author counts already, and refuses otherwise.
+            await self._activity.touch(caller.app, caller.app_id, user_id, now)
+            active = True
+        message = NewMessage(
+            app_id=caller.app_id,
+            channel_id=channel_id,
+            id=parse_message_id(body.id) if body.id is not None else self._shard.ids.uuid7(),
+            user_id=user_id,
+            text=content.text,
+            attachments=content.attachments_json,
+            custom=content.custom_json,
+            silent=body.silent,
+            content_hash=content_hash(
+                user_id, channel_id, content.text, content.attachments, content.custom, body.silent
+            ),
+            by_server=caller.is_server,
+            count_active=not active,
+            subject=subject_of(caller.app, user_id),
+        )
+        verdict = await self._flusher.append(message)
+        match verdict.verdict:
+            case "created":
+                if message.count_active:
+                    self._activity.remember(caller.app_id, user_id, verdict.created_at)
+                return Sent(message_view(stored_row(message, verdict)), True)
+            case "duplicate":
+                # Stored before, and perhaps edited since: answer with what is there now.
+                return Sent(message_view(await self._read(caller, message.id)), False)
+            case "conflict":
+                raise MessageIdTaken()
+            case "frozen":
+                raise ChannelFrozen("This channel is frozen; its members can read, but not write.")
+            case "no_user":
+                raise InvalidInput(f"There is no user `{user_id}`; create it first.", field="user_id")
+            case _:
+                raise no_channel()
+
+    async def _read(self, caller: Caller, message_id: UUID) -> MessageRow:
+        async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
+            found = await MessageRepository(uow.session, caller.app_id).find(message_id, caller.user_id)
+        if found is None:
+            raise no_message()
+        return found.row
+
+
+def parse_message_id(text: str) -> UUID:
+    """A client-made message id: `msg_` and 26 characters, or a UUID in its usual form; version 7 in both.
+
+    Raises `InvalidInput` that says how to make one.
+    """
+    try:
+        value = decode(text[4:]) if text.startswith("msg_") else UUID(text)
+    except ValueError:
+        value = None
+    if value is None or value.version != 7:
+        raise InvalidInput("`id` must be a UUIDv7, as text or as `msg_…`; leave it out to have one made.", field="id")
+    return value
+
+
+def stored_row(message: NewMessage, verdict: Verdict) -> MessageRow:
+    """The row that a created message became."""
+    return MessageRow(
+        id=message.id,
+        channel_id=message.channel_id,
+        seq=verdict.seq,
+        number=verdict.number,
+        user_id=message.user_id,
+        text=message.text,
+        attachments=msgspec.json.decode(message.attachments) if message.attachments else [],
+        custom=msgspec.json.decode(message.custom) if message.custom else {},
+        silent=message.silent,
+        created_at=verdict.created_at,
+        updated_at=verdict.created_at,
+    )
+
+
+def created_entry(message: NewMessage, verdict: Verdict, epoch: str) -> Entry:
+    """The log entry of a created message, for the fan-out."""
+    row = stored_row(message, verdict)
+    return make_entry(
+        app_id=message.app_id,
+        log=channel_log(message.channel_id),
+        seq=verdict.seq,
+        epoch=epoch,
+        type="message.created",
+        at=verdict.created_at,
+        actor=message.user_id,
+        data={"message": message_view(row)},
+    )
+
+
+def socket_route(service: SendService) -> SocketRoute:
+    """`message.send`, acknowledged with `{message}` after the commit."""
+
+    async def handle(caller: Caller, packet: MessageSendPacket) -> dict[str, Any]:
+        return {"message": (await service.send(caller, packet.channel_id, packet)).message}
+
+    return SocketRoute("message.send", MessageSendPacket, handle)

@@ -1,0 +1,225 @@
+"""One data-plane node, assembled: REST and Socket.IO of one shard, on one port."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prometheus_client import CollectorRegistry
+
+from data_plane.fanout import Hub, RedisBus
+from data_plane.fanout.bus import Signal
+from data_plane.fanout.follower import Follower
+from data_plane.features import rest_app, socket_routes
+from data_plane.gateway.dispatcher import Dispatcher
+from data_plane.gateway.engineio_transport import EngineIoServer
+from data_plane.gateway.events import connection_events
+from data_plane.gateway.gate import NodeGate
+from data_plane.gateway.gateway import Gateway, encode_entry
+from data_plane.gateway.session import SessionOpener
+from data_plane.identity.activity import ActivityTracker
+from data_plane.identity.authenticate import Authenticator
+from data_plane.identity.revocations import Revocations
+from data_plane.identity.tokens.service import TokenService
+from data_plane.log import Entry, LogReader, LogWriter
+from data_plane.messages.flush import Flusher, NewMessage, Verdict
+from data_plane.messages.send import SendService, created_entry
+from data_plane.metrics import NodeMetrics
+from data_plane.shard import Shard
+from data_plane.sync.service import SyncService
+from data_plane.tenancy.connections import ConnectionQuota
+from data_plane.tenancy.copies import SnapshotCopies
+from data_plane.tenancy.puller import SnapshotPuller
+from data_plane.tenancy.store import SnapshotStore
+from kernel.clock import Clock
+from kernel.contracts import AppSnapshot
+from kernel.db import Database
+from kernel.ids import Ids, format_id, parse_id
+from kernel.logging import get_logger
+from kernel.outbox import Outbox
+from kernel.redis import connect_redis
+from kernel.security.vault import Vault
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """What a node is made of; tests pass their own."""
+
+    shard_id: str
+    node_name: str
+    database_url: str
+    redis_url: str
+    control_url: str
+    credential: str
+    public_url: str
+    vault: Vault
+    clock: Clock
+    ids: Ids
+    registry: CollectorRegistry
+    pool_size: int = 8
+
+
+class Node:
+    """A node's parts and their life: `start`, serve `asgi`, `stop`."""
+
+    def __init__(self, deps: Deps) -> None:
+        self.deps = deps
+        self.tenant = Database(deps.database_url, role="natter_app", pool_size=deps.pool_size, name=deps.node_name)
+        self.system = Database(deps.database_url, role="natter_engine", pool_size=deps.pool_size, name=deps.node_name)
+        self.snapshots = SnapshotStore()
+        self.revocations = Revocations(self.system, deps.clock)
+        self.activity = ActivityTracker(self.system, deps.clock)
+        self.puller = SnapshotPuller(
+            store=self.snapshots,
+            copies=SnapshotCopies(self.system, deps.vault),
+            control_url=deps.control_url,
+            credential=deps.credential,
+            public_url=deps.public_url,
+        )
+        self.metrics = NodeMetrics(deps.registry)
+        self._limits = connect_redis(deps.redis_url, name=deps.node_name)
+        self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.node_name, clock=deps.clock)
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        """Connect, load configuration, begin to follow the log. Raises when the shard cannot be served."""
+        deps = self.deps
+        await self.puller.start()
+        await self.revocations.refresh()
+        epoch = await self._epoch()
+
+        reader = LogReader(self.system, epoch)
+        self.bus = RedisBus(
+            connect_redis(deps.redis_url, name=deps.node_name),
+            deps.shard_id,
+            deps.ids.new("bus"),  # a restarted node must not take its former self's entries for its own
+            deliver=lambda entries: self.hub.deliver(entries),
+            on_signal=self._on_signal,
+        )
+        self.hub = Hub(reader, encode=encode_entry, subscribe=self.bus.subscribe, unsubscribe=self.bus.unsubscribe)
+        self.shard = Shard(
+            id=deps.shard_id,
+            epoch=epoch,
+            tenant=self.tenant,
+            system=self.system,
+            logs=LogWriter(epoch, self._publish),
+            reader=reader,
+            outbox=Outbox("chat"),
+            clock=deps.clock,
+            ids=deps.ids,
+            vault=deps.vault,
+        )
+        self.flusher = Flusher(self.system.pool, deps.clock, self._stored)
+        authenticator = Authenticator(self.snapshots, self.revocations, deps.vault, deps.clock)
+        tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
+        sender = SendService(self.flusher, self.shard, self.activity)
+        sync = SyncService(self.shard)
+        gate = NodeGate(authenticator, self.connections, deps.clock)
+        dispatcher = Dispatcher(socket_routes(self.shard, sender, sync))
+        self.gateway = Gateway(
+            self.shard, self.hub, dispatcher, SessionOpener(self.shard, gate, sync.fresh), gate, gate.check_origin
+        )
+        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
+            dispatcher.add(event, payload, handle)
+        self.revocations.on_revoked(self.gateway.close_user)
+        self.snapshots.on_change(self._app_changed)
+        self.follower = Follower(
+            self.hub, reader, on_horizon=self.gateway.horizon_reached, also=self.revocations.refresh
+        )
+        await self.follower.start_at_present()
+        self.dispatcher = dispatcher
+        self.rest = rest_app(
+            shard=self.shard,
+            authenticator=authenticator,
+            activity=self.activity,
+            tokens=tokens,
+            sender=sender,
+            sync=sync,
+            registry=deps.registry,
+            problem=self.problem,
+        )
+        self._engine = EngineIoServer(self.gateway)
+        self.metrics.watch(
+            connections=self.gateway.registry,
+            waiting_sends=lambda: self.flusher.waiting,
+            filled_entries=lambda: self.hub.filled,
+            follower_failures=lambda: self.follower.lag_failures,
+            bus_connected=lambda: self.bus.connected,
+        )
+        self.bus.start()
+        self._tasks = [
+            asyncio.create_task(self.follower.run(), name="follower"),
+            asyncio.create_task(self.connections.run(), name="connection-quota"),
+        ]
+        _log.info("node.started", shard=deps.shard_id, node=deps.node_name, apps=len(self.snapshots))
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        """Socket.IO under its path, REST everywhere else."""
+        if scope["type"] == "lifespan":
+            return
+        if scope["path"].startswith("/socket.io"):
+            await self._engine(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self.rest(scope, receive, send)
+
+    def problem(self) -> str | None:
+        """Why this node should get no traffic now; null when it should."""
+        if self.gateway.draining:
+            return "draining"
+        if self.follower.lag_failures > 5:
+            return "the database cannot be read"
+        return None
+
+    async def drain(self, seconds: float = 10.0) -> None:
+        """Let acknowledgements finish and move the clients elsewhere."""
+        await self.gateway.drain(seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.flusher.drain(), seconds)
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.puller.stop()
+        await self._engine.stop()
+        await self.bus.stop()
+        await self._limits.aclose()
+        await self.system.close()
+        await self.tenant.close()
+
+    # -- wiring ----------------------------------------------------------------------------------------------------
+
+    async def _epoch(self) -> str:
+        pool = await self.system.pool()
+        epoch: str = await pool.fetchval("select epoch from chat.shard")
+        return epoch
+
+    def _publish(self, entries: Any) -> None:
+        """Local recipients and the bus: the same path, so that order and doubles are judged in one place."""
+        self.hub.deliver(entries)
+        self.bus.publish(entries)
+
+    def _stored(self, created: list[tuple[NewMessage, Verdict]]) -> None:
+        entries: list[Entry] = [created_entry(message, verdict, self.shard.epoch) for message, verdict in created]
+        self._publish(entries)
+
+    def _publish_revocation(self, app_id: UUID, user_id: str, valid_after: datetime) -> None:
+        signal = Signal(app_id=format_id("app", app_id), user_id=user_id, valid_after=valid_after.timestamp())
+        self.bus.signal(signal)
+
+    def _on_signal(self, signal: Signal) -> None:
+        valid_after = datetime.fromtimestamp(signal.valid_after, UTC)
+        self.revocations.note(parse_id("app", signal.app_id), signal.user_id, valid_after)
+
+    def _app_changed(self, app_id: UUID) -> None:
+        app: AppSnapshot | None = self.snapshots.get(app_id)
+        if app is not None and app.status != "active":
+            self.gateway.close_app(app_id)

@@ -1,0 +1,46 @@
+"""`GET /v1/sync` and the `sync` event."""
+
+from typing import Annotated, Any
+
+import msgspec
+import orjson
+from litestar import Response, get
+from litestar.params import Parameter
+
+from data_plane.gateway.routes import Payload, SocketRoute
+from data_plane.identity.caller import Caller
+from data_plane.sync.service import SyncService
+
+_Limit = Annotated[int, Parameter(ge=1, le=1000)]
+
+
+@get("/v1/sync")
+async def sync(
+    caller: Caller,
+    sync_service: SyncService,
+    cursor: str | None = None,
+    limit: _Limit = 200,
+    user_id: str | None = None,
+) -> Response[bytes]:
+    """Everything of a user since a cursor; a server names the user."""
+    answer = await sync_service.since(caller.app_id, caller.acting_as(user_id), cursor, limit=limit)
+    return Response(orjson.dumps(answer), media_type="application/json", headers={"cache-control": "no-store"})
+
+
+ROUTES = [sync]
+
+
+class SyncPacket(Payload, frozen=True, kw_only=True):
+    """Packet of `sync`."""
+
+    cursor: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
+
+
+def socket_route(service: SyncService) -> SocketRoute:
+    """`sync`, acknowledged with what `GET /v1/sync` answers."""
+
+    async def handle(caller: Caller, packet: SyncPacket) -> dict[str, Any]:
+        return await service.since(caller.app_id, caller.acting_as(None), packet.cursor, limit=packet.limit)
+
+    return SocketRoute("sync", SyncPacket, handle)

@@ -1,0 +1,61 @@
+"""Everything of a user since a cursor, over all of its logs; or fresh state when that is not possible."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+
+from data_plane.channels.create import view_of
+from data_plane.channels.repository import ChannelRepository
+from data_plane.log.reader import TooMuch
+from data_plane.shard import Shard
+from data_plane.sync.cursor import Cursor, decode_cursor
+
+MAX_CHANGES: Final = 10_000
+"""Entries behind which a client is better off with fresh state."""
+
+MAX_CHANNELS: Final = 100_000
+
+
+class SyncService:
+    """Reads for `GET /v1/sync`, the `sync` event, and connections that cannot resume."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    async def since(self, app_id: UUID, user_id: str, cursor_text: str | None, *, limit: int) -> dict[str, Any]:
+        """`{recovered, events, cursor, has_more}`, a prefix in commit order; or, when the cursor is absent, of another
+        epoch or too old, `{recovered: false, channels, cursor, has_more: false}`.
+
+        For orjson: `events` are fragments, encoded already. Raises `BadCursor`.
+        """
+        if cursor_text is not None:
+            cursor = decode_cursor(cursor_text)
+            same_log = (cursor.shard, cursor.epoch) == (self._shard.id, self._shard.epoch)
+            if same_log and cursor.horizon <= await self._shard.reader.horizon():
+                try:
+                    changes = await self._shard.reader.changes(
+                        app_id, user_id, cursor.horizon, limit=limit, at_most=MAX_CHANGES
+                    )
+                except TooMuch:
+                    pass
+                else:
+                    return {
+                        "recovered": True,
+                        "events": [orjson.Fragment(entry.event) for entry in changes.entries],
+                        "cursor": self._cursor(changes.cursor),
+                        "has_more": changes.has_more,
+                    }
+        return {"recovered": False, **await self.fresh(app_id, user_id), "has_more": False}
+
+    async def fresh(self, app_id: UUID, user_id: str) -> dict[str, Any]:
+        """`{channels, cursor}` in one snapshot: what changes after it comes with the cursor."""
+        async with self._shard.unit_of_work(app_id, snapshot=True) as uow:
+            horizon = (await uow.session.execute(text("select chat.horizon()"))).scalar_one()
+            repository = ChannelRepository(uow.session, app_id)
+            found = await repository.page(user_id, after=None, limit=MAX_CHANNELS, everything=False)
+        return {"channels": [view_of(*item) for item in found], "cursor": self._cursor(horizon)}
+
+    def _cursor(self, horizon: int) -> str:
+        return Cursor(self._shard.id, self._shard.epoch, horizon).encode()

@@ -1,0 +1,38 @@
+"""Refusals that concern a whole app."""
+
+from kernel.errors import Forbidden, NatterError
+
+
+class AppSuspended(Forbidden):
+    """The app is suspended. Its owner finds the reason and the way back in the portal."""
+
+    code = "app_suspended"
+    title = "The app is suspended"
+
+
+class AppDeleted(Forbidden):
+    """The app was deleted; its keys and tokens work no more."""
+
+    code = "app_deleted"
+    title = "The app was deleted"
+
+
+class QuotaExceeded(Forbidden):
+    """The plan's limit of one meter is reached and the plan stops there.
+
+    `meter`, `limit`, `used` and `period` (a UTC month, `2026-01`) say which; the same call works again when the month
+    ends or the plan changes.
+    """
+
+    code = "quota_exceeded"
+    title = "A limit of the app's plan is reached"
+
+
+class ConfigurationMissing(NatterError):
+    """A node has neither the control plane nor a copy of any app's configuration, so it could serve nobody."""
+
+    code = "configuration_missing"
+    status = 503
+    retryable = True
+    default_retry_after = 5.0
+    title = "The node has no configuration yet"

@@ -1,0 +1,91 @@
+"""REST: read and write users."""
+
+from typing import Any
+
+from litestar import Response, get, patch, post, put
+
+from data_plane.dependencies import CallerDependency, ShardDependency
+from data_plane.identity.caller import Caller
+from data_plane.shard import Shard
+from data_plane.users.models import User
+from data_plane.users.repository import UserRepository
+from data_plane.users.schemas import PatchUser, PutUser, UpsertUsers
+from data_plane.users.views import user_view
+from data_plane.users.write import patch_user, put_user, upsert_users
+from kernel.errors import Forbidden, NotFound
+from kernel.ids import CUSTOMER_ID
+
+
+@post("/v1/users", status_code=200)
+async def post_users(data: UpsertUsers, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+    """Create or replace 1 to 100 users, all or none: `{"users": […]}` in the order given. For servers."""
+    caller.require_server("users")
+    async with shard.unit_of_work(caller.app_id) as uow:
+        written = await upsert_users(shard, uow, caller.app_id, data.users, actor=None)
+    return {"users": [user_view(item.user) for item in written]}
+
+
+@put("/v1/users/{user_id:str}")
+async def put_one(
+    user_id: str, data: PutUser, caller: CallerDependency, shard: ShardDependency
+) -> Response[dict[str, Any]]:
+    """Create (201) or replace (200) one user. For servers."""
+    caller.require_server("users")
+    async with shard.unit_of_work(caller.app_id) as uow:
+        written = await put_user(shard, uow, caller.app_id, user_id, data, actor=None)
+    return Response(user_view(written.user), status_code=201 if written.created else 200)
+
+
+@patch("/v1/users/{user_id:str}")
+async def patch_one(user_id: str, data: PatchUser, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+    """Change some fields of a user: a server of any, a user of itself, where only a server gives roles."""
+    return await _patch(user_id, data, caller, shard)
+
+
+@patch("/v1/users/me")
+async def patch_me(data: PatchUser, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+    """Change some fields of the caller's own profile."""
+    return await _patch(_own_id(caller), data, caller, shard)
+
+
+@get("/v1/users/{user_id:str}")
+async def get_one(user_id: str, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+    """The public profile of any user of the app."""
+    return user_view(await _read(caller, shard, user_id))
+
+
+@get("/v1/users/me")
+async def get_me(caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+    """The profile of the user whose token this is."""
+    return user_view(await _read(caller, shard, _own_id(caller)))
+
+
+async def _patch(user_id: str, data: PatchUser, caller: Caller, shard: Shard) -> dict[str, Any]:
+    if caller.is_server:
+        caller.require_server("users")
+    elif user_id != caller.user_id:
+        raise Forbidden("A user changes its own profile only.")
+    elif isinstance(data.role, str):
+        raise Forbidden("Only the app's server gives roles.", field="role")
+    async with shard.unit_of_work(caller.app_id) as uow:
+        user = await patch_user(shard, uow, caller.app_id, user_id, data, actor=caller.user_id)
+    return user_view(user)
+
+
+async def _read(caller: Caller, shard: Shard, user_id: str) -> User:
+    user = None
+    if CUSTOMER_ID.fullmatch(user_id):
+        async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
+            user = await UserRepository(uow.session, caller.app_id).get(user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+def _own_id(caller: Caller) -> str:
+    if caller.user_id is None:
+        raise Forbidden("`me` is the user of a token; with a secret key, name the user.")
+    return caller.user_id
+
+
+ROUTES = [post_users, put_one, patch_one, patch_me, get_one, get_me]

@@ -1,0 +1,95 @@
+"""`natter node`: one data-plane node on one port."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from data_plane.node import Deps, Node
+from kernel.clock import SystemClock
+from kernel.ids import Ids
+from kernel.logging import configure_logging, get_logger
+from kernel.security.vault import Vault
+from kernel.settings import Settings
+
+_log = get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: connections drain before uvicorn closes anything."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def node_deps(settings: Settings) -> Deps:
+    """A node's parts from the settings. Raises `SettingsError` naming what is missing."""
+    settings.require("master_key", "node_name", "credential")
+    shard = settings.shard_settings(settings.shard)
+    if not shard.database_url or not shard.redis_url:
+        settings.require("database_url", "redis_url")
+    clock = SystemClock()
+    return Deps(
+        shard_id=shard.id,
+        node_name=settings.node_name,
+        database_url=shard.database_url,
+        redis_url=shard.redis_url,
+        control_url=settings.control_url,
+        credential=settings.credential,
+        public_url=settings.public_url or f"http://{settings.host}:{settings.node_port}",
+        vault=Vault(settings.master_key),
+        clock=clock,
+        ids=Ids(clock),
+        registry=CollectorRegistry(),
+        pool_size=settings.database_pool,
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; then drain, and return."""
+    deps = node_deps(settings)
+    node = Node(deps)
+    await node.start()
+    config = uvicorn.Config(
+        node.asgi,
+        host=settings.host,
+        port=settings.node_port,
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws_max_size=262_144,
+        ws_ping_interval=None,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    async def drain_then_exit() -> None:
+        await stop.wait()
+        _log.info("node.draining", connections=len(node.gateway.registry))
+        await node.drain()
+        server.should_exit = True
+
+    drainer = asyncio.create_task(drain_then_exit())
+    try:
+        await server.serve()
+    finally:
+        drainer.cancel()
+        await node.stop()
+
+
+def main(settings: Settings) -> None:
+    """Configure the process and serve."""
+    configure_logging("node", level=settings.log_level, format=settings.log_format)
+    uvloop.run(serve(settings))
