@@ -3,7 +3,7 @@
 from litestar import Response, get
 
 from control_plane import configuration
-from control_plane.context import Deps
+from control_plane.dependencies import DepsDependency
 from kernel.errors import Unavailable
 from kernel.http.problems import database_is_away
 from kernel.metrics import CONTENT_TYPE_LATEST, render
@@ -16,7 +16,7 @@ async def healthz() -> dict[str, str]:
 
 
 @get("/readyz")
-async def readyz(deps: Deps) -> dict[str, str]:
+async def readyz(deps: DepsDependency) -> dict[str, str]:
     """The database answers too, with the schema in place; 503 otherwise."""
     try:
         async with deps.database.unit_of_work(read_only=True) as uow:
@@ -28,6 +28,6 @@ async def readyz(deps: Deps) -> dict[str, str]:
 
 
 @get("/metrics")
-async def metrics(deps: Deps) -> Response[bytes]:
+async def metrics(deps: DepsDependency) -> Response[bytes]:
     """Prometheus's text form."""
     return Response(render(deps.registry), media_type=CONTENT_TYPE_LATEST)

@@ -3,21 +3,22 @@
 from typing import Annotated
 
 import msgspec
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
 
 from data_plane.identity.caller import Caller
 from data_plane.shard import Shard
 
-CallerDependency = Annotated[Caller, Dependency(skip_validation=True)]
+CallerDependency = NamedDependency[SkipValidation[Caller]]
 """The authenticated caller, as `caller`."""
-ShardDependency = Annotated[Shard, Dependency(skip_validation=True)]
+ShardDependency = NamedDependency[SkipValidation[Shard]]
 """The shard that this node serves, as `shard`."""
 
-Limit = Annotated[int, Parameter(ge=1, le=100)]
+Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 """How many things a page holds at most."""
-Cursor = Annotated[str | None, Parameter(max_length=200)]
+Cursor = Annotated[str | None, QueryParameter(max_length=200)]
 """Where a page starts: `next_cursor` of the page before."""
-OptionalUser = Annotated[str | None, Parameter(max_length=64)]
+OptionalUser = Annotated[str | None, QueryParameter(max_length=64)]
 """The user that a server asks for or acts as, in the query."""
 
 CustomerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.@-]+\Z")]

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from control_plane.context import Deps
+from control_plane.dependencies import DepsDependency
 from control_plane.locate.service import locate
 from kernel.errors import Unavailable
 
 
 @get("/v1/locate")
 async def locate_app(
-    deps: Deps, publishable_key: Annotated[str, QueryParameter(name="key", min_length=1, max_length=100)]
+    deps: DepsDependency, publishable_key: Annotated[str, QueryParameter(name="key", min_length=1, max_length=100)]
 ) -> Response[dict[str, Any]]:
     """`{app_id, url, shard, environment}` of the app that `?key=pk_…` names; 503 while none of its nodes is live."""
     async with deps.database.unit_of_work(read_only=True) as uow:

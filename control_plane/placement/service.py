@@ -35,7 +35,7 @@ async def choose_shard(session: AsyncSession, settings: Settings, *, wanted: str
             )
         return wanted
     rows = await session.execute(select(App.shard, func.count()).where(App.status != "deleted").group_by(App.shard))
-    apps: dict[str, int] = {shard: count for shard, count in rows.tuples()}
+    apps: dict[str, int] = {shard: count for shard, count in rows}
     return min(known, key=lambda shard: apps.get(shard, 0))
 
 
@@ -51,4 +51,4 @@ async def live_nodes(session: AsyncSession, shard: str, *, now: datetime) -> lis
         )
         .order_by(Credential.name)
     )
-    return [LiveNode(name, url, applied or 0) for name, url, applied in rows.tuples()]
+    return [LiveNode(name, url, applied or 0) for name, url, applied in rows]

@@ -5,13 +5,11 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from litestar import get
-from litestar.params import QueryParameter
+from litestar.params import FromQuery, QueryParameter
 
-from control_plane.context import Deps
-from control_plane.credentials.models import Credential
 from control_plane.credentials.service import record_poll
+from control_plane.dependencies import CredentialDependency, DepsDependency, WatcherDependency
 from control_plane.snapshots.builder import build_page
-from control_plane.snapshots.watcher import VersionWatcher
 from kernel.contracts import SnapshotPage
 from kernel.errors import Forbidden, InvalidInput
 
@@ -20,12 +18,12 @@ MAX_WAIT = 25.0
 
 @get("/internal/v1/snapshots")
 async def pull_snapshots(
-    deps: Deps,
-    watcher: VersionWatcher,
-    credential: Credential,
+    deps: DepsDependency,
+    watcher: WatcherDependency,
+    credential: CredentialDependency,
     since: Annotated[int, QueryParameter(ge=0, le=2**62)] = 0,
-    wait: float = 0.0,
-    url: str | None = None,
+    wait: FromQuery[float] = 0.0,
+    url: FromQuery[str | None] = None,
 ) -> SnapshotPage:
     """A `SnapshotPage` after version `since`: at once when there is one, else after up to `wait` seconds.
 

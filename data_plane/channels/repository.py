@@ -48,7 +48,7 @@ class ChannelRepository:
     async def page(
         self, user_id: str | None, *, after: str | None, limit: int | None, everything: bool
     ) -> list[tuple[ChannelState, int]]:
-        """Up to `limit` channels (null: all) by id, each with its number of members: the user's, or, with `everything`, all."""
+        """The user's channels, or with `everything` all, by id, each with its number of members. No limit: null."""
         query = self._states(user_id).add_columns(self._member_count())
         if not everything:
             query = query.where(Member.user_id.is_not(None))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from data_plane.channels.create import ChannelCreation
@@ -14,7 +15,7 @@ from data_plane.idempotency import Answer, once, request_key
 
 @post("/v1/channels")
 async def create_channel(
-    request: Request[Any, Any, Any], data: CreateChannel, caller: CallerDependency, shard: ShardDependency
+    request: Request[Any, Any, Any], data: JSONBody[CreateChannel], caller: CallerDependency, shard: ShardDependency
 ) -> Response[bytes]:
     """Create a channel: 201, or 200 for the very same one again."""
     require_scope(caller, "channels")
@@ -44,7 +45,7 @@ async def list_channels(
 
 
 @get("/v1/channels/{channel_id:str}")
-async def get_channel(channel_id: str, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+async def get_channel(channel_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
     """One channel."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
@@ -53,7 +54,7 @@ async def get_channel(channel_id: str, caller: CallerDependency, shard: ShardDep
 
 @patch("/v1/channels/{channel_id:str}")
 async def update_channel(
-    channel_id: str, data: UpdateChannel, caller: CallerDependency, shard: ShardDependency
+    channel_id: FromPath[str], data: JSONBody[UpdateChannel], caller: CallerDependency, shard: ShardDependency
 ) -> dict[str, Any]:
     """Change name, image, custom or frozen."""
     require_scope(caller, "channels")
@@ -62,7 +63,7 @@ async def update_channel(
 
 
 @delete("/v1/channels/{channel_id:str}")
-async def delete_channel(channel_id: str, caller: CallerDependency, shard: ShardDependency) -> None:
+async def delete_channel(channel_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> None:
     """Delete a channel for everybody. Its id stays taken."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:

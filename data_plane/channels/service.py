@@ -107,6 +107,6 @@ class ChannelService:
 
 
 async def channels_of_user(uow: UnitOfWork, app_id: UUID, user_id: str) -> list[dict[str, Any]]:
-    """Every channel of a user as it sees them, by id: the fresh state of a sync. Reads one snapshot when `uow` is one."""
+    """Every channel of a user as it sees them, by id: the fresh state of a sync."""
     rows = await ChannelRepository(uow.session, app_id).page(user_id, after=None, limit=None, everything=False)
     return [view_of(*row) for row in rows]

@@ -1,9 +1,10 @@
 """From the credential on a request or a handshake to a `Caller`, out of memory alone."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from litestar import Request
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
@@ -123,8 +124,8 @@ class Authenticator:
 
 async def provide_caller(
     request: Request[Any, Any, Any],
-    authenticator: Annotated[Authenticator, Dependency(skip_validation=True)],
-    activity: Annotated[ActivityTracker, Dependency(skip_validation=True)],
+    authenticator: NamedDependency[SkipValidation[Authenticator]],
+    activity: NamedDependency[SkipValidation[ActivityTracker]],
 ) -> Caller:
     """A Litestar dependency: the caller of a REST request. A user is counted as active before the answer."""
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")

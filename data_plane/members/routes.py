@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response, delete, get, post, put
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from data_plane.dependencies import CallerDependency, Cursor, Limit, ShardDependency, require_scope
@@ -13,7 +14,11 @@ from data_plane.members.service import MemberService
 
 @get("/v1/channels/{channel_id:str}/members")
 async def list_members(
-    channel_id: str, caller: CallerDependency, shard: ShardDependency, limit: Limit = 50, cursor: Cursor = None
+    channel_id: FromPath[str],
+    caller: CallerDependency,
+    shard: ShardDependency,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """The members by user id."""
     require_scope(caller, "channels")
@@ -24,8 +29,8 @@ async def list_members(
 @post("/v1/channels/{channel_id:str}/members")
 async def add_members(
     request: Request[Any, Any, Any],
-    channel_id: str,
-    data: AddMembers,
+    channel_id: FromPath[str],
+    data: JSONBody[AddMembers],
     caller: CallerDependency,
     shard: ShardDependency,
 ) -> Response[bytes]:
@@ -44,11 +49,11 @@ async def add_members(
 
 @put("/v1/channels/{channel_id:str}/members/{user_id:str}")
 async def put_member(
-    channel_id: str,
-    user_id: str,
+    channel_id: FromPath[str],
+    user_id: FromPath[str],
     caller: CallerDependency,
     shard: ShardDependency,
-    data: PutMember | None = None,
+    data: JSONBody[PutMember | None] = None,
 ) -> Response[bytes]:
     """Add one user, or change a member's role."""
     require_scope(caller, "channels")
@@ -59,7 +64,9 @@ async def put_member(
 
 
 @delete("/v1/channels/{channel_id:str}/members/{user_id:str}")
-async def remove_member(channel_id: str, user_id: str, caller: CallerDependency, shard: ShardDependency) -> None:
+async def remove_member(
+    channel_id: FromPath[str], user_id: FromPath[str], caller: CallerDependency, shard: ShardDependency
+) -> None:
     """Remove a member, or leave when it is oneself."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:
@@ -69,10 +76,10 @@ async def remove_member(channel_id: str, user_id: str, caller: CallerDependency,
 @post("/v1/channels/{channel_id:str}/leave")
 async def leave_channel(
     request: Request[Any, Any, Any],
-    channel_id: str,
+    channel_id: FromPath[str],
     caller: CallerDependency,
     shard: ShardDependency,
-    data: LeaveChannel | None = None,
+    data: JSONBody[LeaveChannel | None] = None,
 ) -> Response[bytes]:
     """Leave a channel."""
     require_scope(caller, "channels")

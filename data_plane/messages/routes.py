@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import orjson
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from data_plane.dependencies import CallerDependency, Limit, OptionalUser, ShardDependency, require_scope
@@ -14,12 +14,12 @@ from data_plane.messages.history import read_history
 from data_plane.messages.read import Reading
 from data_plane.messages.schemas import EditMessage, MarkRead
 
-Anchor = Annotated[str | None, Parameter(max_length=64)]
+Anchor = Annotated[str | None, QueryParameter(max_length=64)]
 
 
 @get("/v1/channels/{channel_id:str}/messages")
 async def list_messages(
-    channel_id: str,
+    channel_id: FromPath[str],
     caller: CallerDependency,
     shard: ShardDependency,
     limit: Limit = 50,
@@ -34,7 +34,7 @@ async def list_messages(
 
 
 @get("/v1/messages/{message_id:str}")
-async def get_message(message_id: str, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+async def get_message(message_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
     """One message."""
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
@@ -43,7 +43,7 @@ async def get_message(message_id: str, caller: CallerDependency, shard: ShardDep
 
 @patch("/v1/messages/{message_id:str}")
 async def edit_message(
-    message_id: str, data: EditMessage, caller: CallerDependency, shard: ShardDependency
+    message_id: FromPath[str], data: JSONBody[EditMessage], caller: CallerDependency, shard: ShardDependency
 ) -> dict[str, Any]:
     """Replace parts of a message's content."""
     require_scope(caller, "messages")
@@ -62,7 +62,7 @@ async def edit_message(
 
 @delete("/v1/messages/{message_id:str}", status_code=200)
 async def delete_message(
-    message_id: str, caller: CallerDependency, shard: ShardDependency, user_id: OptionalUser = None
+    message_id: FromPath[str], caller: CallerDependency, shard: ShardDependency, user_id: OptionalUser = None
 ) -> dict[str, Any]:
     """Delete a message; answers what is left of it."""
     require_scope(caller, "messages")
@@ -74,10 +74,10 @@ async def delete_message(
 @post("/v1/channels/{channel_id:str}/read", status_code=200)
 async def mark_read(
     request: Request[Any, Any, Any],
-    channel_id: str,
+    channel_id: FromPath[str],
     caller: CallerDependency,
     shard: ShardDependency,
-    data: MarkRead | None = None,
+    data: JSONBody[MarkRead | None] = None,
 ) -> Response[bytes]:
     """Mark a channel read, up to a message or entirely."""
     require_scope(caller, "messages")

@@ -125,7 +125,7 @@ class UsageRelay:
             ),
         )
         response = await self._http.post(PATH, content=msgspec.json.encode(report))
-        if response.status_code in (403, 409, 422):
+        if _is_refusal(response):
             _log.error(
                 "usage.report_refused", source=self.source, status=response.status_code, body=response.text[:500]
             )
@@ -139,3 +139,13 @@ class UsageRelay:
         pool = await self._database.pool()
         await pool.execute(_DELETE, [row["seq"] for row in rows])
         return len(rows)
+
+
+def _is_refusal(response: httpx.Response) -> bool:
+    """Whether the report's rows are to blame, and not the credential or the moment."""
+    if response.status_code == 422:
+        return True
+    try:
+        return response.status_code == 403 and response.json().get("code") == "foreign_apps"
+    except (ValueError, AttributeError):
+        return False

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Response, get, patch, post, put
+from litestar.params import FromPath, JSONBody
 
 from data_plane.dependencies import CallerDependency, ShardDependency
 from data_plane.identity.caller import Caller
@@ -17,7 +18,7 @@ from kernel.ids import CUSTOMER_ID
 
 
 @post("/v1/users", status_code=200)
-async def post_users(data: UpsertUsers, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+async def post_users(data: JSONBody[UpsertUsers], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
     """Create or replace 1 to 100 users, all or none: `{"users": […]}` in the order given. For servers."""
     caller.require_server("users")
     async with shard.unit_of_work(caller.app_id) as uow:
@@ -27,7 +28,7 @@ async def post_users(data: UpsertUsers, caller: CallerDependency, shard: ShardDe
 
 @put("/v1/users/{user_id:str}")
 async def put_one(
-    user_id: str, data: PutUser, caller: CallerDependency, shard: ShardDependency
+    user_id: FromPath[str], data: JSONBody[PutUser], caller: CallerDependency, shard: ShardDependency
 ) -> Response[dict[str, Any]]:
     """Create (201) or replace (200) one user. For servers."""
     caller.require_server("users")
@@ -37,19 +38,21 @@ async def put_one(
 
 
 @patch("/v1/users/{user_id:str}")
-async def patch_one(user_id: str, data: PatchUser, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+async def patch_one(
+    user_id: FromPath[str], data: JSONBody[PatchUser], caller: CallerDependency, shard: ShardDependency
+) -> dict[str, Any]:
     """Change some fields of a user: a server of any, a user of itself, where only a server gives roles."""
     return await _patch(user_id, data, caller, shard)
 
 
 @patch("/v1/users/me")
-async def patch_me(data: PatchUser, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+async def patch_me(data: JSONBody[PatchUser], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
     """Change some fields of the caller's own profile."""
     return await _patch(_own_id(caller), data, caller, shard)
 
 
 @get("/v1/users/{user_id:str}")
-async def get_one(user_id: str, caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+async def get_one(user_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
     """The public profile of any user of the app."""
     return user_view(await _read(caller, shard, user_id))
 

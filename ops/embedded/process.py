@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from ops.embedded.owner import Owner, identity
 from ops.errors import CannotStart
@@ -39,7 +39,7 @@ class Launch:
         Raises `CannotStart`.
         """
         try:
-            with log.open("ab") as output:
+            with open_log(log) as output:
                 child = subprocess.Popen(  # noqa: S603
                     self.argv,
                     env=dict(self.env),
@@ -65,6 +65,11 @@ class Launch:
             with suppress(BrokenPipeError):
                 child.stdin.close()
         return child
+
+
+def open_log(log: Path) -> BinaryIO:
+    """Open a log for appending. Only this user can read it: logs hold statements and names."""
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
@@ -145,9 +150,7 @@ def is_zombie(pid: int) -> bool:
         return False
 
 
-def end_leftover(
-    pid: int, *, program: str, cwd: Path, signals: tuple[tuple[signal.Signals, float], ...]
-) -> bool:
+def end_leftover(pid: int, *, program: str, cwd: Path, signals: tuple[tuple[signal.Signals, float], ...]) -> bool:
     """End a process that an earlier run left behind, if it is that program in that folder. Returns whether it was."""
     if not is_running(pid, program=program, cwd=cwd):
         return False

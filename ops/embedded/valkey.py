@@ -85,7 +85,9 @@ class Valkey:
         """Whether it answers a PING, which it does not do while it still loads its data."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=0.5) as connection:
-                connection.sendall(f"*2\r\n$4\r\nAUTH\r\n${len(self._password)}\r\n{self._password}\r\nPING\r\n".encode())
+                connection.sendall(
+                    f"*2\r\n$4\r\nAUTH\r\n${len(self._password)}\r\n{self._password}\r\nPING\r\n".encode()
+                )
                 answer = b""
                 while answer.count(b"\r\n") < 2:
                     received = connection.recv(256)

@@ -62,6 +62,7 @@ async def serve(settings: Settings) -> None:
         loop="none",
         http="httptools",
         ws="websockets-sansio",
+        interface="asgi3",
         lifespan="off",
         log_config=None,
         access_log=False,

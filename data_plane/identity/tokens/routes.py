@@ -1,10 +1,11 @@
 """REST: mint, refresh, revoke."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, post
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, SkipValidation
 
 from data_plane.dependencies import CallerDependency
 from data_plane.identity.tokens.schemas import MintTokens, RefreshTokens
@@ -13,14 +14,16 @@ from data_plane.users.write import new_user_id
 from kernel.clock import rfc3339
 from kernel.ids import check_customer_id
 
-TokensDependency = Annotated[TokenService, Dependency(skip_validation=True)]
+TokensDependency = NamedDependency[SkipValidation[TokenService]]
 """The shard's token service, as `tokens`."""
 
 _NO_STORE = {"cache-control": "no-store"}
 
 
 @post("/v1/tokens", status_code=201)
-async def mint_tokens(data: MintTokens, caller: CallerDependency, tokens: TokensDependency) -> Response[dict[str, Any]]:
+async def mint_tokens(
+    data: JSONBody[MintTokens], caller: CallerDependency, tokens: TokensDependency
+) -> Response[dict[str, Any]]:
     """An access and a refresh token for a user, for the customer's server; makes the user if there is none."""
     caller.require_server("tokens")
     user_id = new_user_id(data.user_id, field="user_id")
@@ -30,7 +33,7 @@ async def mint_tokens(data: MintTokens, caller: CallerDependency, tokens: Tokens
 
 @post("/v1/tokens/refresh", status_code=200)
 async def refresh_tokens(
-    data: RefreshTokens, request: Request[Any, Any, Any], tokens: TokensDependency
+    data: JSONBody[RefreshTokens], request: Request[Any, Any, Any], tokens: TokensDependency
 ) -> Response[dict[str, Any]]:
     """The next pair for a refresh token, which is the only credential needed."""
     pair = await tokens.refresh(data.refresh_token, origin=request.headers.get("origin"))
@@ -38,7 +41,7 @@ async def refresh_tokens(
 
 
 @post("/v1/users/{user_id:str}/revoke", status_code=200)
-async def revoke_user(user_id: str, caller: CallerDependency, tokens: TokensDependency) -> dict[str, Any]:
+async def revoke_user(user_id: FromPath[str], caller: CallerDependency, tokens: TokensDependency) -> dict[str, Any]:
     """Refuse all tokens of a user made so far, and close its sockets. Tokens made from `tokens_valid_after` on work."""
     caller.require_server("tokens")
     user_id = check_customer_id(user_id, field="user_id")

@@ -273,8 +273,13 @@ begin
             from generate_series(r.lo, least(r.hi, r.lo + p_limit - 1)) s
         ) e order by e.xid limit p_limit
     ) t;
+    if p_tail and v_cut >= v_horizon then
+        -- All that is decided fits, and the tail above the horizon cannot be paged through: all of it, then.
+        return query select r.log, r.lo, r.hi, v_horizon, false, v_total from unnest(v_logs, v_lo, v_hi) r(log, lo, hi);
+        return;
+    end if;
     return query
-    select c.log, c.lo, c.cut_hi, least(v_cut + 1, v_horizon), true, v_total
+    select c.log, c.lo, c.cut_hi, v_cut + 1, true, v_total
     from (
         select r.log, r.lo, least(r.hi, chat.first_since(p_app, r.log, r.hi, v_cut + 1) - 1) as cut_hi
         from unnest(v_logs, v_lo, v_hi) r(log, lo, hi)

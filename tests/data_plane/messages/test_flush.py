@@ -1,0 +1,237 @@
+"""The flush: many sends in one transaction, each with its own verdict, each id stored once."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from data_plane.messages import flush as flush_module
+from data_plane.messages.flush import Flusher, NewMessage, Overloaded, Verdict
+from kernel.errors import Unavailable
+from tests.data_plane.conftest import App, World
+
+
+def message(app: App, channel_id: str = "a", user_id: str = "alice", **changes: Any) -> NewMessage:
+    values: dict[str, Any] = {
+        "app_id": app.id,
+        "channel_id": channel_id,
+        "id": app.world.shard.ids.uuid7(),
+        "user_id": user_id,
+        "text": "hello",
+        "attachments": None,
+        "custom": None,
+        "silent": False,
+        "content_hash": b"same",
+        "by_server": False,
+        "count_active": True,
+        "subject": f"s-{user_id}",
+    }
+    return NewMessage(**(values | changes))
+
+
+def flusher(world: World, **options: Any) -> tuple[Flusher, list[tuple[NewMessage, Verdict]]]:
+    stored: list[tuple[NewMessage, Verdict]] = []
+    return Flusher(world.shard.system.pool, world.clock, stored.extend, **options), stored
+
+
+async def prepare(app: App) -> None:
+    await app.make_users("alice", "bob", "eve")
+    await app.make_channel("a", "alice", "bob")
+    await app.make_channel("b", "alice", "bob")
+
+
+async def verdicts(lane: Flusher, *messages: NewMessage) -> list[str]:
+    return [verdict.verdict for verdict in await asyncio.gather(*(lane.append(item) for item in messages))]
+
+
+async def test_a_refused_message_fails_alone(app: App, world: World) -> None:
+    await prepare(app)
+    lane, stored = flusher(world, lanes=1)
+    other = world.app()
+    await prepare(other)
+    found = await verdicts(
+        lane,
+        message(app),
+        message(app, user_id="eve"),
+        message(app, channel_id="nowhere"),
+        message(app, user_id="eve", by_server=True),
+        message(app, user_id="nobody", by_server=True),
+        message(other),
+        message(app),
+    )
+    assert found == ["created", "not_member", "no_channel", "created", "no_user", "created", "created"]
+    assert [verdict.seq for item, verdict in stored if item.app_id == app.id] == [4, 5, 6]
+    await app.check_logs()
+
+
+async def test_an_id_is_stored_once_within_a_flush_and_between_flushes(app: App, world: World) -> None:
+    await prepare(app)
+    lane, stored = flusher(world, lanes=1)
+    first = message(app)
+    again = [message(app, id=first.id) for _ in range(3)]
+    answers = await asyncio.gather(*(lane.append(item) for item in (first, *again)))
+    later = await lane.append(message(app, id=first.id))
+    assert [a.verdict for a in answers] == ["created", "duplicate", "duplicate", "duplicate"]
+    assert {(a.seq, a.number, a.created_at) for a in (*answers, later)} == {(4, 1, later.created_at)}
+    assert len(stored) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"user_id": "bob"}, {"channel_id": "b"}, {"content_hash": b"else"}],
+    ids=["another author", "another channel", "other content"],
+)
+@pytest.mark.parametrize("together", [True, False], ids=["in one flush", "later"])
+async def test_an_id_that_stands_for_something_else_is_a_conflict(
+    app: App, world: World, change: dict[str, Any], together: bool
+) -> None:
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1)
+    first = message(app)
+    second = message(app, **({"id": first.id} | change))
+    if together:
+        assert await verdicts(lane, first, second) == ["created", "conflict"]
+    else:
+        assert await verdicts(lane, first) == ["created"]
+        assert await verdicts(lane, second) == ["conflict"]
+    rows = await app.fetch("select id from chat.messages where app_id = $1")
+    assert [row["id"] for row in rows] == [first.id]
+
+
+async def test_an_id_of_another_app_is_free(app: App, world: World) -> None:
+    await prepare(app)
+    other = world.app()
+    await prepare(other)
+    lane, _ = flusher(world, lanes=1)
+    shared: UUID = world.shard.ids.uuid7()
+    assert await verdicts(lane, message(app, id=shared), message(other, id=shared)) == ["created", "created"]
+
+
+async def test_the_same_ids_sent_at_once_by_two_nodes_are_stored_once_and_leave_no_gap(app: App, world: World) -> None:
+    await prepare(app)
+    one, _ = flusher(world, lanes=1)
+    two, _ = flusher(world, lanes=1)
+    for _ in range(60):
+        batch = [message(app, channel_id="ab"[i % 2]) for i in range(10)]
+        left, right = await asyncio.gather(
+            asyncio.gather(*(one.append(item) for item in batch)),
+            asyncio.gather(*(two.append(item) for item in reversed(batch))),
+        )
+        for a, b in zip(left, reversed(right), strict=True):
+            assert {a.verdict, b.verdict} == {"created", "duplicate"}
+            assert (a.seq, a.number, a.created_at) == (b.seq, b.number, b.created_at)
+    await app.check_logs()
+    counted = await app.fetch(
+        "select sum(quantity) as n from chat.usage_outbox where app_id = $1 and meter = 'messages'"
+    )
+    assert counted[0]["n"] == 600
+
+
+async def test_numbers_grow_only_for_messages_that_count(app: App, world: World) -> None:
+    await prepare(app)
+    lane, stored = flusher(world, lanes=1)
+    await verdicts(lane, message(app), message(app, silent=True), message(app), message(app, silent=True))
+    assert [verdict.number for _, verdict in stored] == [1, 1, 2, 2]
+    assert [verdict.seq for _, verdict in stored] == [4, 5, 6, 7]
+
+
+async def test_sending_moves_the_senders_own_position_and_nobody_elses(app: App, world: World) -> None:
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1)
+    await verdicts(lane, message(app), message(app, user_id="bob"), message(app))
+    rows = await app.fetch("select user_id, read_number from chat.members where app_id = $1 and channel_id = 'a'")
+    assert {row["user_id"]: row["read_number"] for row in rows} == {"alice": 3, "bob": 2}
+
+
+async def test_a_frozen_channel_takes_messages_of_the_server_alone(app: App, world: World) -> None:
+    await prepare(app)
+    await app.call("PATCH", "/v1/channels/a", {"frozen": True})
+    lane, _ = flusher(world, lanes=1)
+    assert await verdicts(lane, message(app), message(app, by_server=True)) == ["frozen", "created"]
+
+
+async def test_an_author_is_counted_once_a_month(app: App, world: World) -> None:
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1)
+    await verdicts(lane, *(message(app, user_id=user) for user in ("alice", "bob", "alice")))
+    await verdicts(lane, message(app))
+    rows = await app.fetch("select subject, quantity from chat.usage_outbox where app_id = $1 and meter = 'mau'")
+    assert sorted((row["subject"], row["quantity"]) for row in rows) == [("s-alice", 1), ("s-bob", 1)]
+
+
+async def test_who_waits_in_a_full_queue_is_refused_at_once(app: App, world: World) -> None:
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1, max_waiting=5)
+    answers = await asyncio.gather(*(lane.append(message(app)) for _ in range(8)), return_exceptions=True)
+    assert [isinstance(answer, Overloaded) for answer in answers] == [False] * 5 + [True] * 3
+
+
+async def test_a_database_that_is_away_is_a_retryable_error_and_the_retry_stores_once(app: App, world: World) -> None:
+    await prepare(app)
+    real = world.shard.system.pool
+    away = True
+
+    async def pool() -> Any:
+        if away:
+            raise ConnectionRefusedError("no database")
+        return await real()
+
+    lane = Flusher(pool, world.clock, lambda stored: None)
+    item = message(app)
+    with pytest.raises(Unavailable) as caught:
+        await lane.append(item)
+    assert caught.value.retryable
+    away = False
+    assert (await lane.append(item)).verdict == "created"
+
+
+async def test_a_message_the_database_cannot_take_does_not_fail_its_neighbours(app: App, world: World) -> None:
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1)
+    poison = message(app, attachments="{not json")
+    answers = await asyncio.gather(
+        lane.append(message(app)), lane.append(poison), lane.append(message(app)), return_exceptions=True
+    )
+    assert [getattr(answer, "verdict", type(answer).__name__) for answer in answers] == [
+        "created",
+        "Unavailable",
+        "created",
+    ]
+    await app.check_logs()
+
+
+async def test_batches_are_cut_at_the_limit_and_keep_the_order(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flush_module, "MAX_BATCH", 7)
+    await prepare(app)
+    lane, stored = flusher(world, lanes=1)
+    items = [message(app) for _ in range(40)]
+    await verdicts(lane, *items)
+    assert [item.id for item, _ in stored] == [item.id for item in items]
+    assert [verdict.seq for _, verdict in stored] == list(range(4, 44))
+
+
+async def test_the_flush_reads_by_index_also_when_its_plans_were_made_on_empty_tables(app: App, world: World) -> None:
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1)
+    for _ in range(12):  # past the five custom plans of a prepared statement
+        await verdicts(lane, *(message(app) for _ in range(50)))
+    tables = ["messages", "members", "channels", "log_heads", "users"]
+    query = (
+        "select relname, coalesce(sum(seq_scan), 0) as n from pg_stat_user_tables "
+        "where schemaname = 'chat' and relname = any($1) group by 1"
+    )
+    pool = await world.shard.system.pool()
+
+    async def scans() -> dict[str, int]:
+        await pool.execute("select pg_stat_force_next_flush()")
+        return {row["relname"]: row["n"] for row in await pool.fetch(query, tables)}
+
+    await asyncio.sleep(1.1)
+    before = await scans()
+    for _ in range(5):
+        await verdicts(lane, *(message(app) for _ in range(50)))
+    await asyncio.sleep(1.1)
+    assert await scans() == before

@@ -1,0 +1,176 @@
+"""A shard on a real database, with as many apps as a test wants, and REST over it without a network."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import httpx
+import orjson
+from litestar import Request
+from litestar.di import Provide
+
+from data_plane.channels.routes import ROUTES as CHANNEL_ROUTES
+from data_plane.identity.caller import Caller
+from data_plane.log import Entry
+from data_plane.members.routes import ROUTES as MEMBER_ROUTES
+from data_plane.messages.routes import ROUTES as MESSAGE_ROUTES
+from data_plane.messages.schemas import check_content, content_hash
+from data_plane.shard import Shard
+from kernel.clock import ManualClock, month_of
+from kernel.contracts import AppSnapshot
+from kernel.http import build_app
+from kernel.ids import format_id
+
+_APPEND = "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+
+
+class App:
+    """One tenant of the test's shard, with shortcuts for what tests do all the time."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.id: UUID = world.shard.ids.uuid7()
+        self.snapshot = AppSnapshot(
+            app_id=format_id("app", self.id),
+            organization_id=format_id("org", self.id),
+            version=1,
+            shard=world.shard.id,
+            environment="development",
+            status="active",
+        )
+        self.server = Caller(app=self.snapshot, app_id=self.id)
+
+    def user(self, user_id: str) -> Caller:
+        """The user as a caller."""
+        return Caller(app=self.snapshot, app_id=self.id, user_id=user_id)
+
+    async def make_users(self, *user_ids: str) -> None:
+        """Store users."""
+        pool = await self.world.shard.system.pool()
+        now = self.world.clock.now()
+        await pool.executemany(
+            "insert into chat.users (app_id, id, created_at, updated_at) values ($1, $2, $3, $3)",
+            [(self.id, user_id, now) for user_id in user_ids],
+        )
+
+    async def make_channel(self, channel_id: str, *members: str, owner: str | None = None, **wish: Any) -> None:
+        """Store a channel through the API, made by its owner or the server."""
+        body = {"id": channel_id, "members": list(members), **wish}
+        answer = await self.call("POST", "/v1/channels", body, as_user=owner)
+        assert answer.status_code == 201, answer.text
+
+    async def send(
+        self, channel_id: str, user_id: str, text: str = "hello", *, silent: bool = False, id: UUID | None = None
+    ) -> tuple[str, int, int]:
+        """Store a message as the flush does; returns its id, seq and number."""
+        message_id = id or self.world.shard.ids.uuid7()
+        content = check_content(text, None, None)
+        now = self.world.clock.now()
+        pool = await self.world.shard.system.pool()
+        row = await pool.fetchrow(
+            _APPEND,
+            [self.id],
+            [channel_id],
+            [message_id],
+            [user_id],
+            [content.text],
+            [None],
+            [None],
+            [silent],
+            [content_hash(user_id, channel_id, text, None, None, silent)],
+            [False],
+            [False],
+            ["subject"],
+            month_of(now),
+            now,
+        )
+        assert row["verdict"] == "created", row["verdict"]
+        return format_id("msg", message_id), row["seq"], row["number"]
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        as_user: str | None = None,
+        key: str | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> httpx.Response:
+        """One REST call, as the server or as a user."""
+        headers = {"x-test-app": str(self.id)}
+        if as_user is not None:
+            headers["x-test-user"] = as_user
+        if key is not None:
+            headers["idempotency-key"] = key
+        content = None if body is None else orjson.dumps(body)
+        if content is not None:
+            headers["content-type"] = "application/json"
+        return await self.world.http.request(method, path, content=content, headers=headers, params=params)
+
+    async def log(self, name: str) -> list[dict[str, Any]]:
+        """A log's entries in order, data decoded; fails when the log has a gap or does not end at its head."""
+        pool = await self.world.shard.system.pool()
+        head = await pool.fetchval("select last_seq from chat.log_heads where app_id = $1 and log = $2", self.id, name)
+        rows = await pool.fetch("select * from chat.read_ranges($1, $2, $3, $4)", [self.id], [name], [0], [2**40])
+        assert [row["seq"] for row in rows] == list(range(1, (head or 0) + 1)), name
+        return [
+            {
+                "seq": row["seq"],
+                "type": row["type"],
+                "actor": row["actor"],
+                "data": orjson.loads(row["data"] or "null"),
+                "xid": row["xid"],
+            }
+            for row in rows
+        ]
+
+    async def types(self, name: str) -> list[str]:
+        """The types of a log's entries."""
+        return [entry["type"] for entry in await self.log(name)]
+
+    async def check_logs(self) -> None:
+        """Every log of the app is whole: seqs 1 to the head without a gap, in the order of the transactions."""
+        pool = await self.world.shard.system.pool()
+        for row in await pool.fetch("select log from chat.log_heads where app_id = $1", self.id):
+            xids = [entry["xid"] for entry in await self.log(row["log"])]
+            assert xids == sorted(xids), row["log"]
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
+        """Look at the tables as they are; `$1` is the app."""
+        pool = await self.world.shard.system.pool()
+        rows: Sequence[Any] = await pool.fetch(query, self.id, *args)
+        return rows
+
+
+class World:
+    """The shard of a test, what it published, and a way in."""
+
+    def __init__(self, shard: Shard, clock: ManualClock, published: list[Entry]) -> None:
+        self.shard = shard
+        self.clock = clock
+        self.published = published
+        self.apps: dict[UUID, App] = {}
+        application = build_app(
+            routes=[*CHANNEL_ROUTES, *MEMBER_ROUTES, *MESSAGE_ROUTES],
+            dependencies={
+                "caller": Provide(self._caller),
+                "shard": Provide(lambda: shard, sync_to_thread=False),
+            },
+            clock=clock,
+            ids=shard.ids,
+        )
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=application, raise_app_exceptions=False), base_url="http://node"
+        )
+
+    def app(self) -> App:
+        """A fresh tenant."""
+        app = App(self)
+        self.apps[app.id] = app
+        return app
+
+    async def _caller(self, request: Request[Any, Any, Any]) -> Caller:
+        app = self.apps[UUID(request.headers["x-test-app"])]
+        user_id = request.headers.get("x-test-user")
+        return app.user(user_id) if user_id is not None else app.server
