@@ -13,6 +13,7 @@ from data_plane.fanout import Hub, RedisBus
 from data_plane.fanout.bus import Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
+from data_plane.gateway.closing import DESYNCED
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.engineio_transport import EngineIoServer
 from data_plane.gateway.events import connection_events
@@ -33,9 +34,10 @@ from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
-from kernel.clock import Clock
+from kernel.clock import Clock, month_of
 from kernel.contracts import AppSnapshot
 from kernel.db import Database
+from kernel.errors import NatterError
 from kernel.ids import Ids, format_id, parse_id
 from kernel.logging import get_logger
 from kernel.outbox import Outbox
@@ -84,6 +86,7 @@ class Node:
         self._limits = connect_redis(deps.redis_url, name=deps.node_name)
         self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.node_name, clock=deps.clock)
         self._tasks: list[asyncio.Task[Any]] = []
+        self._month = month_of(deps.clock.now())
 
     async def start(self) -> None:
         """Connect, load configuration, begin to follow the log. Raises when the shard cannot be served."""
@@ -128,7 +131,12 @@ class Node:
         self.revocations.on_revoked(self.gateway.close_user)
         self.snapshots.on_change(self._app_changed)
         self.follower = Follower(
-            self.hub, reader, on_horizon=self.gateway.horizon_reached, also=self.revocations.refresh
+            self.hub,
+            reader,
+            deps.clock,
+            on_horizon=self.gateway.horizon_reached,
+            on_lost=lambda: self.gateway.close_all(DESYNCED),
+            also=self._every_round,
         )
         await self.follower.start_at_present()
         self.dispatcher = dispatcher
@@ -201,6 +209,18 @@ class Node:
         pool = await self.system.pool()
         epoch: str = await pool.fetchval("select epoch from chat.shard")
         return epoch
+
+    async def _every_round(self) -> None:
+        await self.revocations.refresh()
+        month = month_of(self.deps.clock.now())
+        if month != self._month:
+            # Who stays connected into a new month is active in it.
+            self._month = month
+            for connection in self.gateway.registry:
+                with contextlib.suppress(NatterError):
+                    await self.activity.touch(
+                        connection.caller.app, connection.app_id, connection.user_id, connection.issued_at
+                    )
 
     def _publish(self, entries: Any) -> None:
         """Local recipients and the bus: the same path, so that order and doubles are judged in one place."""

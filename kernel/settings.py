@@ -7,6 +7,7 @@ No secret has a default: a process that needs one refuses to start and names the
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class ShardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     migration_url: str | None = None
     public_url: str | None = None
     """The load balancer before the shard's nodes; without one, clients are told a live node's own address."""
+    relay_credential: str | None = None
+    """What the worker shows the control plane when it reports this shard's usage; default: `credential`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ class Settings:
     jobs_redis_url: str = _setting("Redis for jobs, never a cluster. Default: `redis_url`.", "", secret=True)
     shards: tuple[ShardSettings, ...] = _setting(
         "Shards as TOML tables `[[shards]]`, or as JSON in the variable: `id`, `database_url`, `redis_url`, "
-        "`migration_url`, `public_url`. Default: one shard `s0` on `database_url` and `redis_url`.",
+        "`migration_url`, `public_url`, `relay_credential`. Default: one shard `s0` on `database_url` and `redis_url`.",
         (),
         secret=True,
     )
@@ -154,9 +157,16 @@ def load_settings(environ: Mapping[str, str] | None = None, *, file: Path | None
         else:
             values[name] = text
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"A setting has a wrong value: {error}") from error
+        named = re.sub(r"\$\.(\w+)", lambda match: f"NATTER_{match[1].upper()}", str(error))
+        raise SettingsError(f"A setting has a wrong value: {named}") from error
+
+
+def _decode(wanted: type, value: Any) -> Any:
+    if wanted is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError(f"Expected a {wanted.__name__.lower()}")
 
 
 def _nearest(name: str, fields: Mapping[str, Any]) -> str:

@@ -10,38 +10,48 @@ from typing import Final
 
 from data_plane.fanout.hub import Hub
 from data_plane.log import LogReader
+from kernel.clock import Clock
 from kernel.logging import get_logger
 
 PERIOD: Final = 1.0
+PATIENCE: Final = 1800.0
+"""Seconds without a look after which commit rows may have been removed unseen; they are kept for an hour."""
 _log = get_logger(__name__)
 
 
 class Follower:
     """Reads the commit log every second and tells the hub where each log must be.
 
-    `on_horizon` is called after everything below a horizon has been passed on; `also` runs every round, for what
-    else must be looked up regularly (revocations).
+    `on_horizon` is called after everything below a horizon has been passed on; `on_lost` when the node was away for
+    too long to know what it missed (a suspended machine, a database that was unreachable); `also` runs every round,
+    for what else must be looked up regularly.
     """
 
     def __init__(
         self,
         hub: Hub,
         reader: LogReader,
+        clock: Clock,
         *,
         on_horizon: Callable[[int], None],
+        on_lost: Callable[[], None],
         also: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._hub = hub
         self._reader = reader
+        self._clock = clock
         self._on_horizon = on_horizon
+        self._on_lost = on_lost
         self._also = also
         self._horizon = 0
+        self._looked_at = 0.0
         self.lag_failures = 0
         """Rounds in a row that failed; the node is blind to lost bus messages meanwhile."""
 
     async def start_at_present(self) -> None:
         """Begin here: connections that come later take their positions from later snapshots."""
         self._horizon = await self._reader.horizon()
+        self._looked_at = self._clock.monotonic()
 
     async def run(self) -> None:
         """Follow for ever."""
@@ -62,7 +72,13 @@ class Follower:
         """One look; whether more is waiting."""
         if self._also is not None:
             await self._also()
+        if self._clock.monotonic() - self._looked_at > PATIENCE:
+            _log.error("follower.lost", seconds=round(self._clock.monotonic() - self._looked_at))
+            self._on_lost()
+            await self.start_at_present()
+            return False
         commits, horizon = await self._reader.commits(self._horizon)
+        self._looked_at = self._clock.monotonic()
         for commit in commits:
             self._hub.committed_up_to(commit.heads)
         await self._hub.settle()

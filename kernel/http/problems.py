@@ -1,6 +1,6 @@
 """Any exception to an RFC 9457 problem document; nothing internal is ever shown."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
@@ -33,20 +33,23 @@ _BY_STATUS: dict[int, type[NatterError]] = {
     503: Unavailable,
 }
 
-AWAY = (
-    "ConnectionRefusedError",
-    "ConnectionDoesNotExistError",
-    "InterfaceError",
-    "CannotConnectNowError",
-    "AdminShutdownError",
-    "TooManyConnectionsError",
-    "QueryCanceledError",
-    "CrashShutdownError",
-    "ConnectionResetError",
-    "TimeoutError",
-    "PoolTimeout",
-    "DBAPIError",
-    "OperationalError",
+# asyncpg and SQLAlchemy each wrap the same few states; their names are stable, their hierarchy is not.
+_PASSING: Final = frozenset(
+    {
+        "AdminShutdownError",
+        "CannotConnectNowError",
+        "ConnectionDoesNotExistError",
+        "ConnectionFailureError",
+        "CrashShutdownError",
+        "DeadlockDetectedError",
+        "DiskFullError",
+        "IdleInTransactionSessionTimeoutError",
+        "OutOfMemoryError",
+        "QueryCanceledError",
+        "ReadOnlySQLTransactionError",
+        "SerializationError",
+        "TooManyConnectionsError",
+    }
 )
 
 
@@ -70,16 +73,17 @@ def as_natter_error(error: BaseException) -> NatterError:
 
 
 def database_is_away(error: BaseException | None) -> bool:
-    """Whether an exception, or what caused it, means that PostgreSQL cannot be reached for now."""
-    seen = 0
-    while error is not None and seen < 8:
-        if isinstance(error, ConnectionError | TimeoutError):
+    """Whether an exception, or what caused it, means that PostgreSQL cannot do this now but may soon."""
+    for _ in range(8):
+        if error is None:
+            return False
+        name = type(error).__name__
+        if isinstance(error, ConnectionError | TimeoutError) or name in _PASSING:
             return True
-        # asyncpg and SQLAlchemy each wrap the same few states; their names are stable, their hierarchy is not.
-        if type(error).__name__ in AWAY and type(error).__name__ not in ("DBAPIError", "OperationalError"):
+        # The driver's InterfaceError is also what wrong arguments look like, which no waiting mends.
+        if name == "InterfaceError" and ("closed" in str(error) or "closing" in str(error)):
             return True
         error = error.__cause__ or getattr(error, "orig", None) or error.__context__
-        seen += 1
     return False
 
 

@@ -1,7 +1,7 @@
 """Which user the engines run as, and what that user can reach.
 
-PostgreSQL refuses to run as root, so root gives its engines to another user: the one who owns the data already, or
-else `nobody`. No user is added to the system and no folder above our own is opened.
+PostgreSQL refuses to run as root, so root gives its engines to another user: the one who owns the data or the folder
+around it, or else `nobody`. No user is added to the system and no folder above our own is opened.
 """
 
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_NOBODY = 65534
+from ops.errors import CannotStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +22,32 @@ class Owner:
     gid: int
 
 
-def engine_owner(data: Path) -> Owner | None:
-    """The user for engines that keep their data in `data`; `None` stands for the present one."""
+def engine_owner(home: Path) -> Owner | None:
+    """The user for an engine that keeps its data in `home`; `None` stands for the present one."""
     if os.geteuid() != 0:
         return None
-    if data.exists():
-        found = data.stat()
-        if found.st_uid != 0:
-            return Owner(found.st_uid, found.st_gid)
+    for folder in (home, home.parent):
+        if folder.exists():
+            found = folder.stat()
+            if found.st_uid != 0 and _is_known(found.st_uid):
+                return Owner(found.st_uid, found.st_gid)
     try:
         nobody = pwd.getpwnam("nobody")
-    except KeyError:
-        return Owner(_NOBODY, _NOBODY)
+    except KeyError as error:
+        raise CannotStart(
+            "PostgreSQL refuses to run as root, and this system has no user `nobody` to run it as.",
+            "Start Natter as an ordinary user.",
+        ) from error
     return Owner(nobody.pw_uid, nobody.pw_gid)
+
+
+def _is_known(uid: int) -> bool:
+    """Whether the system has a name for the user; initdb does not work without."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def identity(owner: Owner | None) -> dict[str, Any]:

@@ -69,7 +69,16 @@ class Launch:
 
 def open_log(log: Path) -> BinaryIO:
     """Open a log for appending. Only this user can read it: logs hold statements and names."""
-    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    give_to_owner_of(log.parent, log)
+    return os.fdopen(descriptor, "ab")
+
+
+def give_to_owner_of(folder: Path, path: Path) -> None:
+    """What root makes in another user's folder belongs to that user, who could not go on with it otherwise."""
+    if os.geteuid() == 0:
+        found = folder.stat()
+        os.chown(path, found.st_uid, found.st_gid)
 
 
 def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:

@@ -49,9 +49,9 @@ def mutating_use_cases(*packages: ModuleType) -> dict[str, Any]:
             module = importlib.import_module(module_info.name)
             for name, function in inspect.getmembers(module, inspect.iscoroutinefunction):
                 first = next(iter(inspect.signature(function).parameters.values()), None)
-                if function.__module__ == module.__name__ and not name.startswith("_") and first is not None:
-                    if first.annotation in (Context, "Context"):
-                        found[f"{module.__name__}.{name}"] = function
+                own = function.__module__ == module.__name__ and not name.startswith("_")
+                if own and first is not None and first.annotation in (Context, "Context"):
+                    found[f"{module.__name__}.{name}"] = function
     # It writes the entries.
     del found["control_plane.audit.service.record"]
     return found

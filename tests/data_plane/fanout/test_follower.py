@@ -1,0 +1,55 @@
+"""The follower brings what the bus lost, and admits when it cannot know what it missed."""
+
+from datetime import timedelta
+
+from data_plane.fanout.follower import PATIENCE, Follower
+from data_plane.fanout.hub import Hub
+from data_plane.log import Entry, LogKey
+from tests.data_plane.conftest import App, World
+
+
+class Ear:
+    def __init__(self, app: App) -> None:
+        self.app_id = app.id
+        self.user_id = "alice"
+        self.heard: list[int] = []
+
+    def deliver(self, entry: Entry, frame: object) -> None:
+        self.heard.append(entry.seq)
+
+
+def follow(world: World) -> tuple[Hub, Follower, list[int], list[str]]:
+    horizons: list[int] = []
+    lost: list[str] = []
+    hub = Hub(world.shard.reader, encode=lambda entry: entry.event)
+    follower = Follower(
+        hub, world.shard.reader, world.clock, on_horizon=horizons.append, on_lost=lambda: lost.append("lost")
+    )
+    return hub, follower, horizons, lost
+
+
+async def test_what_no_bus_brought_is_heard_after_one_round(app: App, world: World) -> None:
+    await app.make_users("alice")
+    await app.make_channel("a", "alice")
+    hub, follower, horizons, lost = follow(world)
+    await follower.start_at_present()
+    ear = Ear(app)
+    hub.join(ear, LogKey(app.id, "c:a"), 3)
+    for i in range(5):
+        await app.send("a", "alice", f"m{i}")
+    await follower.round()
+    assert ear.heard == [3, 4, 5, 6, 7]
+    assert len(horizons) == 1
+    assert lost == []
+
+
+async def test_a_node_that_was_away_too_long_says_so(app: App, world: World) -> None:
+    _, follower, horizons, lost = follow(world)
+    await follower.start_at_present()
+    world.clock.advance(timedelta(seconds=PATIENCE + 1))
+    await follower.round()
+    assert lost == ["lost"]
+    assert horizons == []
+    await follower.round()
+    assert lost == ["lost"]
+    assert len(horizons) == 1

@@ -1,0 +1,368 @@
+"""Judges a recorded history against the delivery contract. A pure function: the same history, the same findings.
+
+The rules, by the names they are known under:
+
+H1   an acknowledged send is in the final history exactly once, as it was acknowledged
+H2   a failed send never is, one of unknown outcome at most once, and nothing that nobody sent
+H3   a place (log, seq) holds one thing, whoever looks: connections, sync, history on every node, acknowledgements
+H4   on one connection a log's seqs are consecutive; a resumed connection goes on where the user stood, or before
+H5   who is online in the end has everything up to the end of each of its channels, 10 s after healing at the latest
+H6   what was acknowledged before something else was sent stands before it
+H7   a message can be read over REST, on any node, once its send is acknowledged
+H8   the last that a user heard of a message is what REST shows in the end
+H9   no entry above a removal reaches the removed; nothing ever crosses tenants
+H10  unread counts and read positions equal a recount, and positions never go back
+H13  the ledger's messages are the stored messages, its active users the users who were active
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.scenarios.delivery.history import Connection, Entry, History, Operation, StoredChannel, StoredMessage
+
+HEALING_SECONDS = 10.0
+REMOVAL_SECONDS = 2.0
+
+Place = tuple[str, str, int]
+"""App, log, seq."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken rule, in a sentence that names who and what."""
+
+    rule: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.sentence}"
+
+
+def check(history: History) -> list[Violation]:
+    """Every violation that the history shows, by rule."""
+    facts = _Facts(history)
+    return [Violation(rule, sentence) for rule, find in _RULES for sentence in find(facts)]
+
+
+class _Facts:
+    """The history, arranged for looking things up."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.channels: dict[tuple[str, str], StoredChannel] = {(c.app, c.id): c for c in history.channels}
+        self.stored: dict[tuple[str, str], list[tuple[StoredChannel, StoredMessage]]] = defaultdict(list)
+        for channel in history.channels:
+            for message in channel.messages:
+                self.stored[channel.app, message.id].append((channel, message))
+        self.sends: dict[str, Operation] = {
+            o.message: o for o in history.operations if o.kind == "send" and o.message is not None
+        }
+        self.connections: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+        for connection in sorted(history.connections, key=lambda c: c.opened):
+            self.connections[connection.app, connection.user].append(connection)
+        self.places: dict[Place, tuple[str, str]] = {}
+        """What the first observer of each place saw there."""
+        for place, identity, _ in self.sightings():
+            self.places.setdefault(place, identity)
+        self.memberships = self._memberships()
+
+    def sightings(self) -> Iterator[tuple[Place, tuple[str, str], str]]:
+        """Every (place, identity, observer) there is."""
+        for channel in self.history.channels:
+            for node, messages in channel.histories.items():
+                for m in messages:
+                    yield (channel.app, f"c:{channel.id}", m.seq), ("message.created", m.id), f"history on {node}"
+        for (app, user), entries in self.history.replays.items():
+            for e in entries:
+                yield (app, e.log, e.seq), e.identity, f"sync of {user}"
+        for c in self.history.connections:
+            for e in c.heard:
+                yield (c.app, e.log, e.seq), e.identity, c.name
+        for o in self.history.operations:
+            if o.kind == "send" and o.outcome == "ok" and o.message is not None:
+                place = (o.app, f"c:{o.channel}", o.answer["seq"])
+                yield place, ("message.created", o.message), f"acknowledgement to {o.user}"
+
+    def _memberships(self) -> dict[tuple[str, str, str], list[tuple[int, float]]]:
+        """By app, channel and user: the stretches of the log that the user may see, both ends included."""
+        stretches: dict[tuple[str, str, str], list[tuple[int, float]]] = defaultdict(list)
+        for (app, log, seq), (type, about) in sorted(self.places.items(), key=lambda item: item[0][2]):
+            mine = stretches[app, log[2:], about]
+            if type == "member.added":
+                # Who was a member at creation sees the log from its start.
+                mine.append((seq if mine else min(seq, self._founding(app, log[2:], about, seq)), float("inf")))
+            elif type == "member.removed" and mine:
+                mine[-1] = (mine[-1][0], seq)
+        return stretches
+
+    def _founding(self, app: str, channel: str, user: str, seq: int) -> int:
+        baseline = next((u.baseline for u in self.history.users if (u.app, u.id) == (app, user)), {})
+        return 1 if seq <= baseline.get(channel, -1) else seq
+
+    def may_see(self, app: str, user: str, entry: Entry) -> bool:
+        """Whether a user may hear a channel's entry."""
+        stretches = self.memberships.get((app, entry.log[2:], user), [])
+        return any(first <= entry.seq <= last for first, last in stretches)
+
+
+def _acknowledged(facts: _Facts) -> Iterator[str]:
+    for o in facts.sends.values():
+        if o.outcome != "ok":
+            continue
+        copies = facts.stored[o.app, o.message or ""]
+        if len(copies) != 1:
+            yield f"{_send(o)} was acknowledged at seq {o.answer['seq']} and is stored {len(copies)} times."
+            continue
+        channel, m = copies[0]
+        wanted = (o.channel, o.user, o.answer["seq"], o.answer["number"])
+        if (channel.id, m.user, m.seq, m.number) != wanted:
+            yield f"{_send(o)} was acknowledged as {wanted} and is stored as {(channel.id, m.user, m.seq, m.number)}."
+
+
+def _not_acknowledged(facts: _Facts) -> Iterator[str]:
+    for (app, message_id), copies in facts.stored.items():
+        o = facts.sends.get(message_id)
+        if o is None or o.app != app:
+            yield f"{message_id} in {app}/{copies[0][0].id} was sent by nobody." if copies else ""
+        elif o.outcome == "failed":
+            yield f"{_send(o)} was refused ({o.answer.get('code')}) and is stored."
+        elif len(copies) > 1 and o.outcome == "unknown":
+            yield f"{_send(o)} had an unknown outcome and is stored {len(copies)} times."
+
+
+def _one_truth(facts: _Facts) -> Iterator[str]:
+    first: dict[Place, str] = {}
+    homes: dict[tuple[str, str], tuple[Place, str]] = {}
+    for place, identity, observer in facts.sightings():
+        known = facts.places[place]
+        first.setdefault(place, observer)
+        if identity != known:
+            yield (
+                f"{_place(place)} is {' '.join(known)} for {first[place]} and {' '.join(identity)} for {observer}."
+            )
+        if identity[0] == "message.created":
+            home = homes.setdefault((place[0], identity[1]), (place, observer))
+            if home[0] != place:
+                yield f"{identity[1]} is at {_place(home[0])} for {home[1]} and at {_place(place)} for {observer}."
+    for channel in facts.history.channels:
+        views = list(channel.histories.items())
+        for node, messages in views[1:]:
+            if messages != views[0][1]:
+                yield f"history of {channel.app}/{channel.id} differs between {views[0][0]} and {node}."
+
+
+def _no_holes(facts: _Facts) -> Iterator[str]:
+    for connection in facts.history.connections:
+        yield from _consecutive(connection)
+    for (app, user), connections in facts.connections.items():
+        baseline = next(u.baseline for u in facts.history.users if (u.app, u.id) == (app, user))
+        stood = {f"c:{channel}": seq for channel, seq in baseline.items()}
+        for connection in connections:
+            if connection.recovered is False and connection.fresh is not None:
+                stood.update({f"c:{channel}": seq for channel, seq in connection.fresh.items()})
+            begun: set[str] = set()
+            for e in connection.heard:
+                if e.log not in begun:
+                    begun.add(e.log)
+                    if e.log in stood and e.seq > stood[e.log] + 1 and not _joins(e, user):
+                        yield (
+                            f"{app}/{user} stood at seq {stood[e.log]} of {e.log}, and {connection.name} "
+                            f"({_resumption(connection)}) went on at {e.seq}."
+                        )
+                stood[e.log] = max(stood.get(e.log, 0), e.seq)
+
+
+def _consecutive(connection: Connection) -> Iterator[str]:
+    last: dict[str, Entry] = {}
+    for e in connection.heard:
+        before = last.get(e.log)
+        last[e.log] = e
+        if before is None or e.seq == before.seq + 1:
+            continue
+        # Between leaving and coming back there is nothing for this user to hear.
+        if e.seq > before.seq and _leaves(before, connection.user) and _joins(e, connection.user):
+            continue
+        what = "twice" if e.seq == before.seq else "in disorder" if e.seq < before.seq else "with a hole"
+        yield f"{connection.name} heard {e.log} {what}: {e.seq} ({e.type} {e.about}) after {before.seq}."
+
+
+def _tails(facts: _Facts) -> Iterator[str]:
+    if facts.history.settle_seconds > HEALING_SECONDS:
+        yield f"not everybody online had everything {HEALING_SECONDS:.0f} s after healing."
+    for (app, user), connections in facts.connections.items():
+        if all(c.closed is not None for c in connections):
+            continue
+        baseline = next(u.baseline for u in facts.history.users if (u.app, u.id) == (app, user))
+        for channel in facts.history.channels:
+            if channel.app != app or user not in channel.standings:
+                continue
+            log = f"c:{channel.id}"
+            heard = {e.seq for c in connections for e in c.heard if e.log == log}
+            fresh = [c.fresh[channel.id] for c in connections if c.fresh is not None and channel.id in c.fresh]
+            stretches = facts.memberships.get((app, channel.id, user)) or [(1, float("inf"))]
+            first = max(stretches[-1][0], baseline.get(channel.id, 0) + 1, *(seq + 1 for seq in fresh), 1)
+            missing = [seq for seq in range(first, channel.head + 1) if seq not in heard]
+            if missing:
+                yield (
+                    f"{app}/{user} is online and never heard {len(missing)} entries of {channel.id}: "
+                    f"{missing[:5]} of {first}–{channel.head}."
+                )
+
+
+def _order(facts: _Facts) -> Iterator[str]:
+    by_channel: dict[tuple[str, str], list[Operation]] = defaultdict(list)
+    for o in facts.sends.values():
+        if o.outcome == "ok":
+            by_channel[o.app, o.channel].append(o)
+    for sends in by_channel.values():
+        ended = sorted(sends, key=lambda o: o.ended)
+        highest: Operation | None = None
+        at = 0
+        for o in sorted(sends, key=lambda o: o.began):
+            while at < len(ended) and ended[at].ended < o.began:
+                if highest is None or ended[at].answer["seq"] > highest.answer["seq"]:
+                    highest = ended[at]
+                at += 1
+            if highest is not None and highest.answer["seq"] > o.answer["seq"]:
+                yield (
+                    f"{_send(o)} got seq {o.answer['seq']}, though {_send(highest)} "
+                    f"had been acknowledged at {highest.answer['seq']} before."
+                )
+
+
+def _read_your_writes(facts: _Facts) -> Iterator[str]:
+    for o in facts.history.operations:
+        if o.kind == "look" and o.outcome == "ok" and not o.answer["found"]:
+            yield f"{o.message} was acknowledged to {o.app}/{o.user}, and {o.answer['node']} did not find it after."
+
+
+def _convergence(facts: _Facts) -> Iterator[str]:
+    for (app, user), connections in facts.connections.items():
+        latest: dict[str, Entry] = {}
+        for e in (e for c in connections for e in c.heard if e.type.startswith("message.")):
+            if e.about not in latest or e.seq >= latest[e.about].seq:
+                latest[e.about] = e
+        if all(c.closed is not None for c in connections):
+            continue
+        for message_id, e in latest.items():
+            copies = facts.stored.get((app, message_id))
+            if not copies or user not in copies[0][0].standings:
+                continue
+            if e.text != copies[0][1].text:
+                yield f"{app}/{user} last heard {message_id} as {e.text!r}, and it is {copies[0][1].text!r}."
+    edits: dict[str, list[Operation]] = defaultdict(list)
+    for o in facts.history.operations:
+        if o.kind in ("edit", "delete") and o.message is not None:
+            edits[o.message].append(o)
+    for message_id, changes in edits.items():
+        copies = facts.stored.get((changes[0].app, message_id), [])
+        if not copies or any(o.outcome == "unknown" for o in changes):
+            continue
+        done = [o for o in changes if o.outcome == "ok"]
+        if done and copies[0][1].text != (None if done[-1].kind == "delete" else done[-1].text):
+            yield f"{message_id} was changed to {done[-1].text!r} and is {copies[0][1].text!r}."
+
+
+def _privacy(facts: _Facts) -> Iterator[str]:
+    left: dict[tuple[str, str, str], list[tuple[float, float]]] = defaultdict(list)
+    joins = [o for o in facts.history.operations if o.kind == "join"]
+    for o in facts.history.operations:
+        if o.kind == "leave" and o.outcome == "ok":
+            mine = (o.app, o.user, o.channel)
+            back = min((j.began for j in joins if (j.app, j.user, j.channel) == mine and j.began > o.began), default=1e18)
+            left[mine].append((o.ended + REMOVAL_SECONDS, back))
+    for c in facts.history.connections:
+        for e in c.heard:
+            if e.type.startswith("message."):
+                sender = facts.sends.get(e.about)
+                if sender is not None and sender.app != c.app:
+                    yield f"{c.name} heard {e.about}, which belongs to {sender.app}/{sender.channel}."
+                    continue
+            if e.log.startswith("u:"):
+                if e.log != f"u:{c.user}":
+                    yield f"{c.name} heard {e.type} of {e.log}."
+                continue
+            if not facts.may_see(c.app, c.user, e):
+                yield f"{c.name} heard {e.log} {e.seq} ({e.type} {e.about}), outside of its membership."
+            for since, until in left.get((c.app, c.user, e.log[2:]), ()):
+                if since < e.at < until:
+                    yield f"{c.name} heard {e.log} {e.seq} {e.at - since + REMOVAL_SECONDS:.1f} s after it had left."
+
+
+def _unread(facts: _Facts) -> Iterator[str]:
+    marks: dict[tuple[str, str, str], int] = defaultdict(int)
+    for o in facts.history.operations:
+        if o.kind == "mark_read" and o.outcome == "ok":
+            mine = (o.app, o.channel, o.user)
+            marks[mine] = max(marks[mine], o.answer["read_number"])
+    for channel in facts.history.channels:
+        numbers = [m.number for m in channel.messages]
+        if numbers != list(range(1, len(numbers) + 1)) or channel.last_number != len(numbers):
+            yield f"{channel.app}/{channel.id} counts {channel.last_number} messages and has {len(numbers)}."
+        for user, (read, unread) in channel.standings.items():
+            count = sum(1 for number in numbers if number > read)
+            if unread != count:
+                yield f"{channel.app}/{user} has {unread} unread in {channel.id}; a recount finds {count}."
+            own = max((m.number for m in channel.messages if m.user == user), default=0)
+            least = max(own, marks[channel.app, channel.id, user])
+            if read < least:
+                yield f"{channel.app}/{user} had read {channel.id} up to {least}, and stands at {read}."
+    for (app, user), entries in facts.history.replays.items():
+        highest: dict[str, int] = {}
+        for e in entries:
+            if e.type == "unread.changed":
+                if e.position < highest.get(e.about, 0):
+                    yield f"{app}/{user}: the read position of {e.about} went back to {e.position}."
+                highest[e.about] = max(e.position, highest.get(e.about, 0))
+
+
+def _usage(facts: _Facts) -> Iterator[str]:
+    for app, usage in facts.history.usage.items():
+        stored = sum(len(c.messages) for c in facts.history.channels if c.app == app)
+        active = {c.user for c in facts.history.connections if c.app == app}
+        if usage.messages != stored:
+            yield f"the ledger has {usage.messages} messages of {app}; {stored} are stored."
+        if usage.active_users != len(active):
+            yield f"the ledger has {usage.active_users} active users of {app}; {len(active)} were active."
+        for meter, quantity in usage.rolled_up.items():
+            ledger = {"messages": usage.messages, "mau": usage.active_users}.get(meter)
+            if ledger is not None and quantity != ledger:
+                yield f"the rollup has {quantity} {meter} of {app}; its ledger has {ledger}."
+        if usage.quarantined:
+            yield f"{usage.quarantined} usage rows of {app} were quarantined."
+
+
+def _joins(e: Entry, user: str) -> bool:
+    return e.type == "member.added" and e.about == user
+
+
+def _leaves(e: Entry, user: str) -> bool:
+    return e.type == "member.removed" and e.about == user
+
+
+def _resumption(connection: Connection) -> str:
+    return {True: "resumed", False: "not resumed", None: "without a cursor"}[connection.recovered]
+
+
+def _send(o: Operation) -> str:
+    return f"{o.message} of {o.app}/{o.user} to {o.channel}"
+
+
+def _place(place: Place) -> str:
+    return f"{place[0]}/{place[1]} {place[2]}"
+
+
+_RULES: list[tuple[str, Callable[[_Facts], Iterator[str]]]] = [
+    ("H1", _acknowledged),
+    ("H2", _not_acknowledged),
+    ("H3", _one_truth),
+    ("H4", _no_holes),
+    ("H5", _tails),
+    ("H6", _order),
+    ("H7", _read_your_writes),
+    ("H8", _convergence),
+    ("H9", _privacy),
+    ("H10", _unread),
+    ("H13", _usage),
+]
