@@ -20,11 +20,11 @@ _COMMITS: Final = """
 """
 _REFRESH: Final = """
     delete from chat.refresh_tokens where (app_id, digest) in (
-        select app_id, digest from chat.refresh_tokens where expires_at < $1 order by expires_at limit $2)
+        select app_id, digest from chat.refresh_tokens where expires_at <= $1 order by expires_at limit $2)
 """
 _IDEMPOTENCY: Final = """
     delete from chat.idempotency_keys where (app_id, caller, key) in (
-        select app_id, caller, key from chat.idempotency_keys where created_at < $1 order by created_at limit $2)
+        select app_id, caller, key from chat.idempotency_keys where created_at <= $1 order by created_at limit $2)
 """
 
 

@@ -4,11 +4,11 @@ import asyncio
 from urllib.parse import urlsplit
 
 
-async def http_status(url: str, timeout: float = 2.0) -> int | None:
-    """The status that GET answers with; `None` when nobody answers in time (seconds)."""
+async def http_status(url: str, *, within: float = 2.0) -> int | None:
+    """The status that GET answers with; `None` when nobody answers `within` so many seconds."""
     parts = urlsplit(url)
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
             try:
                 host = parts.netloc.rpartition("@")[2]

@@ -21,7 +21,7 @@ class Progress:
 
     def say(self, text: str = "") -> None:
         """A line, or several."""
-        print(text, file=self._out, flush=True)  # noqa: T201
+        print(text, file=self._out, flush=True)
 
     def step(self, what: str, outcome: str) -> None:
         """A thing that is done now."""

@@ -125,7 +125,7 @@ class Supervisor:
                 self._progress.event(f"{running.child.title} is ready again")
 
     async def _ended(self, running: _Running) -> None:
-        while running.process is not None and running.process.poll() is None:
+        while running.process is not None and running.process.poll() is None:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(_POLL)
 
     async def keep_logs_small(self) -> None:

@@ -1,15 +1,15 @@
 """Channels of one app, each with its log's head and one user's membership."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ARRAY, Select, Text, and_, any_, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_plane.channels.models import Channel, ChannelRow, ChannelState, LogEvent, LogHead
-from data_plane.log import CHANNEL, channel_log
+from data_plane.log import channel_log
 from data_plane.members.models import Member, MemberRow
 
 _CHANNEL = (
@@ -35,27 +35,30 @@ class ChannelRepository:
 
     async def find(self, channel_id: str, user_id: str | None) -> ChannelState | None:
         """A channel that is not deleted, with the user's membership when there is one."""
-        query = self._states(user_id).where(Channel.id == channel_id)
-        row = (await self._session.execute(query)).one_or_none()
-        return _state(row) if row is not None else None
+        row = (await self._session.execute(self._one(channel_id, user_id))).one_or_none()
+        return _state(row, row.last_seq, row.last_number) if row is not None else None
 
     async def find_counted(self, channel_id: str, user_id: str | None) -> tuple[ChannelState, int] | None:
         """As `find`, with the number of members."""
-        query = self._states(user_id).where(Channel.id == channel_id).add_columns(self._member_count())
+        query = self._one(channel_id, user_id).add_columns(self._member_count())
         row = (await self._session.execute(query)).one_or_none()
-        return (_state(row), row.member_count) if row is not None else None
+        return (_state(row, row.last_seq, row.last_number), row.member_count) if row is not None else None
 
     async def page(
         self, user_id: str | None, *, after: str | None, limit: int | None, everything: bool
     ) -> list[tuple[ChannelState, int]]:
-        """The user's channels, or with `everything` all, by id, each with its number of members. No limit: null."""
-        query = self._states(user_id).add_columns(self._member_count())
+        """The user's channels, or with `everything` all, by id, each with its number of members. No limit: null.
+
+        Two statements; in a transaction that sees one instant, every channel is true as of its own `last_seq`.
+        """
+        query = self._channels(user_id).add_columns(self._member_count())
         if not everything:
             query = query.where(Member.user_id.is_not(None))
         if after is not None:
             query = query.where(Channel.id > after)
-        rows = await self._session.execute(query.order_by(Channel.id).limit(limit))
-        return [(_state(row), row.member_count) for row in rows]
+        rows = (await self._session.execute(query.order_by(Channel.id).limit(limit))).all()
+        heads = await self._heads([channel_log(row.id) for row in rows])
+        return [(_state(row, *heads[channel_log(row.id)]), row.member_count) for row in rows]
 
     async def is_taken(self, channel_id: str) -> bool:
         """Whether the id was ever used, also by a channel that is deleted now."""
@@ -107,16 +110,28 @@ class ChannelRepository:
         """Let the channel be gone for everybody. Its content is wiped later."""
         await self.change(channel_id, {"deleted_at": at})
 
-    def _states(self, user_id: str | None) -> Select[Any]:
+    def _channels(self, user_id: str | None) -> Select[Any]:
         return (
-            select(*_CHANNEL, LogHead.last_seq, LogHead.last_number, *_MEMBER)
-            .join(LogHead, and_(LogHead.app_id == self._app_id, LogHead.log == literal(CHANNEL) + Channel.id))
+            select(*_CHANNEL, *_MEMBER)
             .outerjoin(
                 Member,
                 and_(Member.app_id == self._app_id, Member.channel_id == Channel.id, Member.user_id == user_id),
             )
             .where(Channel.app_id == self._app_id, Channel.deleted_at.is_(None))
         )
+
+    def _one(self, channel_id: str, user_id: str | None) -> Select[Any]:
+        # Never join a head by an expression over the channel's id: under row-level security that cannot use the index,
+        # and every head of the app is read.
+        head = and_(LogHead.app_id == self._app_id, LogHead.log == channel_log(channel_id))
+        query = self._channels(user_id).where(Channel.id == channel_id)
+        return query.join(LogHead, head).add_columns(LogHead.last_seq, LogHead.last_number)
+
+    async def _heads(self, logs: Sequence[str]) -> dict[str, tuple[int, int]]:
+        query = select(LogHead.log, LogHead.last_seq, LogHead.last_number).where(
+            LogHead.app_id == self._app_id, LogHead.log == any_(literal(list(logs), ARRAY(Text)))
+        )
+        return {row.log: (row.last_seq, row.last_number) for row in await self._session.execute(query)}
 
     def _member_count(self) -> Any:
         everybody = Member.__table__.alias("everybody")
@@ -128,7 +143,7 @@ class ChannelRepository:
         )
 
 
-def _state(row: Any) -> ChannelState:
+def _state(row: Any, last_seq: int, last_number: int) -> ChannelState:
     channel = ChannelRow(
         id=row.id,
         type=row.type,
@@ -149,4 +164,4 @@ def _state(row: Any) -> ChannelState:
             joined_at=row.joined_at,
             read_number=row.read_number,
         )
-    return ChannelState(channel=channel, last_seq=row.last_seq, last_number=row.last_number, member=member)
+    return ChannelState(channel=channel, last_seq=last_seq, last_number=last_number, member=member)

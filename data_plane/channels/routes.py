@@ -40,7 +40,7 @@ async def list_channels(
 ) -> dict[str, Any]:
     """The caller's channels by id; for a server those of `user_id`, or all."""
     require_scope(caller, "channels")
-    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
+    async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
         return await ChannelService(shard).page(uow, caller, user_id=user_id, limit=limit, cursor=cursor)
 
 

@@ -101,7 +101,10 @@ class Hub:
 
     def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:
         if entry.subject is not None and entry.type == "membership.added":
-            self.join(recipient, LogKey(stream.key.app_id, channel_log(entry.subject)), entry.position)
+            key = LogKey(stream.key.app_id, channel_log(entry.subject))
+            self.join(recipient, key, entry.position)
+            # That entry is committed, in the same transaction, and may have passed by before anyone listened.
+            self.committed_up_to([(key, entry.position)])
 
     # -- recipients ------------------------------------------------------------------------------------------------
 
@@ -226,8 +229,8 @@ class Hub:
                     if stream is None or not stream.behind:
                         self._gaps.discard(key)
                         continue
-                    last = min(stream.wanted, stream.next + FILL_CHUNK - 1)
-                    ranges.append(LogRange(key, stream.next, last))
+                    # Whatever is there, also beyond what is known to be: it saves the next look.
+                    ranges.append(LogRange(key, stream.next, stream.next + FILL_CHUNK - 1))
                 if not ranges:
                     continue
                 try:

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 from sqlalchemy import text
 
-from data_plane.log.entries import Entry, make_entry
+from data_plane.log.entries import CHANNEL, Entry, make_entry
 from kernel.db import UnitOfWork
 
 _LOCK = text("select chat.lock_logs(cast(:apps as uuid[]), cast(:logs as text[]))")
@@ -78,6 +78,8 @@ class LogWriter:
             )
             for entry, seq in zip(entries, seqs, strict=True)
         ]
+        # Users' own logs first: a new member's connections join the channel before its entries pass.
+        finished.sort(key=lambda entry: entry.log.startswith(CHANNEL))
         uow.after_commit(lambda: self._publish(finished))
         return seqs
 

@@ -5,29 +5,33 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
 
+from data_plane.dependencies import CallerDependency, Cursor, OptionalUser
+from data_plane.dependencies import CallerDependency, OptionalUser, require_scope
 from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.identity.caller import Caller
 from data_plane.sync.service import SyncService
 
-_Limit = Annotated[int, Parameter(ge=1, le=1000)]
+_Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
 @get("/v1/sync")
 async def sync(
-    caller: Caller,
-    sync_service: SyncService,
-    cursor: str | None = None,
+    caller: CallerDependency,
+    sync_service: NamedDependency[SkipValidation[SyncService]],
+    cursor: Cursor = None,
     limit: _Limit = 200,
-    user_id: str | None = None,
+    user_id: OptionalUser = None,
 ) -> Response[bytes]:
     """Everything of a user since a cursor; a server names the user."""
+    require_scope(caller, "messages")
     answer = await sync_service.since(caller.app_id, caller.acting_as(user_id), cursor, limit=limit)
     return Response(orjson.dumps(answer), media_type="application/json", headers={"cache-control": "no-store"})
 
 
-ROUTES = [sync]
+ROUTES: list[ControllerRouterHandler] = [sync]
 
 
 class SyncPacket(Payload, frozen=True, kw_only=True):

@@ -6,16 +6,13 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
-from data_plane.channels.create import view_of
-from data_plane.channels.repository import ChannelRepository
+from data_plane.channels.service import channels_of_user
 from data_plane.log.reader import TooMuch
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor, decode_cursor
 
 MAX_CHANGES: Final = 10_000
 """Entries behind which a client is better off with fresh state."""
-
-MAX_CHANNELS: Final = 100_000
 
 
 class SyncService:
@@ -53,9 +50,8 @@ class SyncService:
         """`{channels, cursor}` in one snapshot: what changes after it comes with the cursor."""
         async with self._shard.unit_of_work(app_id, snapshot=True) as uow:
             horizon = (await uow.session.execute(text("select chat.horizon()"))).scalar_one()
-            repository = ChannelRepository(uow.session, app_id)
-            found = await repository.page(user_id, after=None, limit=MAX_CHANNELS, everything=False)
-        return {"channels": [view_of(*item) for item in found], "cursor": self._cursor(horizon)}
+            channels = await channels_of_user(uow, app_id, user_id)
+        return {"channels": channels, "cursor": self._cursor(horizon)}
 
     def _cursor(self, horizon: int) -> str:
         return Cursor(self._shard.id, self._shard.epoch, horizon).encode()

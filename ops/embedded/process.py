@@ -97,8 +97,11 @@ class Engine(Protocol):
     """A server that Natter runs as a child."""
 
     name: str
-    stop_signals: tuple[tuple[signal.Signals, float], ...]
-    """Signals in order of force, each with the seconds to wait for its effect."""
+
+    @property
+    def stop_signals(self) -> tuple[tuple[signal.Signals, float], ...]:
+        """Signals in order of force, each with the seconds to wait for its effect."""
+        ...
 
     def prepare(self) -> None:
         """Make its data if there is none, and end what an earlier run left behind. Blocks. Raises `CannotStart`."""

@@ -61,7 +61,9 @@ class Folder:
         except OSError as error:
             raise CannotStart(f"{home} cannot be made: {error.strerror}.", _OTHER_FOLDER) from error
         if not can_enter(home, owner):
-            raise CannotStart(f"The engines' user ({owner.uid}) can reach neither {self.root} nor {home}.", _OTHER_FOLDER)
+            raise CannotStart(
+                f"The engines' user ({owner.uid}) can reach neither {self.root} nor {home}.", _OTHER_FOLDER
+            )
         link = self.root / "engines"
         if not link.is_symlink():
             link.symlink_to(home)

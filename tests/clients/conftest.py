@@ -25,6 +25,7 @@ async def installation(engines: Engines, free_ports: Callable[[int], list[int]])
     """Two nodes on a fresh database."""
     database = await engines.fresh_database("chat")
     installation = Installation(database.url, engines.redis_url)
+    await (await installation.tenant()).close()  # nodes without a control plane start from the shard's copies
     for port in free_ports(2):
         await installation.start_node(port)
     yield installation

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from secrets import token_urlsafe
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from data_plane.node import Deps, Node
 from data_plane.tenancy.copies import SnapshotCopies
 from kernel.clock import SystemClock
 from kernel.contracts import AppSnapshot, SecretKey, SigningKey
+from kernel.db import Database
 from kernel.ids import Ids
 from kernel.security import keys
 from kernel.security.tokens import mint_access_token
@@ -44,6 +46,7 @@ class Installation:
 
     def __init__(self, database_url: str, redis_url: str) -> None:
         self._database_url = database_url
+        self._database = Database(database_url, role="natter_engine")
         self._redis_url = redis_url
         self.clock = SystemClock()
         self.ids = Ids(self.clock)
@@ -102,10 +105,11 @@ class Installation:
             status="active",
             publishable_keys=(keys.generate("pk"),),
             secret_keys=(SecretKey(id="key_1", digest=keys.digest(self.vault.key("secret-keys"), secret)),),
-            signing_keys=(SigningKey(kid="k1", algorithm="HS256", key=keys.generate("sk"), mint=True),),
+            signing_keys=(SigningKey(kid="k1", algorithm="HS256", key=token_urlsafe(32), mint=True),),
             **fields,
         )
-        await SnapshotCopies(self.nodes[0].node.system, self.vault).save([snapshot])
+        # As if a control plane had told the nodes: the shard's copy for those to come, memory for those that run.
+        await SnapshotCopies(self._database, self.vault).save([snapshot])
         for running in self.nodes:
             running.node.snapshots.apply(snapshot)
         return Tenant(self, snapshot, secret)
@@ -113,6 +117,7 @@ class Installation:
     async def stop(self) -> None:
         for running in self.nodes:
             await running.stop()
+        await self._database.close()
 
 
 class Tenant:
@@ -124,7 +129,7 @@ class Tenant:
         self.secret_key = secret_key
         self.publishable_key = snapshot.publishable_keys[0]
         self.http = httpx.AsyncClient(
-            base_url=installation.nodes[0].url, headers={"authorization": f"Bearer {secret_key}"}, timeout=20
+            base_url=installation.nodes[0].url if installation.nodes else "", headers={"authorization": f"Bearer {secret_key}"}, timeout=20
         )
 
     async def post(self, path: str, **body: Any) -> Any:

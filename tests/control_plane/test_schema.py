@@ -72,6 +72,7 @@ async def test_the_runtime_role_has_exactly_these_rights(world: World) -> None:
     add, queue = ["INSERT", "SELECT"], ["DELETE", "INSERT", "SELECT"]
     # An UPDATE here would be one of the whole table; those of single columns are below.
     assert {row["relname"]: row["rights"] for row in rows} == {
+        "alembic_version": ["SELECT"],
         "configuration": ["SELECT"],
         "organizations": add,
         "apps": add,

@@ -65,6 +65,7 @@ class _Facts:
         """What the first observer of each place saw there."""
         for place, identity, _ in self.sightings():
             self.places.setdefault(place, identity)
+        self.baselines = {(u.app, u.id): u.baseline for u in history.users}
         self.memberships = self._memberships()
 
     def sightings(self) -> Iterator[tuple[Place, tuple[str, str], str]]:
@@ -87,18 +88,25 @@ class _Facts:
     def _memberships(self) -> dict[tuple[str, str, str], list[tuple[int, float]]]:
         """By app, channel and user: the stretches of the log that the user may see, both ends included."""
         stretches: dict[tuple[str, str, str], list[tuple[int, float]]] = defaultdict(list)
+        for (app, user), baseline in self.baselines.items():
+            for channel in baseline:
+                stretches[app, channel, user].append((1, float("inf")))
         for (app, log, seq), (type, about) in sorted(self.places.items(), key=lambda item: item[0][2]):
+            if not type.startswith("member.") or seq <= self.baselines.get((app, about), {}).get(log[2:], 0):
+                continue
             mine = stretches[app, log[2:], about]
             if type == "member.added":
-                # Who was a member at creation sees the log from its start.
-                mine.append((seq if mine else min(seq, self._founding(app, log[2:], about, seq)), float("inf")))
+                mine.append((seq, float("inf")))
             elif type == "member.removed" and mine:
                 mine[-1] = (mine[-1][0], seq)
         return stretches
 
-    def _founding(self, app: str, channel: str, user: str, seq: int) -> int:
-        baseline = next((u.baseline for u in self.history.users if (u.app, u.id) == (app, user)), {})
-        return 1 if seq <= baseline.get(channel, -1) else seq
+    def present_from(self, app: str, user: str, channel: str) -> int:
+        """From which seq on a user who is a member in the end must have been shown everything."""
+        stretches = self.memberships.get((app, channel, user)) or [(1, float("inf"))]
+        resets = [c.fresh[channel] for c in self.connections[app, user] if c.fresh is not None and channel in c.fresh]
+        baseline = self.baselines[app, user].get(channel, 0)
+        return max([stretches[-1][0], baseline + 1, *(seq + 1 for seq in resets)])
 
     def may_see(self, app: str, user: str, entry: Entry) -> bool:
         """Whether a user may hear a channel's entry."""
@@ -123,8 +131,10 @@ def _acknowledged(facts: _Facts) -> Iterator[str]:
 def _not_acknowledged(facts: _Facts) -> Iterator[str]:
     for (app, message_id), copies in facts.stored.items():
         o = facts.sends.get(message_id)
+        if not copies:
+            continue
         if o is None or o.app != app:
-            yield f"{message_id} in {app}/{copies[0][0].id} was sent by nobody." if copies else ""
+            yield f"{message_id} in {app}/{copies[0][0].id} was sent by nobody there."
         elif o.outcome == "failed":
             yield f"{_send(o)} was refused ({o.answer.get('code')}) and is stored."
         elif len(copies) > 1 and o.outcome == "unknown":
@@ -138,9 +148,7 @@ def _one_truth(facts: _Facts) -> Iterator[str]:
         known = facts.places[place]
         first.setdefault(place, observer)
         if identity != known:
-            yield (
-                f"{_place(place)} is {' '.join(known)} for {first[place]} and {' '.join(identity)} for {observer}."
-            )
+            yield (f"{_place(place)} is {' '.join(known)} for {first[place]} and {' '.join(identity)} for {observer}.")
         if identity[0] == "message.created":
             home = homes.setdefault((place[0], identity[1]), (place, observer))
             if home[0] != place:
@@ -156,8 +164,7 @@ def _no_holes(facts: _Facts) -> Iterator[str]:
     for connection in facts.history.connections:
         yield from _consecutive(connection)
     for (app, user), connections in facts.connections.items():
-        baseline = next(u.baseline for u in facts.history.users if (u.app, u.id) == (app, user))
-        stood = {f"c:{channel}": seq for channel, seq in baseline.items()}
+        stood = {f"c:{channel}": seq for channel, seq in facts.baselines[app, user].items()}
         for connection in connections:
             if connection.recovered is False and connection.fresh is not None:
                 stood.update({f"c:{channel}": seq for channel, seq in connection.fresh.items()})
@@ -193,15 +200,12 @@ def _tails(facts: _Facts) -> Iterator[str]:
     for (app, user), connections in facts.connections.items():
         if all(c.closed is not None for c in connections):
             continue
-        baseline = next(u.baseline for u in facts.history.users if (u.app, u.id) == (app, user))
         for channel in facts.history.channels:
             if channel.app != app or user not in channel.standings:
                 continue
             log = f"c:{channel.id}"
             heard = {e.seq for c in connections for e in c.heard if e.log == log}
-            fresh = [c.fresh[channel.id] for c in connections if c.fresh is not None and channel.id in c.fresh]
-            stretches = facts.memberships.get((app, channel.id, user)) or [(1, float("inf"))]
-            first = max(stretches[-1][0], baseline.get(channel.id, 0) + 1, *(seq + 1 for seq in fresh), 1)
+            first = facts.present_from(app, user, channel.id)
             missing = [seq for seq in range(first, channel.head + 1) if seq not in heard]
             if missing:
                 yield (
@@ -249,6 +253,9 @@ def _convergence(facts: _Facts) -> Iterator[str]:
             copies = facts.stored.get((app, message_id))
             if not copies or user not in copies[0][0].standings:
                 continue
+            # What changed while the user was away from the channel is no news that it should have heard.
+            if e.seq < facts.present_from(app, user, copies[0][0].id):
+                continue
             if e.text != copies[0][1].text:
                 yield f"{app}/{user} last heard {message_id} as {e.text!r}, and it is {copies[0][1].text!r}."
     edits: dict[str, list[Operation]] = defaultdict(list)
@@ -270,7 +277,9 @@ def _privacy(facts: _Facts) -> Iterator[str]:
     for o in facts.history.operations:
         if o.kind == "leave" and o.outcome == "ok":
             mine = (o.app, o.user, o.channel)
-            back = min((j.began for j in joins if (j.app, j.user, j.channel) == mine and j.began > o.began), default=1e18)
+            back = min(
+                (j.began for j in joins if (j.app, j.user, j.channel) == mine and j.began > o.began), default=1e18
+            )
             left[mine].append((o.ended + REMOVAL_SECONDS, back))
     for c in facts.history.connections:
         for e in c.heard:

@@ -1,0 +1,141 @@
+"""`natter worker`: side effects, usage reports and sweeps of every shard, and the control plane's jobs, on one loop."""
+
+import asyncio
+import os
+import signal
+
+import uvloop
+
+from data_plane.backoff import Backoff
+from data_plane.channels.jobs import ChannelJobs
+from data_plane.log import LogReader, LogWriter
+from data_plane.shard import Shard
+from data_plane.worker import ShardWorker, hand_over_for_ever
+from kernel.clock import SystemClock
+from kernel.db import Database
+from kernel.ids import Ids
+from kernel.jobs import JobQueue
+from kernel.logging import configure_logging, get_logger
+from kernel.outbox import Outbox, OutboxRunner
+from kernel.security.vault import Vault
+from kernel.settings import Settings, SettingsError, ShardSettings
+
+_log = get_logger(__name__)
+
+
+class Worker:
+    """The process's parts: one `ShardWorker` for each shard, one queue for all databases."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.require("master_key", "database_url")
+        self._settings = settings
+        self._shards = settings.all_shards()
+        self._jobs_redis_url = settings.jobs_redis_url or settings.redis_url or self._shards[0].redis_url
+        if not self._jobs_redis_url:
+            settings.require("redis_url")
+        self._credentials = {shard.id: _credential(settings, shard) for shard in self._shards}
+        self._vault = Vault(settings.master_key)
+        self._clock = SystemClock()
+        self._databases: list[Database] = []
+
+    async def run(self, stop: asyncio.Event, ready_fd: int | None = None) -> None:
+        """Work until told to stop; then let running jobs finish."""
+        workers = [await self._shard_worker(shard) for shard in self._shards]
+        control = self._connect(self._settings.database_url, "natter_control")
+        runners = {worker.name: worker.runner for worker in workers}
+        runners["control"] = OutboxRunner(control, "control", {}, self._clock)
+        queue = JobQueue(self._jobs_redis_url, runners)
+        queue.start()
+        tasks = [asyncio.create_task(worker.run(), name=worker.name) for worker in workers]
+        tasks.append(asyncio.create_task(hand_over_for_ever(queue), name="hand-over"))
+        _log.info("worker.started", shards=[shard.id for shard in self._shards])
+        if ready_fd is not None:
+            os.write(ready_fd, b"\n")
+            os.close(ready_fd)
+        told = asyncio.create_task(stop.wait())
+        try:
+            # None of them ends by itself: whoever does takes the process along, to be started afresh.
+            done, _ = await asyncio.wait({*tasks, told}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            _log.info("worker.stopping")
+            for task in (*tasks, told):
+                task.cancel()
+            await asyncio.gather(*tasks, told, return_exceptions=True)
+            await queue.stop()
+            for database in self._databases:
+                await database.close()
+
+    async def _shard_worker(self, shard: ShardSettings) -> ShardWorker:
+        engine = self._connect(shard.database_url, "natter_engine")
+        epoch = await _epoch(engine, shard.id)
+        jobs = ChannelJobs(
+            Shard(
+                id=shard.id,
+                epoch=epoch,
+                tenant=self._connect(shard.database_url, "natter_app"),
+                system=engine,
+                # Nodes follow the log, so what a job appends reaches clients without a hint on the bus.
+                logs=LogWriter(epoch, lambda entries: None),
+                reader=LogReader(engine, epoch),
+                outbox=Outbox("chat"),
+                clock=self._clock,
+                ids=Ids(self._clock),
+                vault=self._vault,
+            )
+        )
+        return ShardWorker(
+            shard_id=shard.id,
+            database=engine,
+            control_url=self._settings.control_url,
+            credential=self._credentials[shard.id],
+            clock=self._clock,
+            handlers=jobs.handlers(),
+        )
+
+    def _connect(self, url: str, role: str) -> Database:
+        database = Database(url, role=role, pool_size=self._settings.database_pool, name="natter-worker")
+        self._databases.append(database)
+        return database
+
+
+def _credential(settings: Settings, shard: ShardSettings) -> str:
+    credential = shard.relay_credential or settings.credential
+    if not credential:
+        raise SettingsError(
+            f"The worker needs a credential to report the usage of shard {shard.id!r}: `relay_credential` in "
+            "NATTER_SHARDS, or NATTER_CREDENTIAL where there is one shard. "
+            f"natter credential create --kind relay --name {shard.id} --shard {shard.id} makes one."
+        )
+    if not shard.database_url:
+        settings.require("database_url")
+    return credential
+
+
+async def _epoch(database: Database, shard: str) -> str:
+    """The life of the shard's logs. Waits for the database, which may start after the worker."""
+    backoff = Backoff()
+    while True:
+        try:
+            pool = await database.pool()
+            epoch: str = await pool.fetchval("select epoch from chat.shard")
+        except Exception as error:
+            wait = backoff.next()
+            _log.warning("worker.waits_for_database", shard=shard, error=repr(error), retryIn=round(wait, 1))
+            await asyncio.sleep(wait)
+        else:
+            return epoch
+
+
+async def _serve(worker: Worker, ready_fd: int | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await worker.run(stop, ready_fd)
+
+
+def main(settings: Settings, *, ready_fd: int | None = None) -> None:
+    """Configure the process and work. Raises `SettingsError` naming what is missing."""
+    configure_logging("worker", level=settings.log_level, format=settings.log_format)
+    uvloop.run(_serve(Worker(settings), ready_fd))

@@ -1,0 +1,438 @@
+"""Connections from handshake to end, over a transport that only records: the rules that hold for every transport."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from data_plane.fanout.hub import Hub
+from data_plane.gateway import gateway as gateway_module
+from data_plane.gateway.connection import MAX_BUFFERED, Frame
+from data_plane.gateway.dispatcher import MAX_IN_FLIGHT, Dispatcher
+from data_plane.gateway.events import connection_events
+from data_plane.gateway.gateway import MAX_UNAUTHENTICATED, Gateway, encode_entry
+from data_plane.gateway.routes import Payload, SocketRoute
+from data_plane.gateway.session import SessionOpener
+from data_plane.identity.caller import Caller
+from data_plane.identity.errors import UserDeactivated
+from data_plane.log import Entry, LogReader, LogWriter
+from data_plane.shard import Shard
+from data_plane.sync.service import SyncService
+from data_plane.tenancy.errors import QuotaExceeded
+from kernel.errors import Forbidden
+from kernel.security.tokens import TokenInvalid
+from tests.data_plane.conftest import App
+
+
+class Line:
+    """A transport that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.closed = False
+        self.stuck = 0
+
+    def send(self, frame: Frame) -> None:
+        if not self.closed:
+            self.sent.append(frame.text)
+
+    def buffered(self) -> int:
+        return self.stuck
+
+    def close(self) -> None:
+        self.closed = True
+
+    def events(self, name: str | None = None) -> list[tuple[str, Any]]:
+        found = [orjson.loads(text[1:]) for text in self.sent if text.startswith("2[")]
+        return [(event, data) for event, data in found if name in (None, event)]
+
+    def acks(self) -> dict[int, Any]:
+        answers = {}
+        for text in self.sent:
+            if text.startswith("3"):
+                head, _, body = text[1:].partition("[")
+                answers[int(head)] = orjson.loads("[" + body)[0]
+        return answers
+
+
+class Gate:
+    """Tokens are `user` or `user@seconds`; anything that begins with `bad` is refused."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.admitted = 0
+        self.full = False
+        self.refuse_new = False
+
+    def authenticate(self, token: str, key: str | None) -> Caller:
+        if token.startswith("bad"):
+            raise TokenInvalid()
+        user, _, seconds = token.partition("@")
+        now = self.app.world.clock.now()
+        return Caller(
+            app=self.app.snapshot,
+            app_id=self.app.id,
+            user_id=user,
+            token_issued_at=now,
+            token_expires_at=now + timedelta(seconds=float(seconds or 900)),
+        )
+
+    async def admit(self, caller: Caller) -> bool:
+        if self.full:
+            raise QuotaExceeded()
+        self.admitted += 1
+        return self.refuse_new
+
+    def release(self, caller: Caller) -> None:
+        self.admitted -= 1
+
+    def over_quota(self, caller: Caller) -> Exception:
+        return QuotaExceeded(meter="mau")
+
+
+class Slow(Payload, frozen=True, kw_only=True):
+    """A packet that waits."""
+
+
+class House:
+    """A gateway with one app behind it."""
+
+    def __init__(self, app: App) -> None:
+        world = app.world
+        self.app = app
+        self.world = world
+        self.gate = Gate(app)
+        self.hub = Hub(LogReader(world.shard.system, "test"), encode=encode_entry)
+        shard = world.shard
+        self.release = asyncio.Event()
+
+        def publish(entries: Any) -> None:
+            world.published.extend(entries)
+            self.hub.deliver(entries)
+
+        self.shard = Shard(
+            id=shard.id, epoch=shard.epoch, tenant=shard.tenant, system=shard.system, logs=LogWriter("test", publish),
+            reader=shard.reader, outbox=shard.outbox, clock=shard.clock, ids=shard.ids, vault=shard.vault,
+        )  # fmt: skip
+        object.__setattr__(world.shard, "logs", self.shard.logs)
+
+        async def slow(caller: Caller, packet: Slow) -> dict[str, Any]:
+            await self.release.wait()
+            return {}
+
+        async def broken(caller: Caller, packet: Slow) -> dict[str, Any]:
+            raise RuntimeError("a defect, with a secret inside")
+
+        dispatcher = Dispatcher([SocketRoute("slow", Slow, slow), SocketRoute("broken", Slow, broken)])
+        sync = SyncService(self.shard)
+
+        def check_origin(key: str | None, origin: str | None) -> None:
+            if origin == "https://evil.example":
+                raise Forbidden("not from there")
+
+        self.gateway = Gateway(
+            self.shard, self.hub, dispatcher, SessionOpener(self.shard, self.gate, sync.fresh), self.gate, check_origin
+        )
+        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
+            dispatcher.add(event, payload, handle)
+        self.count = 0
+
+    def line(self, address: str = "10.0.0.1") -> tuple[str, Line]:
+        self.count += 1
+        line = Line()
+        wire = f"wire{self.count}"
+        assert self.gateway.opened(wire, line, {}, address)
+        return wire, line
+
+    async def connect(self, token: str, **auth: Any) -> tuple[str, Line]:
+        wire, line = self.line()
+        self.gateway.received(wire, "0" + orjson.dumps({"token": token, **auth}).decode())
+        await until(lambda: any(text.startswith(("0", "4")) for text in line.sent))
+        return wire, line
+
+    def packet(self, wire: str, event: str, payload: Any = None, ack: int = 1) -> None:
+        self.gateway.received(wire, f"2{ack}" + orjson.dumps([event, payload or {}]).decode())
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def house(app: App) -> House:
+    await app.make_users("alice", "bob", "eve")
+    return House(app)
+
+
+async def test_a_connection_is_ready_before_its_first_event(house: House) -> None:
+    _, line = await house.connect("alice")
+    await house.app.make_channel("a", "alice", "bob")
+    await until(lambda: len(line.events()) == 5)
+    assert line.sent[0].startswith('0{"sid":"con_')
+    assert [name for name, _ in line.events()] == [
+        "connection.ready",
+        "membership.added",
+        "channel.created",
+        "member.added",
+        "member.added",
+    ]
+    assert line.events()[0][1]["user"]["id"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("token", "code"), [("", "unauthenticated"), ("bad", "token_invalid")], ids=["none", "not valid"]
+)
+async def test_who_cannot_say_who_it_is_gets_a_connect_error(house: House, token: str, code: str) -> None:
+    _, line = await house.connect(token)
+    error = orjson.loads(line.sent[0][1:])
+    assert line.sent[0][0] == "4"
+    assert error["data"]["code"] == code
+    assert house.gate.admitted == 0
+
+
+async def test_a_deactivated_user_is_refused_and_gives_its_place_back(house: House) -> None:
+    pool = await house.shard.system.pool()
+    await pool.execute("update chat.users set deactivated_at = now() where app_id = $1 and id = 'eve'", house.app.id)
+    _, line = await house.connect("eve")
+    assert orjson.loads(line.sent[0][1:])["data"]["code"] == UserDeactivated.code
+    assert house.gate.admitted == 0
+
+
+async def test_a_full_app_refuses_and_a_full_month_refuses_only_the_new(house: House) -> None:
+    await house.connect("alice")
+    house.gate.refuse_new = True
+    _, again = await house.connect("alice")
+    _, new = await house.connect("bob")
+    house.gate.full = True
+    _, any_more = await house.connect("alice")
+    assert again.sent[0][0] == "0"
+    assert orjson.loads(new.sent[0][1:])["data"]["meter"] == "mau"
+    assert orjson.loads(any_more.sent[0][1:])["data"]["code"] == "quota_exceeded"
+
+
+async def test_an_active_user_is_counted_once_however_often_it_connects(house: House) -> None:
+    await asyncio.gather(*(house.connect("alice") for _ in range(10)))
+    rows = await house.app.fetch("select meter, quantity from chat.usage_outbox where app_id = $1")
+    assert [(row["meter"], row["quantity"]) for row in rows] == [("mau", 1)]
+
+
+async def test_a_user_that_the_customers_own_token_names_first_is_made(house: House) -> None:
+    _, line = await house.connect("newcomer")
+    assert line.events("connection.ready")[0][1]["user"]["id"] == "newcomer"
+
+
+async def test_who_does_not_authenticate_in_time_is_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "HANDSHAKE_SECONDS", 0.01)
+    _, line = house.line()
+    await until(lambda: line.closed)
+    assert line.events("connection.closing")[0][1]["code"] == "not_authenticated"
+
+
+async def test_unauthenticated_sockets_of_one_address_are_capped(house: House) -> None:
+    wires = [house.line()[0] for _ in range(MAX_UNAUTHENTICATED)]
+    assert not house.gateway.opened("one more", Line(), {}, "10.0.0.1")
+    assert house.gateway.opened("from elsewhere", Line(), {}, "10.0.0.2")
+    house.gateway.ended(wires[0])
+    assert house.gateway.opened("after one left", Line(), {}, "10.0.0.1")
+
+
+async def test_a_foreign_origin_is_refused_before_anything_else(house: House) -> None:
+    refusal = house.gateway.origin_refusal({"key": ["pk_x"]}, "https://evil.example")
+    assert refusal is not None
+    assert refusal["status"] == 403
+    assert house.gateway.origin_refusal({}, None) is None
+
+
+async def test_events_before_connecting_end_the_transport(house: House) -> None:
+    wire, line = house.line()
+    house.packet(wire, "slow")
+    assert line.closed
+
+
+@pytest.mark.parametrize("text", ['51-["a"]', "2[", "9", "2[1]"])
+async def test_a_broken_packet_ends_the_connection_with_a_reason(house: House, text: str) -> None:
+    wire, line = await house.connect("alice")
+    house.gateway.received(wire, text)
+    assert line.closed
+    assert (
+        line.events("connection.closing")[0][1] | {"code": "protocol_error", "reconnect": False}
+        == line.events("connection.closing")[0][1]
+    )
+
+
+async def test_another_namespace_is_refused_and_the_connection_lives(house: House) -> None:
+    wire, line = await house.connect("alice")
+    house.gateway.received(wire, "0/admin,")
+    assert line.sent[-1].startswith("4/admin,")
+    assert not line.closed
+
+
+async def test_errors_of_handlers_are_answers_and_defects_show_nothing(house: House) -> None:
+    wire, line = await house.connect("alice")
+    house.packet(wire, "nope", ack=1)
+    house.packet(wire, "slow", {"typo": 1}, ack=2)
+    house.packet(wire, "broken", ack=3)
+    await until(lambda: len(line.acks()) == 3)
+    codes = {ack: answer["error"]["code"] for ack, answer in line.acks().items()}
+    assert codes == {1: "unknown_event", 2: "invalid_input", 3: "internal"}
+    assert "typo" in line.acks()[2]["error"]["message"]
+    assert "secret" not in "".join(line.sent)
+
+
+async def test_unanswered_events_are_capped(house: House) -> None:
+    wire, line = await house.connect("alice")
+    for ack in range(1, MAX_IN_FLIGHT + 2):
+        house.packet(wire, "slow", ack=ack)
+    await until(lambda: len(line.acks()) == 1)
+    assert line.acks()[MAX_IN_FLIGHT + 1]["error"]["code"] == "too_many_in_flight"
+    house.release.set()
+    await until(lambda: len(line.acks()) == MAX_IN_FLIGHT + 1)
+
+
+async def test_a_client_that_does_not_keep_up_is_closed_and_told_to_resume(house: House) -> None:
+    _, line = await house.connect("alice")
+    line.stuck = MAX_BUFFERED + 1
+    await house.app.make_channel("a", "alice")
+    await until(lambda: line.closed)
+    closing = line.events("connection.closing")[0][1]
+    assert (closing["code"], closing["reconnect"], closing["resync"]) == ("slow_consumer", True, True)
+
+
+async def test_a_token_that_ends_closes_the_socket_unless_it_was_refreshed(house: House) -> None:
+    _, ends = await house.connect("alice@0.05")
+    wire, lives = await house.connect("alice@0.05")
+    house.packet(wire, "auth.refresh", {"token": "alice@900"})
+    await until(lambda: ends.closed)
+    await asyncio.sleep(0.1)
+    assert ends.events("connection.closing")[0][1]["code"] == "token_expired"
+    assert not lives.closed
+
+
+@pytest.mark.parametrize("token", ["bob", "bad"])
+async def test_a_socket_is_refreshed_by_a_token_of_its_own_user_only(house: House, token: str) -> None:
+    wire, line = await house.connect("alice")
+    house.packet(wire, "auth.refresh", {"token": token})
+    await until(lambda: bool(line.acks()))
+    assert "error" in line.acks()[1]
+
+
+async def test_revoking_a_user_closes_its_older_sockets_for_good(house: House) -> None:
+    _, alice = await house.connect("alice")
+    _, bob = await house.connect("bob")
+    house.gateway.close_user(house.app.id, "alice", house.world.clock.now() + timedelta(seconds=1))
+    assert alice.closed
+    assert "1" in alice.sent  # a Socket.IO disconnect: the client does not come back by itself
+    assert not bob.closed
+
+
+async def test_a_resume_replays_what_was_missed_and_goes_on_without_a_hole(house: House) -> None:
+    await house.app.make_channel("a", "alice", "bob")
+    wire, line = await house.connect("alice")
+    cursor = line.events("connection.ready")[0][1]["cursor"]
+    house.gateway.ended(wire)
+    for i in range(5):
+        await house.app.send("a", "bob", f"missed {i}")
+    await house.app.call("PATCH", "/v1/channels/a", {"name": "renamed"})
+    _, again = await house.connect("alice", cursor=cursor)
+    await house.app.call("PATCH", "/v1/channels/a", {"name": "live"})
+    await until(lambda: len(again.events()) >= 8)
+    ready = again.events("connection.ready")[0][1]
+    assert ready["recovered"] is True
+    assert [data["seq"] for name, data in again.events() if name != "connection.ready"] == [4, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize("text", ["AAAA", "x" * 300, "not base64 !", ""])
+async def test_a_cursor_that_is_none_is_an_error_and_not_an_empty_answer(house: House, text: str) -> None:
+    _, line = await house.connect("alice", cursor=text)
+    assert orjson.loads(line.sent[0][1:])["data"]["code"] == "bad_cursor"
+
+
+async def test_a_cursor_of_another_life_of_the_log_gets_fresh_state(house: House) -> None:
+    from data_plane.sync.cursor import Cursor
+
+    await house.app.make_channel("a", "alice", "bob")
+    for cursor in (Cursor("s0", "before the restore", 1), Cursor("s9", "test", 1), Cursor("s0", "test", 1 << 50)):
+        _, line = await house.connect("alice", cursor=cursor.encode())
+        ready = line.events("connection.ready")[0][1]
+        assert ready["recovered"] is False
+        assert [channel["id"] for channel in ready["channels"]] == ["a"]
+        assert ready["cursor"] != cursor.encode()
+
+
+async def test_the_removed_hears_the_removal_and_nothing_after(house: House) -> None:
+    await house.app.make_channel("a", "alice", "bob")
+    _, alice = await house.connect("alice")
+    _, bob = await house.connect("bob")
+    await house.app.call("DELETE", "/v1/channels/a/members/bob")
+    await house.app.call("PATCH", "/v1/channels/a", {"name": "without bob"})
+    await until(lambda: len(alice.events("channel.updated")) == 1)
+    assert {name for name, _ in bob.events()} == {"connection.ready", "member.removed", "membership.removed"}
+    assert [data["seq"] for name, data in bob.events("member.removed")] == [4]
+
+
+async def test_watching_opens_livestreams_to_non_members_and_nothing_else(house: House) -> None:
+    await house.app.make_channel("show", "alice", type="livestream")
+    await house.app.make_channel("private", "alice")
+    wire, line = await house.connect("eve")
+    house.packet(wire, "channel.watch", {"channel_id": "show"}, ack=1)
+    house.packet(wire, "channel.watch", {"channel_id": "private"}, ack=2)
+    house.packet(wire, "channel.watch", {"channel_id": "nowhere"}, ack=3)
+    await until(lambda: len(line.acks()) == 3)
+    assert line.acks()[1]["channel"]["id"] == "show"
+    assert line.acks()[2] == line.acks()[3]
+    await house.app.call("PATCH", "/v1/channels/show", {"name": "on air"})
+    await until(lambda: len(line.events("channel.updated")) == 1)
+    house.packet(wire, "channel.unwatch", {"channel_id": "show"}, ack=4)
+    await until(lambda: 4 in line.acks())
+    await house.app.call("PATCH", "/v1/channels/show", {"name": "off air"})
+    assert len(line.events("channel.updated")) == 1
+
+
+async def test_a_busy_client_is_given_a_cursor_now_and_then(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "CURSOR_PERIOD", 0.0)
+    await house.app.make_channel("a", "alice")
+    _, line = await house.connect("alice")
+    horizon = await house.shard.reader.horizon()
+    house.gateway.horizon_reached(horizon)
+    assert line.events("sync.cursor") == []  # nothing was heard, so nothing has to be remembered
+    await house.app.call("PATCH", "/v1/channels/a", {"name": "x"})
+    house.gateway.horizon_reached(await house.shard.reader.horizon())
+    house.gateway.horizon_reached(await house.shard.reader.horizon())
+    assert len(line.events("sync.cursor")) == 1
+
+
+async def test_a_draining_node_answers_what_is_in_flight_and_moves_its_clients(house: House) -> None:
+    wire, line = await house.connect("alice")
+    house.packet(wire, "slow")
+    draining = asyncio.create_task(house.gateway.drain(5))
+    await asyncio.sleep(0.05)
+    assert not line.closed
+    assert not house.gateway.opened("late", Line(), {}, "10.0.0.3")
+    house.release.set()
+    await until(lambda: line.closed)
+    house.gateway.ended(wire)
+    await draining
+    assert 1 in line.acks()
+    assert line.events("connection.closing")[0][1]["code"] == "shutdown"
+
+
+async def test_an_ended_connection_leaves_nothing_behind(house: House) -> None:
+    await house.app.make_channel("a", "alice")
+    wire, _ = await house.connect("alice")
+    house.gateway.ended(wire)
+    house.gateway.ended(wire)
+    assert len(house.gateway.registry) == 0
+    assert not house.hub._streams
+    assert house.gate.admitted == 0
+
+
+def test_a_frame_is_made_once_for_all() -> None:
+    from uuid import UUID
+
+    frame = encode_entry(Entry(UUID(int=1), "c:a", 1, "message.created", b'{"seq":1}'))
+    assert frame.text == '2["message.created",{"seq":1}]'

@@ -1,0 +1,136 @@
+"""The plan's limits, and the count of connections over several nodes."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from data_plane.tenancy.connections import ConnectionQuota
+from data_plane.tenancy.errors import QuotaExceeded
+from data_plane.tenancy.quotas import check_messages, check_new_active
+from kernel.contracts import Quota
+from kernel.redis import connect_redis
+
+NOW = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def quota(meter, /, **changes):
+    base = Quota(meter=meter, period="2026-03", used=200_000, limit=200_000, over="stop", exceeded=True)
+    return msgspec.structs.replace(base, **changes)
+
+
+def with_quota(node, *quotas):
+    return msgspec.structs.replace(node.tenant.snapshot, quotas=quotas)
+
+
+async def test_an_exceeded_quota_that_stops_refuses_messages_and_says_all(node):
+    with pytest.raises(QuotaExceeded) as caught:
+        check_messages(with_quota(node, quota("messages")), NOW)
+    error = caught.value
+    assert (error.status, error.code, error.retryable) == (403, "quota_exceeded", False)
+    assert error.data == {"meter": "messages", "limit": 200_000, "used": 200_000, "period": "2026-03"}
+    assert "200,000 messages" in error.message
+    assert "portal" in error.message
+
+
+@pytest.mark.parametrize(
+    "change", [{"exceeded": False}, {"over": "bill"}, {"over": "throttle"}, {"period": "2026-02"}, {"meter": "mau"}]
+)
+async def test_everything_else_lets_messages_through(node, change):
+    check_messages(with_quota(node, quota("messages", **change)), NOW)
+
+
+async def test_a_standing_ends_with_its_month(node):
+    app = with_quota(node, quota("messages"), quota("mau"))
+    assert check_new_active(app, NOW)
+    check_messages(app, NOW + timedelta(seconds=1))
+    assert not check_new_active(app, NOW + timedelta(seconds=1))
+
+
+def peak(node, limit, over="stop"):
+    return with_quota(node, quota("peak_connections", limit=limit, used=0, exceeded=False, over=over))
+
+
+@pytest.fixture
+async def nodes(node, redis_url):
+    clients = []
+
+    def make(name, url=redis_url):
+        clients.append(connect_redis(url))
+        return ConnectionQuota(clients[-1], shard_id="s0", node=name, clock=node.clock)
+
+    yield make
+    for client in clients:
+        await client.aclose()
+
+
+async def test_the_limit_holds_on_one_node_against_a_burst(node, nodes):
+    quota, app = nodes("a"), peak(node, 10)
+    results = await asyncio.gather(*(quota.acquire(app) for _ in range(50)), return_exceptions=True)
+    refused = [result for result in results if result is not None]
+    assert len(refused) == 40
+    assert {type(result) for result in refused} == {QuotaExceeded}
+    assert refused[0].data["meter"] == "peak_connections"
+    assert refused[0].data["used"] == 10
+    quota.release(node.tenant.app_id)
+    await quota.acquire(app)
+    with pytest.raises(QuotaExceeded):
+        await quota.acquire(app)
+
+
+async def test_the_limit_holds_over_two_nodes_within_two_seconds(node, nodes):
+    a, b, app = nodes("a"), nodes("b"), peak(node, 10)
+    for _ in range(8):
+        await a.acquire(app)
+    await a.publish()
+    await b.acquire(app)
+    await b.acquire(app)
+    with pytest.raises(QuotaExceeded):
+        await b.acquire(app)
+    for _ in range(8):
+        a.release(node.tenant.app_id)
+    await a.publish()
+    node.clock.advance(timedelta(seconds=2))
+    await b.acquire(app)
+    assert b.counts() == {node.tenant.app_id: 3}
+    assert a.counts() == {}
+
+
+async def test_a_node_that_died_counts_no_more_after_a_while(node, nodes):
+    a, b, app = nodes("a"), nodes("b"), peak(node, 2)
+    await a.acquire(app)
+    await a.acquire(app)
+    await a.publish()
+    with pytest.raises(QuotaExceeded):
+        await b.acquire(app)
+    node.clock.advance(timedelta(seconds=11))
+    await b.acquire(app)
+
+
+async def test_without_redis_a_node_goes_by_its_own_count(node, nodes, fresh_valkey):
+    server = fresh_valkey()
+    a, app = nodes("a", server.url), peak(node, 2)
+    await a.acquire(app)
+    server.kill()
+    node.clock.advance(timedelta(seconds=3))
+    await a.publish()
+    await a.acquire(app)
+    with pytest.raises(QuotaExceeded):
+        await a.acquire(app)
+
+
+async def test_a_limit_that_is_billed_or_absent_refuses_nobody_and_asks_nobody(node, nodes):
+    a = nodes("a", "redis://127.0.0.1:1/0")
+    for app in (peak(node, 1, over="bill"), peak(node, None), node.tenant.snapshot):
+        for _ in range(3):
+            await a.acquire(app)
+    assert a.local(node.tenant.app_id) == 9
+
+
+async def test_the_limit_holds_in_a_new_month_too(node, nodes):
+    app = with_quota(node, quota("peak_connections", limit=1, period="2026-01", exceeded=False))
+    a = nodes("a")
+    await a.acquire(app)
+    with pytest.raises(QuotaExceeded):
+        await a.acquire(app)

@@ -1,0 +1,57 @@
+"""Breaks an installation at random moments, in a way that a seed repeats."""
+
+import asyncio
+import random
+import time
+
+from tests.scenarios.delivery.history import History
+from tests.scenarios.installation import NODES, Installation
+
+GAP_SECONDS = (0.8, 2.4)
+"""Between one blow and the next."""
+PAUSE_SECONDS = (0.0, 1.2)
+"""How long the dead stay dead."""
+
+
+class Nemesis:
+    """Kills `targets`, each at least once and in random order, and counts what it did.
+
+    One node is always left alone while the other comes back, so that there is somebody to talk to.
+    """
+
+    def __init__(
+        self, installation: Installation, history: History, rng: random.Random, targets: tuple[str, ...]
+    ) -> None:
+        self._installation = installation
+        self._history = history
+        self._random = rng
+        self._targets = targets
+        self.kills: dict[str, int] = dict.fromkeys(targets, 0)
+
+    async def rage(self, seconds: float, *, rounds: int = 1) -> None:
+        """Strike for a while, and until each target was struck `rounds` times; afterwards everything is whole again."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or min(self.kills.values()) < rounds:
+            await asyncio.sleep(self._random.uniform(*GAP_SECONDS))
+            least = min(self.kills.values())
+            targets = [target for target in self._targets if self.kills[target] == least]
+            if least >= rounds and time.monotonic() > end:
+                break
+            up = [target for target in self._random.sample(targets, len(targets)) if await self._may_fall(target)]
+            if up:
+                await self._strike(up[0])
+        await self._installation.ready()
+        self._history.note("whole again")
+
+    async def _may_fall(self, target: str) -> bool:
+        parts = [self._installation.parts[name] for name in (NODES if target in NODES else (target,))]
+        return all([part.alive and await part.is_ready(part) for part in parts])
+
+    async def _strike(self, target: str) -> None:
+        part = self._installation.parts[target]
+        pause = self._random.uniform(*PAUSE_SECONDS)
+        self._history.note(f"kill -9 {part.name}, back after {pause:.1f} s")
+        self._installation.kill(target, pause=pause)
+        self.kills[target] += 1
+        while part.alive:
+            await asyncio.sleep(0.01)

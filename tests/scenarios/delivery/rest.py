@@ -1,0 +1,77 @@
+"""REST of an installation that is being broken: a request goes to any node, again and again until one answers."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+
+class GaveUp(Exception):
+    """No node gave a final answer in time: whether it was done is not known."""
+
+
+class Answer:
+    """A final answer: below 500, and not 429."""
+
+    def __init__(self, node: str, response: httpx.Response) -> None:
+        self.node = node
+        self.status = response.status_code
+        self.body: Any = response.json() if response.content else None
+
+    def expect(self, *statuses: int) -> Any:
+        """The body, when the status is one of these."""
+        if self.status not in statuses:
+            raise AssertionError(f"HTTP {self.status}: {self.body}")
+        return self.body
+
+
+class Rest:
+    """Asks the nodes at these URLs."""
+
+    def __init__(self, urls: dict[str, str], rng: random.Random) -> None:
+        self._urls = urls
+        self._random = rng
+        self._http = httpx.AsyncClient(
+            trust_env=False, timeout=8.0, limits=httpx.Limits(max_connections=50, max_keepalive_connections=20)
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        *,
+        json: Any = None,
+        params: dict[str, Any] | None = None,
+        key: str | None = None,
+        nodes: Sequence[str] = (),
+        seconds: float = 20.0,
+    ) -> Answer:
+        """Ask one of `nodes` (default: all) until one answers. A POST needs a `key` to be safe to repeat.
+
+        Raises `GaveUp`.
+        """
+        headers = {"authorization": f"Bearer {token}"} | ({"idempotency-key": key} if key else {})
+        deadline = time.monotonic() + seconds
+        while True:
+            node = self._random.choice(list(nodes or self._urls))
+            trouble: object
+            try:
+                response = await self._http.request(
+                    method, self._urls[node] + path, headers=headers, json=json, params=params
+                )
+            except httpx.HTTPError as error:
+                trouble = repr(error)
+            else:
+                if response.status_code < 500 and response.status_code != 429:
+                    return Answer(node, response)
+                trouble = f"{response.status_code} {response.text[:200]}"
+            if time.monotonic() > deadline:
+                raise GaveUp(f"{method} {path}: {trouble}")
+            await asyncio.sleep(0.1)

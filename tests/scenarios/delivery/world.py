@@ -1,0 +1,295 @@
+"""Two tenants side by side, with the same user and channel names, in one installation; and what they did, recorded."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from kernel.ids import parse_id
+from tests.scenarios.delivery.checker import HEALING_SECONDS, Violation
+from tests.scenarios.delivery.client import entry_of
+from tests.scenarios.delivery.history import History, StoredChannel, StoredMessage, Usage, User
+from tests.scenarios.delivery.person import Person
+from tests.scenarios.delivery.rest import Rest
+from tests.scenarios.installation import Installation, Tenant
+
+USAGE_SECONDS = 20.0
+"""How long usage may take to reach the ledger once everything is whole."""
+
+Over = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything, for each tenant."""
+
+    users: int = 24
+    rooms: int = 6
+    rooms_of_user: int = 2
+
+
+class World:
+    """Made by `world()`: users connected, everything from then on recorded in `history`."""
+
+    def __init__(self, installation: Installation, seed: int, size: Size) -> None:
+        self.installation = installation
+        self.size = size
+        self.random = random.Random(seed)
+        self.history = History(seed)
+        self.rest = Rest(installation.node_urls, random.Random(self.random.random()))
+        self.tenants: list[Tenant] = []
+        self.people: list[Person] = []
+        self._connecting: list[asyncio.Task[None]] = []
+        self._first_cursors: dict[Person, str] = {}
+
+    # -- before ------------------------------------------------------------------------------------------------------
+
+    async def populate(self) -> None:
+        """Make tenants, users and rooms, and connect everybody."""
+        self.tenants = await self.installation.tenants(f"red{self.history.seed}", f"blue{self.history.seed}")
+        await asyncio.gather(*(self._populate(tenant) for tenant in self.tenants))
+        self._connecting = [asyncio.create_task(person.stay_connected()) for person in self.people]
+        await asyncio.wait_for(asyncio.gather(*(person.online.wait() for person in self.people)), 60)
+
+    async def _populate(self, tenant: Tenant) -> None:
+        size, server = self.size, tenant.secret_key
+        names = [f"user{n}" for n in range(size.users)]
+        rooms: dict[str, list[str]] = {f"room{n}": [] for n in range(size.rooms)}
+        for place, name in enumerate(names):
+            for step in range(size.rooms_of_user):
+                rooms[f"room{(place + step) % size.rooms}"].append(name)
+        users = [{"id": name} for name in names]
+        (await self.rest.call("POST", "/v1/users", server, json={"users": users})).expect(200)
+        for room, members in rooms.items():
+            body = {"id": room, "type": "group", "members": members, "user_id": members[0]}
+            (await self.rest.call("POST", "/v1/channels", server, json=body)).expect(200, 201)
+        made = []
+        for place, name in enumerate(names):
+            person = Person(
+                tenant,
+                name,
+                {room for room, members in rooms.items() if name in members},
+                strange_room=f"room{(place + size.rooms // 2) % size.rooms}",
+                nodes=self.installation.node_urls,
+                rest=self.rest,
+                history=self.history,
+                rng=random.Random(self.random.random()),
+            )
+            made.append(person)
+        await asyncio.gather(*(self._introduce(person) for person in made))
+        self.people += made
+
+    async def _introduce(self, person: Person) -> None:
+        body = {"user_id": person.id, "expires_in": 3600}
+        pair = (await self.rest.call("POST", "/v1/tokens", person.tenant.secret_key, json=body)).expect(201)
+        person.token = pair["access_token"]
+        state = (await self.rest.call("GET", "/v1/sync", person.token)).expect(200)
+        person.cursor = state["cursor"]
+        baseline = {channel["id"]: channel["seq"] for channel in state["channels"]}
+        person.stands = {f"c:{channel}": seq for channel, seq in baseline.items()}
+        self.history.users.append(User(person.tenant.name, person.id, baseline))
+        self._first_cursors[person] = state["cursor"]
+
+    # -- meanwhile ---------------------------------------------------------------------------------------------------
+
+    async def live(self, rate: float, meanwhile: Awaitable[object], *, restless: bool = True) -> None:
+        """Let everybody act, `rate` times a second all together, for as long as `meanwhile` takes.
+
+        Returns when all has been answered. With `restless`, users leave rooms and come back, and lose their
+        connections and resume.
+        """
+        happening = asyncio.ensure_future(meanwhile)
+        over = happening.done
+        tasks = [person.act(rate / len(self.people), over) for person in self.people]
+        if restless:
+            tasks += [self._come_and_go(tenant, random.Random(self.random.random()), over) for tenant in self.tenants]
+            tasks += [self._lose_connections(random.Random(self.random.random()), over)]
+        await asyncio.gather(happening, *tasks)
+
+    async def _come_and_go(self, tenant: Tenant, rng: random.Random, over: Over) -> None:
+        mine = [person for person in self.people if person.tenant is tenant]
+        count = 0
+        while not over():
+            await asyncio.sleep(rng.uniform(0.2, 1.2))
+            person = rng.choice(mine)
+            room = rng.choice(sorted(person.rooms))
+            count += 1
+            person.rooms.discard(room)
+            try:
+                await self._leave(person, room, f"leave-{count}")
+                await asyncio.sleep(rng.uniform(0.0, 2.5))
+            finally:
+                await self._join(person, room, f"join-{count}")
+                person.rooms.add(room)
+
+    async def _leave(self, person: Person, room: str, key: str) -> None:
+        operation = self.history.begin("leave", person.tenant.name, person.id, room)
+        answer = await self.rest.call("POST", f"/v1/channels/{room}/leave", person.token, key=key, seconds=60)
+        answer.expect(204)
+        operation.done("ok")
+
+    async def _join(self, person: Person, room: str, key: str) -> None:
+        operation = self.history.begin("join", person.tenant.name, person.id, room)
+        body = {"user_ids": [person.id]}
+        path = f"/v1/channels/{room}/members"
+        answer = await self.rest.call("POST", path, person.tenant.secret_key, json=body, key=key, seconds=60)
+        answer.expect(200, 201)
+        operation.done("ok")
+
+    async def _lose_connections(self, rng: random.Random, over: Over) -> None:
+        while not over():
+            await asyncio.sleep(rng.uniform(0.1, 0.6))
+            rng.choice(self.people).cut()
+
+    # -- afterwards --------------------------------------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Wait until everybody is online and has everything, for as long as the contract allows and a little more."""
+        began = time.monotonic()
+        heads = {}
+        for tenant in self.tenants:
+            for room in self.rooms():
+                channel = await self.rest.call("GET", f"/v1/channels/{room}", tenant.secret_key)
+                heads[tenant.name, room] = channel.expect(200)["seq"]
+        while not all(
+            person.online.is_set()
+            and all(person.stands.get(f"c:{r}", 0) >= heads[person.tenant.name, r] for r in person.rooms)
+            for person in self.people
+        ):
+            if time.monotonic() - began > HEALING_SECONDS:
+                self.history.settle_seconds = float("inf")
+                return
+            await asyncio.sleep(0.02)
+        self.history.settle_seconds = time.monotonic() - began
+
+    async def collect(self) -> History:
+        """Everything that can be asked afterwards: history on each node, sync, standings, the ledger."""
+        for tenant in self.tenants:
+            for room in self.rooms():
+                self.history.channels.append(await self._channel(tenant, room))
+        for person in self.people:
+            await self._standings(person)
+            await self._replay(person)
+        await self._usage()
+        return self.history
+
+    def rooms(self) -> list[str]:
+        """The names of the rooms, the same for each tenant."""
+        return [f"room{n}" for n in range(self.size.rooms)]
+
+    async def _channel(self, tenant: Tenant, room: str) -> StoredChannel:
+        server = tenant.secret_key
+        head = (await self.rest.call("GET", f"/v1/channels/{room}", server)).expect(200)
+        histories = {}
+        for node in self.installation.node_urls:
+            messages: list[StoredMessage] = []
+            after = "0"
+            while True:
+                params = {"after": after, "limit": 100}
+                answer = await self.rest.call(
+                    "GET", f"/v1/channels/{room}/messages", server, params=params, nodes=[node]
+                )
+                page = answer.expect(200)
+                for m in page["messages"]:
+                    text = None if m["deleted_at"] else m["text"]
+                    messages.append(StoredMessage(m["id"], m["seq"], m["number"], m["user_id"], text))
+                if not page["has_after"]:
+                    break
+                after = str(messages[-1].seq)
+            histories[node] = messages
+        return StoredChannel(tenant.name, room, head["seq"], head["last_number"], histories)
+
+    async def _standings(self, person: Person) -> None:
+        page = (await self.rest.call("GET", "/v1/channels", person.token, params={"limit": 100})).expect(200)
+        for channel in page["channels"]:
+            stored = next(c for c in self.history.channels if (c.app, c.id) == (person.tenant.name, channel["id"]))
+            membership = channel["membership"]
+            stored.standings[person.id] = (membership["read_number"], membership["unread"])
+
+    async def _replay(self, person: Person) -> None:
+        entries = self.history.replays[person.tenant.name, person.id] = []
+        cursor = self._first_cursors[person]
+        while True:
+            params = {"cursor": cursor, "limit": 1000}
+            page = (await self.rest.call("GET", "/v1/sync", person.token, params=params)).expect(200)
+            assert page["recovered"], "the run is longer than sync reaches back"
+            entries += [entry_of(person.id, event) for event in page["events"]]
+            cursor = page["cursor"]
+            if not page["has_more"]:
+                break
+
+    async def _usage(self) -> None:
+        """Wait until nothing of these apps is left to ship, then read what the ledger and its rollup have."""
+        apps = {tenant.name: parse_id("app", tenant.app_id) for tenant in self.tenants}
+        chat = await self.installation.chat_database.connect()
+        control = await self.installation.control_database.connect()
+        try:
+            deadline = time.monotonic() + USAGE_SECONDS
+            while await chat.fetchval(
+                "select count(*) from chat.usage_outbox where app_id = any($1)", list(apps.values())
+            ):
+                if time.monotonic() > deadline:
+                    break
+                await asyncio.sleep(0.1)
+            for name, app_id in apps.items():
+                self.history.usage[name] = await _usage_of(control, app_id)
+        finally:
+            await chat.close()
+            await control.close()
+
+    async def leave(self) -> None:
+        """Disconnect everybody."""
+        await asyncio.gather(*(person.go() for person in self.people))
+        for task in self._connecting:
+            task.cancel()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
+        await self.rest.close()
+
+
+async def _usage_of(control: "asyncpg.Connection", app_id: object) -> Usage:
+    ledger = await control.fetchrow(
+        "select coalesce(sum(quantity) filter (where meter = 'messages'), 0)::bigint as messages, "
+        "count(*) filter (where meter = 'mau') as active from control.usage_ledger where app_id = $1",
+        app_id,
+    )
+    rollup = await control.fetch(
+        "select meter, sum(quantity)::bigint as quantity from control.usage_hourly where app_id = $1 "
+        "and meter in ('messages', 'mau') group by meter",
+        app_id,
+    )
+    quarantined = await control.fetchval("select count(*) from control.usage_quarantine where app_id = $1", app_id)
+    rolled_up = {"messages": 0, "mau": 0} | {row["meter"]: row["quantity"] for row in rollup}
+    return Usage(ledger["messages"], ledger["active"], rolled_up, quarantined)
+
+
+@asynccontextmanager
+async def world(installation: Installation, seed: int, size: Size | None = None) -> AsyncIterator[World]:
+    """Two new tenants with everybody connected; all disconnected at the end."""
+    made = World(installation, seed, size or Size())
+    try:
+        await made.populate()
+        yield made
+    finally:
+        await made.leave()
+
+
+def report(history: History, violations: list[Violation]) -> str:
+    """What a failed run should tell: the seed, what was done, and the violations."""
+    outcomes = Counter((o.kind, o.outcome) for o in history.operations)
+    lines = [f"seed {history.seed}: {len(violations)} violations"]
+    lines += [f"  {violation}" for violation in violations[:30]]
+    lines += [f"  {kind} {outcome}: {count}" for (kind, outcome), count in sorted(outcomes.items())]
+    refusals = Counter(o.answer["code"] for o in history.operations if "code" in o.answer)
+    lines += [f"  refused with {code}: {count}" for code, count in refusals.items()]
+    start = history.events[0][0] if history.events else 0.0
+    lines += [f"  {at - start:6.1f} s {what}" for at, what in history.events[:60]]
+    heard = sum(len(c.heard) for c in history.connections)
+    lines.append(
+        f"  {len(history.connections)} connections heard {heard} entries; settled in {history.settle_seconds:.1f} s"
+    )
+    return "\n".join(lines)
