@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import asyncpg
 
-from kernel.db import Database, asyncpg_url
 from kernel.security import keys
 from kernel.security.vault import Vault
 from kernel.settings import Settings
@@ -44,7 +43,7 @@ async def ensure_credentials(settings: Settings, wanted: Sequence[Wanted], known
 async def _live_digests(database_url: str) -> dict[tuple[str, str], str]:
     # Read here and not through the control plane's service, because importing that costs half a second of every start.
     connection = await asyncpg.connect(
-        asyncpg_url(database_url), timeout=10, server_settings={"role": "natter_control"}
+        database_url, timeout=10, server_settings={"role": "natter_control"}
     )
     try:
         rows = await connection.fetch("select kind, name, digest from control.credentials where revoked_at is null")

@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from kernel.db import asyncpg_url
 from kernel.settings import Settings
 from ops.errors import CannotStart
 from ops.installation.compose import CONTROL_DATABASE, RUNTIME_LOGIN, login_of
@@ -49,8 +48,8 @@ async def migrate_all(settings: Settings) -> dict[str, list[str]]:
     """
     settings.require("database_url")
     url = settings.migration_url or settings.database_url
-    applied = {"control": await migrate_control(asyncpg_url(url), login_of(settings.database_url))}
+    applied = {"control": await migrate_control(url, login_of(settings.database_url))}
     for shard in settings.all_shards():
         url = shard.migration_url or shard.database_url
-        applied[shard.id] = await migrate_chat(asyncpg_url(url), login_of(shard.database_url))
+        applied[shard.id] = await migrate_chat(url, login_of(shard.database_url))
     return applied

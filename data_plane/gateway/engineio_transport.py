@@ -13,7 +13,8 @@ from urllib.parse import parse_qs
 
 import engineio
 import orjson
-from engineio.packet import MESSAGE, Packet
+from engineio.exceptions import QueueEmpty
+from engineio.packet import MESSAGE, NOOP, Packet
 from engineio.payload import Payload
 
 from data_plane.gateway.connection import Frame
@@ -22,13 +23,16 @@ from kernel.logging import get_logger
 
 PING_INTERVAL: Final = 25
 PING_TIMEOUT: Final = 20
+POLL_PACKETS: Final = 16
+"""Packets in one answer to a poll: python-socketio's client takes no more, and would reconnect for ever."""
 _CLOSE_GRACE: Final = 1.0
 
 _log = get_logger(__name__)
 ASGI = Callable[[Any, Any, Any], Awaitable[None]]
 
-# A polling client sends what it gathered in one request; the library's default of 16 packets is less than a busy tab's.
-Payload.max_decode_packets = 100
+# A polling client sends what it gathered in one request and splits it by bytes alone, so bytes must be the limit that it
+# meets: the library's default of 16 packets, or a hundred, would break the connection of a busy tab.
+Payload.max_decode_packets = 10_000
 
 
 class Wire(Protocol):
@@ -94,9 +98,9 @@ class EngineIoSocket:
     def _cut(self) -> None:
         socket = self._server.sockets.get(self._sid)
         if socket is not None:
-            with contextlib.suppress(RuntimeError):
-                task = asyncio.ensure_future(self._server.disconnect(self._sid))
-                task.add_done_callback(lambda t: t.cancelled() or t.exception())
+            # Not the server's `disconnect`: it waits until the queue is fetched, and who is gone never fetches it.
+            task = asyncio.ensure_future(socket.close(wait=False))
+            task.add_done_callback(lambda t: t.cancelled() or t.exception())
 
 
 class _Json:
@@ -149,6 +153,8 @@ class EngineIoServer:
 
     def _connect(self, sid: str, environ: dict[str, Any]) -> bool | None:
         query = parse_qs(environ.get("QUERY_STRING", ""))
+        socket = self._server.sockets[sid]
+        socket.poll = lambda: _poll(socket)
         client = environ["asgi.scope"].get("client")
         accepted = self._wire.opened(sid, EngineIoSocket(self._server, sid), query, client[0] if client else "")
         return None if accepted else False
@@ -158,7 +164,30 @@ class EngineIoServer:
         self._wire.received(sid, data if isinstance(data, str) else "5")
 
     def _disconnect(self, sid: str, *_: Any) -> None:
+        socket = self._server.sockets.get(sid)
+        if socket is not None and not socket.upgraded:
+            # A poll that waits would wait for the next ping, and its client with it.
+            socket.queue.put_nowait(Packet(NOOP))
         self._wire.ended(sid)
+
+
+async def _poll(socket: Any) -> list[Any]:
+    """What waits for a client: python-engineio's `AsyncSocket.poll`, with a limit for those that poll over HTTP."""
+    try:
+        packets = [await asyncio.wait_for(socket.queue.get(), PING_INTERVAL + PING_TIMEOUT)]
+    except (TimeoutError, asyncio.CancelledError) as error:
+        raise QueueEmpty from error
+    socket.queue.task_done()
+    if packets[0] is None:
+        return []
+    while not socket.queue.empty() and (socket.upgraded or len(packets) < POLL_PACKETS):
+        packet = socket.queue.get_nowait()
+        socket.queue.task_done()
+        if packet is None:
+            socket.queue.put_nowait(None)
+            break
+        packets.append(packet)
+    return packets
 
 
 async def _refuse(scope: Any, receive: Any, send: Any, problem: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ _log = get_logger(__name__)
 class _Wire:
     """One transport's life before and after it has a connection."""
 
-    __slots__ = ("address", "connecting", "connection", "id", "key", "timer", "transport")
+    __slots__ = ("address", "connecting", "connection", "id", "key", "over", "timer", "transport")
 
     def __init__(self, id: str, transport: Transport, key: str | None, address: str) -> None:
         self.id = id
@@ -41,6 +41,8 @@ class _Wire:
         self.address = address
         self.connecting = False
         self.connection: Connection | None = None
+        self.over = False
+        """Whether it was told to go, and its packets count no more while it does."""
         self.timer: asyncio.TimerHandle | None = None
 
 
@@ -94,7 +96,8 @@ class Gateway:
     def received(self, wire_id: str, text: str) -> None:
         """A packet arrived."""
         wire = self._wires.get(wire_id)
-        if wire is None:
+        # What a client sends between its closing and its end must do nothing: its token may have been revoked.
+        if wire is None or wire.over or (wire.connection is not None and wire.connection.closed):
             return
         try:
             packet = packets.decode(text)
@@ -116,6 +119,7 @@ class Gateway:
         elif packet.type == packets.EVENT:
             self._spawn(self._dispatcher.dispatch(wire.connection, packet))
         elif packet.type == packets.DISCONNECT:
+            wire.over = True
             self._detach(wire)
             wire.transport.close()
 
@@ -188,7 +192,7 @@ class Gateway:
             wire.connecting = False
             wire.transport.send(Frame(packets.encode_connect_error(known.as_dict())))
             return
-        if wire.id in self._wires and not self.draining:
+        if wire.id in self._wires and not wire.over and not self.draining:
             self._go_live(wire, opened)
         else:
             self._opener.released(opened.connection.caller)
@@ -224,6 +228,7 @@ class Gateway:
         if wire.connection is None and wire.id in self._wires:
             payload = orjson.dumps(closing.NOT_AUTHENTICATED.payload())
             wire.transport.send(Frame(packets.encode_event("connection.closing", payload)))
+            wire.over = True
             wire.transport.close()
 
     def _handshake_over(self, wire: _Wire) -> None:
@@ -250,6 +255,7 @@ class Gateway:
             wire.connection.close(closing.PROTOCOL_ERROR)
         else:
             wire.transport.send(Frame(packets.encode_connect_error(error.as_dict())))
+            wire.over = True
             wire.transport.close()
 
     def _spawn(self, work: Any) -> None:

@@ -7,9 +7,9 @@ import orjson
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
+from litestar.types import ControllerRouterHandler
 
-from data_plane.dependencies import CallerDependency, Cursor, OptionalUser
-from data_plane.dependencies import CallerDependency, OptionalUser, require_scope
+from data_plane.dependencies import CallerDependency, Cursor, OptionalUser, require_scope
 from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.identity.caller import Caller
 from data_plane.sync.service import SyncService

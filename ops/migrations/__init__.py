@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
-from kernel.db import asyncpg_url
 from ops.errors import CannotStart
 from ops.migrations.roles import ensure_roles
 
@@ -52,7 +51,7 @@ async def current_revision(connection: Any, plane: Plane) -> str | None:
 async def _migrate(plane: Plane, url: str, runtime_login: str | None) -> list[str]:
     try:
         guard = await asyncpg.connect(
-            asyncpg_url(url), timeout=10, server_settings={"application_name": "natter-migrate"}
+            url, timeout=10, server_settings={"application_name": "natter-migrate"}
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CannotStart(

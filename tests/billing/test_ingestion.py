@@ -247,18 +247,18 @@ def _row(**change: Any) -> dict[str, Any]:
     ],
 )
 async def test_a_bad_row_is_named_and_nothing_of_the_report_is_taken(
-    world: World, change: dict[str, Any], field: str
+    shared_world: World, change: dict[str, Any], field: str
 ) -> None:
-    tenant = await world.tenant()
-    relay = await world.credential("relay", "r")
+    tenant = await shared_world.tenant(str(change))
+    relay = await shared_world.credential("relay", shared_world.deps.ids.new("r"))
     rows = [_row(app_id=tenant.app_id, seq=7), {**_row(app_id=tenant.app_id), **change}]
-    async with world.serve() as client:
-        body = {"source": "relay:s0", "boot": "b", "rows": rows}
+    async with shared_world.serve() as client:
+        body = {"source": "relay:s0", "boot": tenant.app_id, "rows": rows}
         answer = await client.post("/internal/v1/usage", json=body, headers=bearer(relay))
 
         assert answer.status_code == 422, answer.text
         assert field in answer.text
-        assert (await totals(world, app_uuid(tenant)))["messages"] == 0
+        assert (await totals(shared_world, app_uuid(tenant)))["messages"] == 0
         body["rows"] = rows[:1]
         answer = await client.post("/internal/v1/usage", json=body, headers=bearer(relay))
         assert answer.status_code == 200

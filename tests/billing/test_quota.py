@@ -252,7 +252,8 @@ async def test_trouble_with_one_app_does_not_stop_the_others_and_is_tried_again(
     owner = await asyncpg.connect(world.admin_url)
     try:
         await owner.execute(
-            f"alter table control.entitlements add constraint trouble check (app_id <> '{app_uuid(broken)}' or used = 0)"
+            "alter table control.entitlements add constraint trouble "
+            f"check (app_id <> '{app_uuid(broken)}' or used = 0)"
         )
         await keeper.step()
         assert await exceeded() == 1

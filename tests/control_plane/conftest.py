@@ -1,10 +1,20 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from kernel.clock import ManualClock
 from tests.control_plane.fixtures import World, make_deps
-from tests.engines import TemporaryDatabase
+from tests.engines import Engines, TemporaryDatabase
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> Iterator[None]:
+    """structlog's default draws a traceback with every local variable, which takes seconds."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.stdlib.add_log_level, renderer])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -22,3 +32,14 @@ async def second(control_database: TemporaryDatabase, world: World) -> AsyncIter
     deps = make_deps(control_database.url, world.clock)
     yield World(deps, world.clock, world.admin_url)
     await deps.database.close()
+
+
+@pytest.fixture(scope="module")
+async def shared_world(engines: Engines) -> AsyncIterator[World]:
+    """One for all of a module's tests that leave nothing behind, or nothing that another one minds."""
+    database = await engines.fresh_database("control")
+    clock = ManualClock()
+    deps = make_deps(database.url, clock)
+    yield World(deps, clock, database.superuser_url)
+    await deps.database.close()
+    await engines.drop_database(database)

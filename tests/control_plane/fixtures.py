@@ -1,5 +1,6 @@
 """A control plane on a fresh database, for the tests of it and of billing."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -14,6 +15,7 @@ from control_plane.tenants import NewTenant
 from kernel.clock import Clock, ManualClock, SystemClock
 from kernel.db import Database
 from kernel.ids import Ids, parse_id
+from kernel.metrics import CollectorRegistry
 from kernel.security.vault import Vault
 from kernel.settings import Settings, ShardSettings
 
@@ -61,7 +63,8 @@ class World:
     @asynccontextmanager
     async def serve(self, deps: Deps | None = None) -> AsyncIterator[httpx.AsyncClient]:
         """A client of the whole management application, its background tasks running."""
-        app = create_app(deps or self.deps)
+        # Every application counts for itself, as every process does.
+        app = create_app(dataclasses.replace(deps or self.deps, registry=CollectorRegistry()))
         transport = httpx.ASGITransport(app=app)
         async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://control") as client:
             yield client

@@ -64,8 +64,8 @@ async def test_a_relay_cannot_read_snapshots_with_their_secrets(world: World) ->
 @pytest.mark.parametrize(
     "wrong", [{"kind": "user"}, {"name": ""}, {"name": "a b"}, {"name": "x" * 65}, {"shard": "s9"}]
 )
-async def test_bad_credentials_are_not_made(world: World, wrong: dict[str, str]) -> None:
+async def test_bad_credentials_are_not_made(shared_world: World, wrong: dict[str, str]) -> None:
     with pytest.raises(InvalidInput) as caught:
-        async with world.change() as ctx:
+        async with shared_world.change() as ctx:
             await create_credential(ctx, **{"kind": "node", "name": "n1", "shard": "s0", **wrong})  # type: ignore[arg-type]
     assert caught.value.data["field"] == next(iter(wrong))

@@ -32,8 +32,8 @@ def expected_type(column_type: TypeEngine[object]) -> str:
 
 
 @pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)
-async def test_a_model_has_the_columns_of_its_table(world: World, table: object) -> None:
-    connection = await asyncpg.connect(world.admin_url)
+async def test_a_model_has_the_columns_of_its_table(shared_world: World, table: object) -> None:
+    connection = await asyncpg.connect(shared_world.admin_url)
     try:
         rows = await connection.fetch(
             "select column_name, data_type, is_nullable = 'YES' as nullable from information_schema.columns "
@@ -50,8 +50,8 @@ async def test_a_model_has_the_columns_of_its_table(world: World, table: object)
     assert modelled == real
 
 
-async def test_the_runtime_role_has_exactly_these_rights(world: World) -> None:
-    connection = await asyncpg.connect(world.admin_url)
+async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) -> None:
+    connection = await asyncpg.connect(shared_world.admin_url)
     try:
         rows = await connection.fetch(
             "select c.relname, array_agg(p.privilege order by p.privilege) as rights "

@@ -256,9 +256,9 @@ async def test_a_node_ahead_of_the_database_is_told_so(world: World) -> None:
         {"url": "http://host:99999"},
     ],
 )
-async def test_bad_queries_are_refused_by_name(world: World, query: dict[str, Any]) -> None:
-    node = await world.credential("node", "n1")
-    async with world.serve() as client:
+async def test_bad_queries_are_refused_by_name(shared_world: World, query: dict[str, Any]) -> None:
+    node = await shared_world.credential("node", shared_world.deps.ids.new("node"))
+    async with shared_world.serve() as client:
         answer = await client.get("/internal/v1/snapshots", params=query, headers=bearer(node))
 
     assert answer.status_code == 422, answer.text

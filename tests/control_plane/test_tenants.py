@@ -76,13 +76,13 @@ async def test_many_at_once_share_one_organization(world: World) -> None:
         ({"plan": "gold"}, "plan"),
     ],
 )
-async def test_bad_input_is_named_and_leaves_nothing(world: World, wrong: dict[str, str], field: str) -> None:
+async def test_bad_input_is_named_and_leaves_nothing(shared_world: World, wrong: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        async with world.change() as ctx:
+        async with shared_world.change() as ctx:
             await open_tenant(ctx, **{**GOOD, **wrong})
 
     assert caught.value.data["field"] == field
-    async with world.deps.database.unit_of_work() as uow:
+    async with shared_world.deps.database.unit_of_work() as uow:
         count = await uow.session.execute(text("select count(*) from control.organizations"))
         assert count.scalar_one() == 0
 

@@ -66,7 +66,7 @@ def deaf() -> None:
     async def nothing(self: Follower) -> bool:
         return False
 
-    RedisBus.publish = lambda self, entries: None  # type: ignore[method-assign]
+    RedisBus.subscribe = lambda self, slot: None  # type: ignore[method-assign]
     Follower.round = nothing  # type: ignore[method-assign]
 
 
@@ -90,7 +90,7 @@ def count_twice() -> None:
     post, count = UsageRelay._post, itertools.count(1)
 
     async def greedy(self: UsageRelay, rows: list[Any]) -> bool:
-        if not next(count) % 3:
+        if next(count) % 3 == 1:
             await post(self, [dict(row) | {"epoch": row["epoch"] + "-again"} for row in rows])
         return await post(self, rows)
 
@@ -102,7 +102,7 @@ def forget_usage() -> None:
     post, count = UsageRelay._post, itertools.count(1)
 
     async def lazy(self: UsageRelay, rows: list[Any]) -> bool:
-        return bool(not next(count) % 3 or await post(self, rows))
+        return next(count) % 3 == 1 or await post(self, rows)
 
     UsageRelay._post = lazy  # type: ignore[method-assign]
 

@@ -28,7 +28,7 @@ PLANTED = [
 async def test_a_planted_bug_makes_the_scenario_fail(shared: Installation, bug: str, where: str, rule: str):
     program = (sys.executable, "-m", "tests.scenarios.delivery.planted", bug)
     await shared.programs(**{where: program})
-    async with world(shared, seed=1, size=Size(users=10, rooms=2, rooms_of_user=1)) as here:
+    async with world(shared, seed=1, size=Size(users=16, rooms=8)) as here:
         await here.live(150, asyncio.sleep(SECONDS), restless=False)
         await here.settle()
         history = await here.collect()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 import asyncpg
 
@@ -68,21 +69,36 @@ class World:
         for room, members in rooms.items():
             body = {"id": room, "type": "group", "members": members, "user_id": members[0]}
             (await self.rest.call("POST", "/v1/channels", server, json=body)).expect(200, 201)
-        made = []
-        for place, name in enumerate(names):
-            person = Person(
-                tenant,
-                name,
-                {room for room, members in rooms.items() if name in members},
-                strange_room=f"room{(place + size.rooms // 2) % size.rooms}",
-                nodes=self.installation.node_urls,
-                rest=self.rest,
-                history=self.history,
-                rng=random.Random(self.random.random()),
-            )
-            made.append(person)
+        made = [
+            self._person(tenant, name, {room for room, members in rooms.items() if name in members}) for name in names
+        ]
         await asyncio.gather(*(self._introduce(person) for person in made))
         self.people += made
+
+    async def newcomer(self, tenant: Tenant, name: str, rooms: set[str]) -> Person:
+        """A user that nobody has heard of, who joins rooms and connects."""
+        person = self._person(tenant, name, rooms)
+        for room in rooms:
+            body = {"users": [{"id": name}]}
+            (await self.rest.call("POST", "/v1/users", tenant.secret_key, json=body)).expect(200)
+            await self._join(person, room)
+        await self._introduce(person)
+        self.people.append(person)
+        self._connecting.append(asyncio.create_task(person.stay_connected()))
+        await asyncio.wait_for(person.online.wait(), 30)
+        return person
+
+    def _person(self, tenant: Tenant, name: str, rooms: set[str]) -> Person:
+        return Person(
+            tenant,
+            name,
+            rooms,
+            strange_room=self.random.choice([room for room in self.rooms() if room not in rooms] or ["nowhere"]),
+            nodes=self.installation.node_urls,
+            rest=self.rest,
+            history=self.history,
+            rng=random.Random(self.random.random()),
+        )
 
     async def _introduce(self, person: Person) -> None:
         body = {"user_id": person.id, "expires_in": 3600}
@@ -113,28 +129,26 @@ class World:
 
     async def _come_and_go(self, tenant: Tenant, rng: random.Random, over: Over) -> None:
         mine = [person for person in self.people if person.tenant is tenant]
-        count = 0
         while not over():
             await asyncio.sleep(rng.uniform(0.2, 1.2))
             person = rng.choice(mine)
             room = rng.choice(sorted(person.rooms))
-            count += 1
             person.rooms.discard(room)
             try:
-                await self._leave(person, room, f"leave-{count}")
+                await self._leave(person, room)
                 await asyncio.sleep(rng.uniform(0.0, 2.5))
             finally:
-                await self._join(person, room, f"join-{count}")
+                await self._join(person, room)
                 person.rooms.add(room)
 
-    async def _leave(self, person: Person, room: str, key: str) -> None:
-        operation = self.history.begin("leave", person.tenant.name, person.id, room)
+    async def _leave(self, person: Person, room: str) -> None:
+        operation, key = self.history.begin("leave", person.tenant.name, person.id, room), uuid4().hex
         answer = await self.rest.call("POST", f"/v1/channels/{room}/leave", person.token, key=key, seconds=60)
         answer.expect(204)
         operation.done("ok")
 
-    async def _join(self, person: Person, room: str, key: str) -> None:
-        operation = self.history.begin("join", person.tenant.name, person.id, room)
+    async def _join(self, person: Person, room: str) -> None:
+        operation, key = self.history.begin("join", person.tenant.name, person.id, room), uuid4().hex
         body = {"user_ids": [person.id]}
         path = f"/v1/channels/{room}/members"
         answer = await self.rest.call("POST", path, person.tenant.secret_key, json=body, key=key, seconds=60)
