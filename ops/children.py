@@ -1,9 +1,7 @@
 """The children of `natter up`: engines, and Natter's own servers with exactly the settings that each needs."""
 
 import dataclasses
-import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -11,12 +9,13 @@ from typing import Final
 import msgspec
 
 from kernel.settings import Settings, ShardSettings
-from ops.embedded.process import Engine, Launch
+from ops.embedded.process import Engine
 from ops.environment import environment_of
-from ops.installation.compose import reachable_host
+from ops.installation.compose import control_url, reachable_host
 from ops.installation.runtime import Node
+from ops.nursery import Nursery
 from ops.probe import http_status
-from ops.supervisor import Child
+from ops.supervisor import Child, Started
 
 # The order of a stop is from the highest: nodes let their clients go while everything behind them still works.
 _POSTGRES, _VALKEY, _CONTROL, _WORKER, _NODE = range(5)
@@ -26,36 +25,37 @@ _DRAIN: Final = ((signal.SIGTERM, 25.0),)
 def engine_child(name: str, engine: Engine, where: str) -> Child:
     """A private PostgreSQL or Valkey. It has been prepared once already, before its port was settled."""
 
-    async def is_ready(pid: int) -> bool:
-        return engine.is_ready(pid)
+    async def start(log: Path) -> Started:
+        # Here on the main thread: the system ends a child together with the thread that started it.
+        return engine.launch().start(log)
 
     return Child(
         name=name,
         title=engine.name,
         rank=_POSTGRES if name == "postgres" else _VALKEY,
         prepare=engine.prepare,
-        launch=engine.launch,
-        is_ready=is_ready,
+        start=start,
+        is_ready=_at_once(engine.is_ready),
         stop_signals=engine.stop_signals,
         where=where,
     )
 
 
-def control_child(settings: Settings) -> Child:
+def control_child(nursery: Nursery, settings: Settings) -> Child:
     """The control plane."""
-    url = f"http://{reachable_host(settings.host)}:{settings.control_port}"
+    url = control_url(settings)
     return Child(
         name="control",
         title="control plane",
         rank=_CONTROL,
-        launch=_server("control", _without_administration(settings)),
+        start=_server(nursery, _without_administration(settings), "control"),
         is_ready=_answers(url),
         stop_signals=_DRAIN,
         where=url,
     )
 
 
-def node_child(settings: Settings, node: Node, port: int, credential: str) -> Child:
+def node_child(nursery: Nursery, settings: Settings, node: Node, port: int, credential: str) -> Child:
     """A data-plane node. It gets its own shard's engines and no way into the control plane's database."""
     own = dataclasses.replace(
         _without_administration(settings),
@@ -73,32 +73,28 @@ def node_child(settings: Settings, node: Node, port: int, credential: str) -> Ch
         name=f"node-{node.name}",
         title=f"node {node.name}",
         rank=_NODE,
-        launch=_server("node", own),
+        start=_server(nursery, own, "node"),
         is_ready=_answers(f"http://{reachable_host(settings.host)}:{port}"),
         stop_signals=_DRAIN,
         where=node.url,
     )
 
 
-def worker_child(settings: Settings) -> Child:
-    """The worker of all shards. It has no port, so it says that it is ready through a pipe."""
-    pipe = _ReadyPipe()
-    launch = _server("worker", _without_administration(settings))
+def worker_child(nursery: Nursery, settings: Settings, ready_file: Path) -> Child:
+    """The worker of all shards. It has no port, so it says that it is ready through a file."""
 
-    def launch_with_pipe() -> Launch:
-        descriptor = pipe.open()
-        plain = launch()
-        return dataclasses.replace(plain, argv=(*plain.argv, "--ready-fd", str(descriptor)), pass_fds=(descriptor,))
-
-    async def is_ready(_: int) -> bool:
-        return pipe.said_ready()
+    def is_ready(pid: int) -> bool:
+        try:
+            return ready_file.read_text() == str(pid)
+        except OSError:
+            return False
 
     return Child(
         name="worker",
         title="worker",
         rank=_WORKER,
-        launch=launch_with_pipe,
-        is_ready=is_ready,
+        start=_server(nursery, _without_administration(settings), "worker", "--ready-file", str(ready_file)),
+        is_ready=_at_once(is_ready),
         stop_signals=_DRAIN,
     )
 
@@ -113,15 +109,13 @@ def _for_node(shard: ShardSettings) -> ShardSettings:
     return msgspec.structs.replace(shard, migration_url=None, relay_credential=None)
 
 
-def _server(command: str, settings: Settings) -> Callable[[], Launch]:
-    """`natter COMMAND` with the settings in its environment, where other users cannot see them."""
-    return lambda: Launch(
-        # -P: a folder `kernel` in the working directory must not be taken for ours.
-        argv=(sys.executable, "-P", "-m", "ops.cli", command),
-        env=environment_of(settings),
-        cwd=Path.cwd(),
-        death_signal=signal.SIGKILL,
-    )
+def _server(nursery: Nursery, settings: Settings, *command: str) -> Callable[[Path], Awaitable[Started]]:
+    """A server with its settings in the environment, where other users cannot see them."""
+
+    async def start(log: Path) -> Started:
+        return await nursery.start(command, environment_of(settings), log)
+
+    return start
 
 
 def _answers(url: str) -> Callable[[int], Awaitable[bool]]:
@@ -131,31 +125,8 @@ def _answers(url: str) -> Callable[[int], Awaitable[bool]]:
     return is_ready
 
 
-class _ReadyPipe:
-    """A pipe whose other end a child writes to once it works."""
+def _at_once(question: Callable[[int], bool]) -> Callable[[int], Awaitable[bool]]:
+    async def is_ready(pid: int) -> bool:
+        return question(pid)
 
-    def __init__(self) -> None:
-        self._reading = self._writing = -1
-
-    def open(self) -> int:
-        """A fresh pipe; returns the descriptor for the child."""
-        self._close()
-        self._reading, self._writing = os.pipe()
-        os.set_blocking(self._reading, False)
-        return self._writing
-
-    def said_ready(self) -> bool:
-        """Whether the child has written. Only for after its start: this end's copy of the child's end is closed."""
-        if self._writing >= 0:
-            os.close(self._writing)
-            self._writing = -1
-        try:
-            return self._reading >= 0 and os.read(self._reading, 1) == b"\n"
-        except BlockingIOError:
-            return False
-
-    def _close(self) -> None:
-        for descriptor in (self._reading, self._writing):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._reading = self._writing = -1
+    return is_ready

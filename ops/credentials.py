@@ -42,9 +42,7 @@ async def ensure_credentials(settings: Settings, wanted: Sequence[Wanted], known
 
 async def _live_digests(database_url: str) -> dict[tuple[str, str], str]:
     # Read here and not through the control plane's service, because importing that costs half a second of every start.
-    connection = await asyncpg.connect(
-        database_url, timeout=10, server_settings={"role": "natter_control"}
-    )
+    connection = await asyncpg.connect(database_url, timeout=10, server_settings={"role": "natter_control"})
     try:
         rows = await connection.fetch("select kind, name, digest from control.credentials where revoked_at is null")
     finally:
@@ -55,6 +53,7 @@ async def _live_digests(database_url: str) -> dict[tuple[str, str], str]:
 async def _create(settings: Settings, vault: Vault, missing: Sequence[Wanted]) -> dict[str, str]:
     from control_plane.context import Actor, Deps
     from control_plane.credentials.service import create_credential
+    from kernel.db import Database
 
     database = Database(settings.database_url, role="natter_control", pool_size=1, name="natter-up")
     try:

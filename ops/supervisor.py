@@ -2,15 +2,14 @@
 
 import asyncio
 import signal
-import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from ops.embedded.process import Launch, last_lines
+from ops.embedded.process import last_lines
 from ops.errors import CannotStart
 from ops.progress import Progress, explain
 
@@ -22,6 +21,20 @@ _LARGEST_LOG: Final = 20_000_000
 _LOG_CHECK: Final = 30.0
 
 
+class Started(Protocol):
+    """A process that was started: a `subprocess.Popen`, or a server of the nursery."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """The exit code once it has ended, negative for a signal."""
+        ...
+
+    def send_signal(self, sig: signal.Signals, /) -> None:
+        """Send it a signal, unless it has ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
     """One process. `rank` orders the stop: the highest goes first. `where` is shown once it is ready."""
@@ -29,7 +42,8 @@ class Child:
     name: str
     title: str
     rank: int
-    launch: Callable[[], Launch]
+    start: Callable[[Path], Awaitable["Started"]]
+    """Starts it, with its output appended to this log. Raises `CannotStart`."""
     is_ready: Callable[[int], Awaitable[bool]]
     """Whether the process of this id can do its work now."""
     stop_signals: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 20.0),)
@@ -45,7 +59,7 @@ class Child:
 class _Running:
     child: Child
     log: Path
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Started | None = None
     since: float = 0.0
 
 
@@ -89,8 +103,7 @@ class Supervisor:
         child = running.child
         if child.prepare is not None:
             await asyncio.to_thread(child.prepare)
-        # On this thread, the main one: the system ends a child with the thread that started it.
-        process = running.process = child.launch().start(running.log)
+        process = running.process = await child.start(running.log)
         running.since = time.monotonic()
         self._changed(self)
         while not await child.is_ready(process.pid):
@@ -176,7 +189,7 @@ def _first(failures: "BaseExceptionGroup[CannotStart]") -> CannotStart:
     return leaf
 
 
-def _how(process: "subprocess.Popen[bytes]") -> str:
+def _how(process: Started) -> str:
     code = process.poll()
     if code is not None and code < 0:
         return f"killed by {signal.Signals(-code).name}"

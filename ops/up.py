@@ -21,8 +21,9 @@ from ops.databases import make_private_databases, migrate_all
 from ops.embedded import Postgres, Valkey
 from ops.errors import CannotStart
 from ops.installation import Folder, Process, Runtime, Secrets, compose
-from ops.installation.compose import reachable_host
+from ops.installation.compose import control_url, reachable_host
 from ops.installation.runtime import Node
+from ops.nursery import Nursery
 from ops.ports import free_port, holder, is_free
 from ops.progress import Progress
 from ops.supervisor import Supervisor
@@ -59,6 +60,7 @@ class Installation:
         self.progress = progress
         self.folder = Folder(settings.data_dir)
         self.stop = asyncio.Event()
+        self.nursery = Nursery(self.folder.log("servers"))
         self.supervisor = Supervisor(progress, self.folder.log, self._remember)
 
     async def run(self) -> None:
@@ -88,6 +90,7 @@ class Installation:
         finally:
             self.progress.say("Stopping ...")
             await self.supervisor.stop()
+            await self.nursery.close()
             self.runtime.supervisor, self.runtime.processes, self.runtime.ready = None, {}, False
             self.runtime.save(self.folder)
         self.progress.say(f"Stopped. The data stays in {self.folder.root}.")
@@ -95,8 +98,10 @@ class Installation:
     async def _start(self) -> None:
         self._settle_shards()
         self._check_ports()
+        await self.nursery.open()  # it loads while the engines start
         self.secrets = Secrets.load_or_make(self.folder)
         self.runtime.supervisor = Process.of(os.getpid())
+        self.runtime.control_url = control_url(self.configured)
         await self._start_engines()
         settings = compose(self.configured, self.secrets, self.runtime)
         await self._prepare_databases(settings)
@@ -105,13 +110,15 @@ class Installation:
         if await ensure_credentials(settings, wanted, self.secrets.credentials):
             self.secrets.save(self.folder)
             settings = compose(self.configured, self.secrets, self.runtime)
-        self.runtime.control_url = settings.control_url
         self.runtime.nodes = [node for node, _ in self.nodes]
         credentials = self.secrets.credentials
-        children = [control_child(settings)]
-        children += [node_child(settings, node, port, credentials[f"node/{node.name}"]) for node, port in self.nodes]
+        children = [control_child(self.nursery, settings)]
+        children += [
+            node_child(self.nursery, settings, node, port, credentials[f"node/{node.name}"])
+            for node, port in self.nodes
+        ]
         if self.options.worker:
-            children.append(worker_child(settings))
+            children.append(worker_child(self.nursery, settings, self.folder.root / "worker.ready"))
         await self.supervisor.start(children)
         self.runtime.ready = True
         self._remember(self.supervisor)

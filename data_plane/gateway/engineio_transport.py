@@ -30,9 +30,11 @@ _CLOSE_GRACE: Final = 1.0
 _log = get_logger(__name__)
 ASGI = Callable[[Any, Any, Any], Awaitable[None]]
 
-# A polling client sends what it gathered in one request and splits it by bytes alone, so bytes must be the limit that it
-# meets: the library's default of 16 packets, or a hundred, would break the connection of a busy tab.
-Payload.max_decode_packets = 10_000
+MAX_PAYLOAD: Final = MAX_PACKET * 4
+"""Bytes of one request, or of one WebSocket message."""
+# A polling client sends what it gathered in one request and splits it by bytes alone, so bytes must be the only limit
+# that it meets: the library answers a payload of more than 16 packets with success, and drops it.
+Payload.max_decode_packets = MAX_PAYLOAD
 
 
 class Wire(Protocol):
@@ -99,7 +101,8 @@ class EngineIoSocket:
         socket = self._server.sockets.get(self._sid)
         if socket is not None:
             # Not the server's `disconnect`: it waits until the queue is fetched, and who is gone never fetches it.
-            task = asyncio.ensure_future(socket.close(wait=False))
+            # No packet that says so either: python-socketio's client takes it for a farewell and does not reconnect.
+            task = asyncio.ensure_future(socket.close(wait=False, abort=True))
             task.add_done_callback(lambda t: t.cancelled() or t.exception())
 
 
@@ -122,7 +125,7 @@ class EngineIoServer:
             async_mode="asgi",
             ping_interval=PING_INTERVAL,
             ping_timeout=PING_TIMEOUT,
-            max_http_buffer_size=MAX_PACKET * 4,
+            max_http_buffer_size=MAX_PAYLOAD,
             cors_allowed_origins="*",  # `_refuse` has decided by then, per app
             cors_credentials=False,
             async_handlers=False,

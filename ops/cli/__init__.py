@@ -16,7 +16,9 @@ _COMMANDS = {
     "doctor": "Check this machine and the engines; say what to do about each problem.",
     "credential": "Credentials of nodes and relays.",
     "tenant": "Customers of this installation.",
+    "bench": "Measure on this machine; prints JSON.",
 }
+_HIDDEN = ("nursery",)
 _MODULES = {"control": "servers", "node": "servers", "worker": "servers"}
 
 
@@ -25,7 +27,7 @@ class _Lazy(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
+        if name not in _COMMANDS and name not in _HIDDEN:
             return None
         command = getattr(importlib.import_module(f"ops.cli.{_MODULES.get(name, name)}"), name)
         assert isinstance(command, click.Command)

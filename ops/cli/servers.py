@@ -1,5 +1,7 @@
 """`natter control`, `natter node`, `natter worker`: one server each, configured by settings alone."""
 
+from pathlib import Path
+
 import click
 
 from kernel.settings import load_settings
@@ -22,9 +24,9 @@ def node() -> None:
 
 
 @click.command()
-@click.option("--ready-fd", type=int, hidden=True, help="Write a line to this descriptor once it works.")
-def worker(ready_fd: int | None) -> None:
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Write the process id there once it works.")
+def worker(ready_file: Path | None) -> None:
     """Run the worker: ships usage, runs side effects, sweeps, for every shard."""
     from ops.entrypoints.worker import main
 
-    main(load_settings(), ready_fd=ready_fd)
+    main(load_settings(), ready_file=ready_file)

@@ -23,10 +23,15 @@ def tenant() -> None:
 @click.option("--app", required=True, help="The name of the new app.")
 @click.option("--environment", type=click.Choice(["development", "production"]), default="development")
 @click.option("--shard", help="Default: the one with the fewest apps.")
+@click.option("--plan", default="free", show_default=True, help="The plan whose limits the app begins with.")
 @click.option("--json", "as_json", is_flag=True)
-def create(email: str, organization: str, app: str, environment: str, shard: str | None, as_json: bool) -> None:
+def create(
+    email: str, organization: str, app: str, environment: str, shard: str | None, plan: str, as_json: bool
+) -> None:
     """Open an app and print its address and keys. The secret key is shown once."""
-    made, url = asyncio.run(_create(email, organization, app, environment, shard))
+    made, url = asyncio.run(
+        _create(email=email, organization=organization, app=app, environment=environment, shard=shard, plan=plan)
+    )
     if as_json:
         answer = {
             "app_id": made.app_id,
@@ -42,17 +47,13 @@ def create(email: str, organization: str, app: str, environment: str, shard: str
     click.echo(f"secret key       {made.secret_key}   for your server; shown only now")
 
 
-async def _create(
-    email: str, organization: str, app: str, environment: str, shard: str | None
-) -> "tuple[NewTenant, str | None]":
+async def _create(*, shard: str | None, **wish: str) -> "tuple[NewTenant, str | None]":
     from billing.tenants import open_tenant
     from control_plane.context import Actor
     from control_plane.locate.service import shard_url
 
     async with management() as deps:
         async with deps.change(Actor("operator:cli")) as context:
-            made = await open_tenant(
-                context, email=email, organization=organization, app=app, environment=environment, shard=shard
-            )
+            made = await open_tenant(context, shard=shard, **wish)
         async with deps.database.unit_of_work(read_only=True) as uow:
             return made, await shard_url(uow.session, deps.settings, made.shard, now=deps.clock.now())

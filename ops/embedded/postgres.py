@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -128,8 +129,14 @@ class Postgres:
 
     def _end_leftover(self) -> None:
         lines = self._pid_file()
-        if lines and lines[0].isdigit():
+        if not lines:
+            return
+        if lines[0].isdigit():
             end_leftover(int(lines[0]), program="postgres", cwd=self.data, signals=self.stop_signals)
+        if sys.platform == "linux":
+            # Nothing runs on this data now. After a power cut the number may be a stranger's, and PostgreSQL, which
+            # cannot tell, would refuse to start.
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _initialise(self) -> None:
         unfinished = self.home / "data.new"

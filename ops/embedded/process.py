@@ -16,6 +16,7 @@ from ops.embedded.owner import Owner, identity
 from ops.errors import CannotStart
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -49,7 +50,7 @@ class Launch:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     # Runs after the change of user, which would clear what it sets.
-                    preexec_fn=_die_with_parent(self.death_signal),
+                    preexec_fn=die_with_parent(self.death_signal, parent=os.getpid()),
                     umask=0o077,
                     pass_fds=self.pass_fds,
                     **identity(self.owner),
@@ -81,8 +82,8 @@ def give_to_owner_of(folder: Path, path: Path) -> None:
         os.chown(path, found.st_uid, found.st_gid)
 
 
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    parent = os.getpid()
+def die_with_parent(death_signal: signal.Signals, *, parent: int) -> Callable[[], None]:
+    """For a child to call, as its last user: the system will send it the signal when its parent dies."""
 
     def arrange() -> None:
         if _libc is not None:
@@ -91,6 +92,12 @@ def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
                 os._exit(1)
 
     return arrange
+
+
+def name_process(name: str) -> None:
+    """What `ps -o comm` and `top` call this process, 15 characters at most."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 class Engine(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import uvloop
 
@@ -38,8 +39,8 @@ class Worker:
         self._clock = SystemClock()
         self._databases: list[Database] = []
 
-    async def run(self, stop: asyncio.Event, ready_fd: int | None = None) -> None:
-        """Work until told to stop; then let running jobs finish."""
+    async def run(self, stop: asyncio.Event, ready_file: Path | None = None) -> None:
+        """Work until told to stop, then let running jobs finish. Once it works, `ready_file` holds the process id."""
         workers = [await self._shard_worker(shard) for shard in self._shards]
         control = self._connect(self._settings.database_url, "natter_control")
         runners = {worker.name: worker.runner for worker in workers}
@@ -49,9 +50,8 @@ class Worker:
         tasks = [asyncio.create_task(worker.run(), name=worker.name) for worker in workers]
         tasks.append(asyncio.create_task(hand_over_for_ever(queue), name="hand-over"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
-        if ready_fd is not None:
-            os.write(ready_fd, b"\n")
-            os.close(ready_fd)
+        if ready_file is not None:
+            await asyncio.to_thread(ready_file.write_text, str(os.getpid()))
         told = asyncio.create_task(stop.wait())
         try:
             # None of them ends by itself: whoever does takes the process along, to be started afresh.
@@ -128,14 +128,14 @@ async def _epoch(database: Database, shard: str) -> str:
             return epoch
 
 
-async def _serve(worker: Worker, ready_fd: int | None) -> None:
+async def _serve(worker: Worker, ready_file: Path | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await worker.run(stop, ready_fd)
+    await worker.run(stop, ready_file)
 
 
-def main(settings: Settings, *, ready_fd: int | None = None) -> None:
+def main(settings: Settings, *, ready_file: Path | None = None) -> None:
     """Configure the process and work. Raises `SettingsError` naming what is missing."""
     configure_logging("worker", level=settings.log_level, format=settings.log_format)
-    uvloop.run(_serve(Worker(settings), ready_fd))
+    uvloop.run(_serve(Worker(settings), ready_file))

@@ -36,7 +36,7 @@ def compose(settings: Settings, secrets: Secrets, runtime: Runtime) -> Settings:
         "control_url": settings.control_url,
     }
     if settings.control_url == _DEFAULT_CONTROL_URL:
-        filled["control_url"] = f"http://{reachable_host(settings.host)}:{settings.control_port}"
+        filled["control_url"] = runtime.control_url or control_url(settings)
     if not settings.database_url:
         filled["database_url"] = private_database(runtime, RUNTIME_LOGIN, secrets.runtime, CONTROL_DATABASE)
         filled["migration_url"] = private_database(runtime, SUPERUSER, secrets.postgres, CONTROL_DATABASE)
@@ -74,6 +74,11 @@ def _with_relay_credential(shard: ShardSettings, secrets: Secrets) -> ShardSetti
 def private_database(runtime: Runtime, user: str, password: str, database: str) -> str:
     """A URL on the private PostgreSQL."""
     return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{runtime.ports['postgres']}/{database}"
+
+
+def control_url(settings: Settings) -> str:
+    """Where a control plane with these settings is reached from this machine."""
+    return f"http://{reachable_host(settings.host)}:{settings.control_port}"
 
 
 def reachable_host(host: str) -> str:

@@ -50,9 +50,7 @@ async def current_revision(connection: Any, plane: Plane) -> str | None:
 
 async def _migrate(plane: Plane, url: str, runtime_login: str | None) -> list[str]:
     try:
-        guard = await asyncpg.connect(
-            url, timeout=10, server_settings={"application_name": "natter-migrate"}
-        )
+        guard = await asyncpg.connect(url, timeout=10, server_settings={"application_name": "natter-migrate"})
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CannotStart(
             f"The database for the {plane} schema cannot be reached: {error}",

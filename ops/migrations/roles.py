@@ -48,7 +48,7 @@ async def _grant(connection: Any, login: str) -> None:
         )
     for role in ROLES:
         for attempt in range(20):
-            if await connection.fetchval(_MAY_SET, login, role):
+            if await connection.fetchval(MAY_SET, login, role):
                 break
             try:
                 statement = await connection.fetchval(
@@ -60,6 +60,6 @@ async def _grant(connection: Any, login: str) -> None:
                 await asyncio.sleep(0.02 * (attempt + 1))
 
 
-_MAY_SET: Final = """
+MAY_SET: Final = """
 select pg_has_role($1, $2, case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end)
 """

@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from billing.plans import load_catalog
 from billing.usage.quota import QuotaKeeper
-from control_plane import configuration
+from billing.usage.rollup import month_totals
+from control_plane import configuration, entitlements
 from control_plane.apps.service import change_plan
-from control_plane.entitlements import is_exceeded
 from control_plane.snapshots.builder import build_page
 from kernel.contracts import Quota
 from tests.billing.reports import report, reporter, row
@@ -55,7 +55,7 @@ async def until(condition: Callable[[], object], seconds: float = 5) -> float:
     ],
 )
 def test_a_limit_is_reached_when_nothing_more_fits(meter: str, used: int, included: int | None, exceeded: bool) -> None:
-    assert is_exceeded(meter, used, included) is exceeded
+    assert entitlements.is_exceeded(meter, used, included) is exceeded
 
 
 async def test_a_limit_that_is_reached_is_in_the_snapshot_within_two_seconds(world: World) -> None:
@@ -234,6 +234,23 @@ async def test_keepers_of_two_processes_and_plan_changes_do_not_block_or_overtak
             text("select used, exceeded, published_used from control.entitlements where meter = 'messages'")
         )
         assert [tuple(r) for r in rows] == [(300_000, True, 300_000)] * 3
+
+
+async def test_a_slow_keeper_cannot_put_an_old_total_over_a_newer_one(world: World, second: World) -> None:
+    tenant = await world.tenant()
+    app_id, now = app_uuid(tenant), world.clock.now()
+    relay = await reporter(world, "relay", "r")
+    async with second.deps.database.unit_of_work() as slow:
+        await entitlements.lock(slow.session, app_id)
+        old = await month_totals(slow.session, app_id, "2026-01")
+        await report(world.deps, relay, [row(1, tenant.app_id, "messages", now, 200_000)])
+        quick = asyncio.create_task(QuotaKeeper(world.deps).step())
+        await asyncio.sleep(0.3)
+        assert not quick.done()
+        await entitlements.write_standings(slow.session, app_id, old, now=now)
+    await quick
+
+    assert (await quotas(world))["messages"].exceeded
 
 
 async def test_trouble_with_one_app_does_not_stop_the_others_and_is_tried_again(world: World) -> None:

@@ -1,5 +1,6 @@
 """Two nodes for the whole folder, and each official client on each of its transports."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,13 @@ TRANSPORTS: dict[str, dict[str, Any]] = {
 KINDS = [f"{language}-{transport}" for language in ("javascript", "python") for transport in TRANSPORTS]
 
 Connect = Callable[..., Awaitable[Client]]
+
+
+async def each(scenario: Callable[[str], Awaitable[None]], kinds: list[str] = KINDS) -> None:
+    """Run a scenario that mostly waits with every kind of client at once."""
+    outcomes = await asyncio.gather(*(scenario(kind) for kind in kinds), return_exceptions=True)
+    failed = [f"{kind}: {outcome!r}" for kind, outcome in zip(kinds, outcomes, strict=True) if outcome is not None]
+    assert not failed, "\n".join(failed)
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +59,7 @@ async def drivers() -> AsyncIterator[dict[str, Driver]]:
 
 
 @pytest.fixture
-async def connect(
-    drivers: dict[str, Driver], installation: Installation, tenant: Tenant
-) -> AsyncIterator[Connect]:
+async def connect(drivers: dict[str, Driver], installation: Installation, tenant: Tenant) -> AsyncIterator[Connect]:
     """`await connect(kind, user, node=0, …)`: a client of this kind that is connecting as this user."""
 
     async def connect(kind: str, user: str = "alice", *, node: int = 0, **command: Any) -> Client:
@@ -64,16 +70,23 @@ async def connect(
         return await drivers[language].open(url, kind, options=options, **command)
 
     yield connect
-    for driver in drivers.values():
-        await driver.close_clients()
+    await asyncio.gather(*(driver.close_clients() for driver in drivers.values()))
 
 
 @pytest.fixture
-async def line(installation: Installation, free_ports: Callable[[int], list[int]]) -> AsyncIterator[Line]:
-    """A line to the first node."""
-    line = await Line(installation.nodes[0].port).start(free_ports(1)[0])
-    yield line
-    await line.stop()
+async def new_line(
+    installation: Installation, free_ports: Callable[[int], list[int]]
+) -> AsyncIterator[Callable[[], Awaitable[Line]]]:
+    """Make lines to the first node."""
+    made: list[Line] = []
+
+    async def make() -> Line:
+        made.append(await Line(installation.nodes[0].port).start(free_ports(1)[0]))
+        return made[-1]
+
+    yield make
+    for line in made:
+        await line.stop()
 
 
 @pytest.fixture(params=KINDS)

@@ -82,7 +82,9 @@ class Client:
                 await asyncio.wait_for(self._changed.wait(), left)
             except TimeoutError:
                 last = "\n".join(str(signal)[:300] for signal in self.signals[-15:])
-                raise AssertionError(f"{self.name} waited in vain for {what}; it last saw:\n{last}") from None
+                raise AssertionError(
+                    f"{self.kind} {self.name} waited in vain for {what}; it last saw:\n{last}"
+                ) from None
 
 
 class Driver:
@@ -134,8 +136,7 @@ class Driver:
 
     async def close_clients(self) -> None:
         """End all clients."""
-        for name in list(self._clients):
-            await self.ask("close", name)
+        await asyncio.gather(*(self.ask("close", name) for name in self._clients))
         self._clients.clear()
 
     async def stop(self) -> None:

@@ -129,7 +129,9 @@ class Tenant:
         self.secret_key = secret_key
         self.publishable_key = snapshot.publishable_keys[0]
         self.http = httpx.AsyncClient(
-            base_url=installation.nodes[0].url if installation.nodes else "", headers={"authorization": f"Bearer {secret_key}"}, timeout=20
+            base_url=installation.nodes[0].url if installation.nodes else "",
+            headers={"authorization": f"Bearer {secret_key}"},
+            timeout=20,
         )
 
     async def post(self, path: str, **body: Any) -> Any:

@@ -1,95 +1,104 @@
 """After a broken line, nothing is missing and nothing is said twice."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from tests.clients.conftest import Connect
+from data_plane.sync.cursor import Cursor
+from tests.clients.conftest import Connect, each
 from tests.clients.installation import Installation, Tenant
 from tests.clients.line import Line
 from tests.clients.test_chat import seqs, texts
 
+NewLine = Callable[[], Awaitable[Line]]
+
 
 async def test_a_resume_replays_exactly_what_was_missed(
-    kind: str, connect: Connect, tenant: Tenant, line: Line, installation: Installation
+    connect: Connect, tenant: Tenant, new_line: NewLine, installation: Installation
 ) -> None:
-    await tenant.channel("general", "alice", "bob")
-    await tenant.channel("other", "alice", "bob")
-    alice = await connect(kind, url=line.url, resume=True)
-    await alice.event("connection.ready")
-    await asyncio.sleep(0.5)  # an upgrade may be under way
-    before = len(alice.events)
+    async def scenario(kind: str) -> None:
+        user, channels = kind, (f"{kind}-1", f"{kind}-2")
+        for channel_id in channels:
+            await tenant.channel(channel_id, user, "bob")
+        line = await new_line()
+        client = await connect(kind, user, url=line.url, resume=True)
+        await client.event("connection.ready")
+        await asyncio.sleep(0.5)  # an upgrade may be under way
+        before = len(client.events)
 
-    line.cut()
-    await alice.signal("disconnect")
-    for n in range(40):
-        await tenant.post(f"/v1/channels/{('general', 'other')[n % 2]}/messages", text=f"missed {n}", user_id="bob")
-    line.mend(installation.nodes[1].port)  # and another node takes over
+        line.cut()
+        await client.signal("disconnect")
+        for n in range(40):
+            await tenant.post(f"/v1/channels/{channels[n % 2]}/messages", text=f"missed {n}", user_id="bob")
+        line.mend(installation.nodes[1].port)  # and another node takes over
 
-    ready = await alice.event("connection.ready", 2)
-    assert ready["recovered"] is True
-    await tenant.post("/v1/channels/general/messages", text="live", user_id="bob")
-    await alice.until(lambda: "live" in texts(alice), "the live message")
-    replayed = alice.events[before + 1 :]
-    assert [name for name, _ in replayed] == ["message.created"] * 41
-    assert texts(alice) == [f"missed {n}" for n in range(40)] + ["live"]
-    for channel_id, count in (("general", 21), ("other", 20)):
-        heard = seqs(alice, channel_id)
-        assert heard == list(range(heard[0], heard[0] + count))
+        assert (await client.event("connection.ready", 2))["recovered"] is True
+        await tenant.post(f"/v1/channels/{channels[0]}/messages", text="live", user_id="bob")
+        await client.until(lambda: "live" in texts(client), "the live message")
+        assert [name for name, _ in client.events[before + 1 :]] == ["message.created"] * 41
+        assert texts(client) == [f"missed {n}" for n in range(40)] + ["live"]
+        for channel_id, count in zip(channels, (21, 20), strict=True):
+            heard = seqs(client, channel_id)
+            assert heard == list(range(heard[0], heard[0] + count))
+
+    await each(scenario)
 
 
 async def test_many_cuts_under_traffic_lose_nothing(
-    kind: str, connect: Connect, tenant: Tenant, line: Line, installation: Installation
+    connect: Connect, tenant: Tenant, new_line: NewLine, installation: Installation
 ) -> None:
     await tenant.channel("general", "alice", "bob")
-    alice = await connect(kind, url=line.url, resume=True)
-    await alice.event("connection.ready")
-    writing = True
+    writing, sent = True, 0
 
-    async def write() -> int:
-        sent = 0
+    async def write() -> None:
+        nonlocal sent
         while writing:
             await tenant.post("/v1/channels/general/messages", text=f"m{sent}", user_id="bob")
             sent += 1
             await asyncio.sleep(0.01)
-        return sent
 
+    async def scenario(kind: str) -> None:
+        line = await new_line()
+        client = clients[kind] = await connect(kind, url=line.url, resume=True)
+        await client.event("connection.ready")
+        for round in range(3):
+            await asyncio.sleep(0.4)
+            line.cut()
+            await client.signal("disconnect", round + 1)
+            line.mend(installation.nodes[(round + 1) % 2].port)
+            await client.event("connection.ready", round + 2)
+        await asyncio.sleep(0.3)
+
+    clients = {}
+    cursor = await tenant.http.get("/v1/sync", params={"user_id": "alice"})
+    first_seq = cursor.json()["channels"][0]["seq"] + 1
     writer = asyncio.create_task(write())
-    for round in range(3):
-        await asyncio.sleep(0.4)
-        line.cut()
-        await alice.signal("disconnect", round + 1)
-        line.mend(installation.nodes[(round + 1) % 2].port)
-        await alice.event("connection.ready", round + 2)
-    await asyncio.sleep(0.3)
-    writing = False
-    sent = await writer
-    await alice.until(lambda: f"m{sent - 1}" in texts(alice), "the last message")
+    try:
+        await each(scenario)
+    finally:
+        writing = False
+        await writer
 
-    # A resume may repeat: the rule for clients is to drop what is not above the last applied.
-    applied: list[str] = []
-    last = 0
-    for payload in alice.received("message.created"):
-        if payload["seq"] > last:
-            assert not last or payload["seq"] == last + 1
-            last = payload["seq"]
-            applied.append(payload["data"]["message"]["text"])
-    assert applied == [f"m{n}" for n in range(sent)]
+    for kind, client in clients.items():
+        await client.until(lambda client=client: f"m{sent - 1}" in texts(client), "the last message")
+        # A resume may repeat: the rule for clients is to drop what is not above the last applied.
+        applied: dict[int, str] = {}
+        for payload in client.received("message.created"):
+            if payload["seq"] > max(applied, default=0):
+                assert not applied or payload["seq"] == max(applied) + 1, kind
+                applied[payload["seq"]] = payload["data"]["message"]["text"]
+        assert list(applied.values()) == [f"m{seq - first_seq}" for seq in applied], kind
 
 
-async def test_a_cursor_of_another_installation_brings_fresh_state(
-    kind: str, connect: Connect, tenant: Tenant
-) -> None:
+async def test_a_cursor_of_another_installation_brings_fresh_state(connect: Connect, tenant: Tenant) -> None:
     await tenant.channel("general", "alice", "bob")
-    from data_plane.sync.cursor import Cursor
 
-    alice = await connect(kind, cursor=Cursor("s9", "elsewhere", 1).encode())
-    ready = await alice.event("connection.ready")
-    assert ready["recovered"] is False
-    assert [channel["id"] for channel in ready["channels"]] == ["general"]
+    async def scenario(kind: str) -> None:
+        client = await connect(kind, cursor=Cursor("s9", "elsewhere", 1).encode())
+        ready = await client.event("connection.ready")
+        assert ready["recovered"] is False
+        assert [channel["id"] for channel in ready["channels"]] == ["general"]
 
-
-async def test_a_forged_cursor_is_refused_by_name(kind: str, connect: Connect) -> None:
-    client = await connect(kind, cursor="no cursor of ours")
-    assert (await client.signal("connect_error"))["data"]["code"] == "bad_cursor"
+    await each(scenario)
 
 
 async def test_a_listener_gets_a_fresh_cursor_from_time_to_time(connect: Connect, tenant: Tenant) -> None:

@@ -180,16 +180,17 @@ async def test_revoking_twice_is_revoking_once(world: World) -> None:
 async def test_keys_are_limited_in_number_and_form(world: World) -> None:
     app = app_uuid(await world.tenant())
     naive = datetime(2030, 1, 1)
-    for wrong in (
+    cases: tuple[dict[str, Any], ...] = (
         {"scopes": []},
         {"scopes": ["Users"]},
         {"scopes": ["a:b:c"]},
         {"expires_at": world.clock.now()},
         {"expires_at": naive},
-    ):
+    )
+    for wrong in cases:
         with pytest.raises(InvalidInput) as caught:
             async with world.change() as ctx:
-                await create_secret_key(ctx, app, **wrong)  # type: ignore[arg-type]
+                await create_secret_key(ctx, app, **wrong)
         assert caught.value.data["field"] == next(iter(wrong))
     with pytest.raises(Conflict):
         for _ in range(MAX_LIVE_KEYS):

@@ -1,5 +1,7 @@
 """The migrations and the code agree, and the runtime role can do no more than it must."""
 
+from typing import Any
+
 import asyncpg
 import pytest
 from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, LargeBinary, Text, Uuid
@@ -14,7 +16,7 @@ import control_plane.organizations.models  # noqa: F401 - each import adds its t
 from control_plane.models import Base
 from tests.control_plane.fixtures import World
 
-TYPES: list[tuple[type[TypeEngine[object]], str]] = [
+TYPES: list[tuple[Any, str]] = [
     (Uuid, "uuid"),
     (JSONB, "jsonb"),
     (DateTime, "timestamp with time zone"),

@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 
 async def log_of(node, user_id):
-    query = "select seq, type, actor, data from chat.events where log = $1 and app_id = $2 order by seq"
+    query = "select seq, xid, type, actor, data from chat.events where log = $1 and app_id = $2 order by seq"
     rows = await node.rows(query, f"u:{user_id}", node.tenant.app_id)
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    assert [row["xid"] for row in rows] == sorted(row["xid"] for row in rows), "a cursor would cut a hole into it"
     return [(row["type"], row["actor"], orjson.loads(row["data"])) for row in rows]
 
 

@@ -197,9 +197,8 @@ def _consecutive(connection: Connection) -> Iterator[str]:
 def _tails(facts: _Facts) -> Iterator[str]:
     if facts.history.settle_seconds > HEALING_SECONDS:
         yield f"not everybody online had everything {HEALING_SECONDS:.0f} s after healing."
-    for (app, user), connections in facts.connections.items():
-        if all(c.closed is not None for c in connections):
-            continue
+    for app, user in sorted(facts.history.online):
+        connections = facts.connections[app, user]
         for channel in facts.history.channels:
             if channel.app != app or user not in channel.standings:
                 continue
@@ -247,7 +246,7 @@ def _convergence(facts: _Facts) -> Iterator[str]:
         for e in (e for c in connections for e in c.heard if e.type.startswith("message.")):
             if e.about not in latest or e.seq >= latest[e.about].seq:
                 latest[e.about] = e
-        if all(c.closed is not None for c in connections):
+        if (app, user) not in facts.history.online:
             continue
         for message_id, e in latest.items():
             copies = facts.stored.get((app, message_id))

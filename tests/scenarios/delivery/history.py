@@ -71,7 +71,6 @@ class Connection:
     """Where each channel stands in the fresh state that came instead of a replay."""
     heard: list[Entry] = field(default_factory=list)
     closed: float | None = None
-    """Null while it is open: at the end of the run, such a user is online."""
 
 
 @dataclass(slots=True)
@@ -133,6 +132,8 @@ class History:
     channels: list[StoredChannel] = field(default_factory=list)
     replays: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
     """By app and user: what `GET /v1/sync` answers in the end, from the user's first cursor on."""
+    online: set[tuple[str, str]] = field(default_factory=set)
+    """Who was connected in the end, by app and user."""
     usage: dict[str, Usage] = field(default_factory=dict)
     events: list[tuple[float, str]] = field(default_factory=list)
     """What the nemesis did."""

@@ -1,11 +1,13 @@
-"""Natter with a bug planted: `python -m tests.scenarios.delivery.planted BUG node|worker`.
+"""Natter with bugs planted: `python -m tests.scenarios.delivery.planted SWITCH node|worker`.
 
-Only the process that runs this is changed. Each bug is one that a checker worth its name must notice from outside.
+Only the process that runs this is changed. The file SWITCH names the bug that is on; it may change meanwhile, which
+spares the tests a start of the process for each. Every bug is one that a checker worth its name sees from outside.
 """
 
+import asyncio
 import itertools
 import sys
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from data_plane.fanout import RedisBus
@@ -17,104 +19,87 @@ from kernel.settings import load_settings
 from ops.entrypoints import node, worker
 
 SELDOM = 50
-"""A bug strikes once in so many times."""
+"""A bug of the delivery strikes once in so many entries."""
+
+IN_NODE = ("drop", "double", "swap", "deaf", "lose")
+IN_WORKER = ("count_twice", "forget_usage")
 
 
-def drop() -> None:
-    """A log entry now and then does not reach its recipient."""
-    deliver, count = Connection.deliver, itertools.count(1)
-
-    def forgetful(self: Connection, entry: Any, frame: object) -> None:
-        if next(count) % SELDOM:
-            deliver(self, entry, frame)
-
-    Connection.deliver = forgetful  # type: ignore[method-assign]
-
-
-def double() -> None:
-    """A log entry now and then reaches its recipient twice."""
-    deliver, count = Connection.deliver, itertools.count(1)
-
-    def stammering(self: Connection, entry: Any, frame: object) -> None:
-        deliver(self, entry, frame)
-        if not next(count) % SELDOM:
-            deliver(self, entry, frame)
-
-    Connection.deliver = stammering  # type: ignore[method-assign]
-
-
-def swap() -> None:
-    """A log entry now and then waits until the next of its log has passed."""
+def plant_in_delivery(switch: Path) -> None:
+    """`drop`, `double`, `swap`: now and then an entry does not reach a client, or twice, or after the next one."""
     deliver, count = Connection.deliver, itertools.count(1)
     held: dict[Any, tuple[Any, object]] = {}
 
-    def shuffling(self: Connection, entry: Any, frame: object) -> None:
+    def release(connection: Connection, key: Any) -> None:
+        if key in held:
+            deliver(connection, *held.pop(key))
+
+    def broken(self: Connection, entry: Any, frame: object) -> None:
+        bug = switch.read_text()
         key = (self.id, entry.key)
-        if not next(count) % SELDOM and key not in held:
+        strikes = not next(count) % SELDOM
+        if bug == "drop" and strikes:
+            return
+        if bug == "swap" and strikes and key not in held:
             held[key] = (entry, frame)
+            asyncio.get_running_loop().call_later(0.3, release, self, key)
             return
         deliver(self, entry, frame)
-        if key in held:
-            deliver(self, *held.pop(key))
+        if bug == "double" and strikes:
+            deliver(self, entry, frame)
+        release(self, key)
 
-    Connection.deliver = shuffling  # type: ignore[method-assign]
-
-
-def deaf() -> None:
-    """What other nodes commit is heard only when one's own commits show a gap: no bus, and nobody follows the log."""
-
-    async def nothing(self: Follower) -> bool:
-        return False
-
-    RedisBus.subscribe = lambda self, slot: None  # type: ignore[method-assign]
-    Follower.round = nothing  # type: ignore[method-assign]
+    Connection.deliver = broken  # type: ignore[method-assign]
 
 
-def lose() -> None:
-    """A message now and then is acknowledged and not stored."""
+def plant_in_hearing(switch: Path) -> None:
+    """`deaf`: what other nodes commit is heard only when one's own commits show a gap: no bus, no follower."""
+    look, begin = Follower.round, RedisBus.__init__
+
+    async def idle(self: Follower) -> bool:
+        return False if switch.read_text() == "deaf" else await look(self)
+
+    def deafened(self: RedisBus, *args: Any, deliver: Any, **more: Any) -> None:
+        begin(self, *args, deliver=lambda es: None if switch.read_text() == "deaf" else deliver(es), **more)
+
+    Follower.round = idle  # type: ignore[method-assign]
+    RedisBus.__init__ = deafened  # type: ignore[method-assign]
+
+
+def plant_in_storage(switch: Path) -> None:
+    """`lose`: a message now and then is acknowledged and gone."""
     write, count = Flusher._write, itertools.count(1)
 
     async def careless(self: Flusher, messages: list[NewMessage]) -> list[Verdict]:
         verdicts = await write(self, messages)
-        if len(messages) == 1 and not next(count) % SELDOM:
-            pool = await self._pool()
-            gone = messages[0]
+        if switch.read_text() == "lose" and not next(count) % 20:
+            gone, pool = messages[0], await self._pool()
             await pool.execute("delete from chat.messages where app_id = $1 and id = $2", gone.app_id, gone.id)
         return verdicts
 
     Flusher._write = careless  # type: ignore[method-assign]
 
 
-def count_twice() -> None:
-    """Usage now and then is reported under a second name too."""
-    post, count = UsageRelay._post, itertools.count(1)
+def plant_in_usage(switch: Path) -> None:
+    """`count_twice`, `forget_usage`: now and then a report is sent under a second name too, or not at all."""
+    post, count = UsageRelay._post, itertools.count()
 
-    async def greedy(self: UsageRelay, rows: list[Any]) -> bool:
-        if next(count) % 3 == 1:
+    async def broken(self: UsageRelay, rows: list[Any]) -> bool:
+        bug = switch.read_text()
+        strikes = not next(count) % 2
+        if bug == "forget_usage" and strikes:
+            return True
+        if bug == "count_twice" and strikes:
             await post(self, [dict(row) | {"epoch": row["epoch"] + "-again"} for row in rows])
         return await post(self, rows)
 
-    UsageRelay._post = greedy  # type: ignore[method-assign]
+    UsageRelay._post = broken  # type: ignore[method-assign]
 
 
-def forget_usage() -> None:
-    """Usage now and then is deleted unreported."""
-    post, count = UsageRelay._post, itertools.count(1)
-
-    async def lazy(self: UsageRelay, rows: list[Any]) -> bool:
-        return next(count) % 3 == 1 or await post(self, rows)
-
-    UsageRelay._post = lazy  # type: ignore[method-assign]
-
-
-BUGS: dict[str, Callable[[], None]] = {
-    bug.__name__: bug for bug in (drop, double, swap, deaf, lose, count_twice, forget_usage)
-}
-
-
-def main(bug: str, command: str) -> None:
-    """Plant the bug, then be the process."""
-    BUGS[bug]()
+def main(switch: str, command: str) -> None:
+    """Plant the bugs, then be the process."""
+    for plant in (plant_in_delivery, plant_in_hearing, plant_in_storage, plant_in_usage):
+        plant(Path(switch))
     {"node": node, "worker": worker}[command].main(load_settings())
 
 

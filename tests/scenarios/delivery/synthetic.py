@@ -84,4 +84,5 @@ def _play(history: History, app: str) -> None:
         second = Connection(f"{app}/{user}#2", app, user, "n2", opened=5.0, recovered=True, heard=mine[2:])
         second.heard = [replace(e, at=max(e.at, 5.0)) for e in second.heard]
         history.connections += [first, second]
+        history.online.add((app, user))
     history.usage[app] = Usage(len(stored), len(USERS), {"messages": len(stored), "mau": len(USERS)})

@@ -186,6 +186,7 @@ class World:
         for tenant in self.tenants:
             for room in self.rooms():
                 self.history.channels.append(await self._channel(tenant, room))
+        self.history.online = {(p.tenant.name, p.id) for p in self.people if p.online.is_set()}
         for person in self.people:
             await self._standings(person)
             await self._replay(person)

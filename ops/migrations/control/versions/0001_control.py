@@ -1,4 +1,4 @@
-"""The control schema: tenants and their keys, configuration by version, entitlements, the usage ledger, the audit log."""
+"""The control schema: tenants, keys, configuration by version, entitlements, the usage ledger, the audit log."""
 
 from pathlib import Path
 

@@ -1,0 +1,1 @@
+"""Benchmarks: each starts what it measures, loads it over loopback, and prints JSON."""

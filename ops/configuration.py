@@ -1,0 +1,154 @@
+"""Look at a configuration as a whole: where each value comes from, and what is wrong with it."""
+
+import base64
+import binascii
+import dataclasses
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from kernel.settings import Settings
+
+_POSTGRES: Final = ("postgresql", "postgres")
+_REDIS: Final = ("redis", "rediss", "unix")
+_HTTP: Final = ("http", "https")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One setting for a person: `value` has its secrets masked."""
+
+    variable: str
+    value: str
+    source: str
+    doc: str
+
+
+def describe(configured: Settings, effective: Settings, environ: Mapping[str, str] | None = None) -> list[Line]:
+    """Every setting in order. `effective` is `configured` with the gaps that `natter up` fills."""
+    environ = os.environ if environ is None else environ
+    path = Path(environ.get("NATTER_CONFIG", "natter.toml"))
+    in_file = tomllib.loads(path.read_text()) if path.exists() else {}
+    lines = []
+    for field in dataclasses.fields(Settings):
+        variable = f"NATTER_{field.name.upper()}"
+        value = getattr(effective, field.name)
+        if variable in environ:
+            source = "variable"
+        elif field.name in in_file:
+            source = str(path)
+        elif value != getattr(configured, field.name):
+            source = f"made by natter up ({effective.data_dir})"
+        else:
+            source = "default"
+        shown = _masked(value) if field.metadata["secret"] else _plain(value)
+        lines.append(Line(variable, shown or "(not set)", source, field.metadata["doc"]))
+    return lines
+
+
+def problems(settings: Settings) -> Iterator[str]:
+    """Each contradiction or impossible value, in words that name the variable."""
+    for name in ("control_port", "node_port"):
+        if not 0 < getattr(settings, name) < 65_536:
+            yield f"NATTER_{name.upper()} must be a port from 1 to 65535; it is {getattr(settings, name)}."
+    if settings.control_port == settings.node_port:
+        yield f"NATTER_CONTROL_PORT and NATTER_NODE_PORT are both {settings.node_port}; two servers cannot share one."
+    if settings.database_pool < 1:
+        yield "NATTER_DATABASE_POOL must be 1 or more."
+    if settings.master_key:
+        yield from _master_key_problems(settings.master_key)
+    yield from _url_problems("NATTER_DATABASE_URL", settings.database_url, _POSTGRES)
+    yield from _url_problems("NATTER_MIGRATION_URL", settings.migration_url, _POSTGRES)
+    yield from _url_problems("NATTER_REDIS_URL", settings.redis_url, _REDIS)
+    yield from _url_problems("NATTER_JOBS_REDIS_URL", settings.jobs_redis_url, _REDIS)
+    yield from _url_problems("NATTER_CONTROL_URL", settings.control_url, _HTTP)
+    yield from _url_problems("NATTER_PUBLIC_URL", settings.public_url, _HTTP)
+    yield from _shard_problems(settings)
+    if settings.environment == "production":
+        yield from _production_problems(settings)
+
+
+def _master_key_problems(key: str) -> Iterator[str]:
+    way_out = "Make one with: openssl rand -base64 32"
+    try:
+        if len(base64.b64decode(key, validate=True)) < 32:
+            yield f"NATTER_MASTER_KEY holds fewer than 32 bytes. {way_out}"
+    except binascii.Error:
+        yield f"NATTER_MASTER_KEY is not base64. {way_out}"
+
+
+def _url_problems(variable: str, url: str, schemes: tuple[str, ...]) -> Iterator[str]:
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        yield f"{variable} is not a URL: {error}."
+        return
+    if parts.scheme not in schemes:
+        yield f"{variable} must begin with {schemes[0]}://, not {parts.scheme or 'nothing'}."
+    elif parts.scheme != "unix" and not parts.hostname:
+        yield f"{variable} names no host."
+    elif schemes is _POSTGRES and not parts.path.strip("/"):
+        yield f"{variable} names no database: {schemes[0]}://user:password@host:5432/NAME."
+
+
+def _shard_problems(settings: Settings) -> Iterator[str]:
+    ids = [shard.id for shard in settings.shards]
+    for duplicate in sorted({each for each in ids if ids.count(each) > 1}):
+        yield f"NATTER_SHARDS names {duplicate!r} more than once."
+    if settings.node_name and settings.shards and settings.shard not in ids:
+        yield f"NATTER_SHARD is {settings.shard!r}, but NATTER_SHARDS names only {', '.join(ids)}."
+    for shard in settings.shards:
+        where = f"NATTER_SHARDS, shard {shard.id!r}: "
+        yield from _url_problems(f"{where}database_url", shard.database_url, _POSTGRES)
+        yield from _url_problems(f"{where}migration_url", shard.migration_url or "", _POSTGRES)
+        yield from _url_problems(f"{where}redis_url", shard.redis_url, _REDIS)
+        yield from _url_problems(f"{where}public_url", shard.public_url or "", _HTTP)
+    for what in ("database_url", "redis_url"):
+        urls = [getattr(shard, what) for shard in settings.shards if getattr(shard, what)]
+        if len(set(urls)) < len(urls):
+            yield f"NATTER_SHARDS: two shards have the same {what}; each needs its own."
+
+
+def _production_problems(settings: Settings) -> Iterator[str]:
+    if not settings.master_key:
+        yield "NATTER_MASTER_KEY must be set in production, and be kept somewhere else as well."
+    for name in ("database_url", "redis_url"):
+        if not getattr(settings, name) and not settings.shards:
+            yield f"NATTER_{name.upper()} must be set in production; private engines are for development."
+
+
+def _plain(value: object) -> str:
+    return str(value)
+
+
+def _masked(value: object) -> str:
+    """The value with what is secret in it as `***`; of a URL user, host and name stay."""
+    if isinstance(value, tuple):
+        shown = []
+        for shard in value:
+            fields = {name: text for name, text in msgspec.structs.asdict(shard).items() if text is not None}
+            shown.append(
+                {
+                    name: "***" if name == "relay_credential" else _masked(text) if name.endswith("_url") else text
+                    for name, text in fields.items()
+                }
+            )
+        return msgspec.json.encode(shown).decode() if shown else ""
+    text = str(value)
+    if "://" not in text:
+        return "***" if text else ""
+    parts = urlsplit(text)
+    if parts.password is None and not parts.query:
+        return text
+    user, _, host = parts.netloc.rpartition("@")
+    user = f"{user.partition(':')[0]}:***@" if user else ""
+    return urlunsplit(parts._replace(netloc=f"{user}{host}", query="***" if parts.query else ""))
