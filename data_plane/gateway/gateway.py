@@ -206,6 +206,8 @@ class Gateway:
         connection.emit("connection.ready", opened.ready)
         for entry in opened.replay:
             connection.deliver(entry, encode_entry(entry))
+        if opened.replayed_to is not None:
+            connection.emit("sync.cursor", {"cursor": opened.replayed_to})
         connection.dirty = False
         connection.cursor_at = self._shard.clock.monotonic()
         for key, first in opened.positions.items():

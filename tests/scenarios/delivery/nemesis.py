@@ -33,11 +33,9 @@ class Nemesis:
         end = time.monotonic() + seconds
         while time.monotonic() < end or min(self.kills.values()) < rounds:
             await asyncio.sleep(self._random.uniform(*GAP_SECONDS))
-            least = min(self.kills.values())
-            targets = [target for target in self._targets if self.kills[target] == least]
-            if least >= rounds and time.monotonic() > end:
-                break
-            up = [target for target in self._random.sample(targets, len(targets)) if await self._may_fall(target)]
+            targets = self._random.sample(self._targets, len(self._targets))
+            targets.sort(key=lambda target: self.kills[target] >= rounds)
+            up = [target for target in targets if await self._may_fall(target)]
             if up:
                 await self._strike(up[0])
         await self._installation.ready()

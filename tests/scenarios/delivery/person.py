@@ -15,6 +15,8 @@ from tests.scenarios.installation import Tenant
 
 PATIENCE_SECONDS = 30.0
 """How long a send is repeated before its outcome is left unknown."""
+FRAGILE = 0.15
+"""Share of the resumed connections that are lost again before the replay could be read."""
 EDITABLE = 20
 """Own messages that may still be edited or deleted."""
 
@@ -64,6 +66,7 @@ class Person:
                     record=lambda ready, node=node: self._record(node, ready),
                     on_entry=self._heard,
                     on_cursor=self._stand_at,
+                    fragile=self._connections > 0 and self._random.random() < FRAGILE,
                 )
             except NotConnected as error:
                 if "quota_exceeded" in str(error) or "unauth" in str(error):
