@@ -124,7 +124,12 @@ class Node:
         gate = NodeGate(authenticator, self.connections, deps.clock)
         dispatcher = Dispatcher(socket_routes(self.shard, sender, sync))
         self.gateway = Gateway(
-            self.shard, self.hub, dispatcher, SessionOpener(self.shard, gate, sync.fresh), gate, gate.check_origin
+            self.shard,
+            self.hub,
+            dispatcher,
+            SessionOpener(self.shard, gate, sync.fresh, self.activity),
+            gate,
+            gate.check_origin,
         )
         for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
             dispatcher.add(event, payload, handle)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -67,6 +68,7 @@ async def installation(free_ports: Callable[[int], list[int]]) -> AsyncIterator[
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
         await asyncio.wait_for(process.communicate(), 30)
+        await asyncio.to_thread(shutil.rmtree, folder, True)
 
 
 def lay_out(folder: Path) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from data_plane.gateway.connection import Connection, Transport
-from data_plane.identity.activity import subject_of
+from data_plane.identity.activity import ActivityTracker, subject_of
 from data_plane.identity.caller import Caller
 from data_plane.identity.errors import UserDeactivated
 from data_plane.log import Entry, LogKey, channel_log, user_log
@@ -76,10 +76,11 @@ FreshState = Callable[[UUID, str], Awaitable[dict[str, Any]]]
 class SessionOpener:
     """Opens connections of one node."""
 
-    def __init__(self, shard: Shard, gate: Gate, fresh_state: FreshState) -> None:
+    def __init__(self, shard: Shard, gate: Gate, fresh_state: FreshState, activity: ActivityTracker) -> None:
         self._shard = shard
         self._gate = gate
         self._fresh_state = fresh_state
+        self._activity = activity
 
     async def open(self, transport: Transport, auth: Any, key: str | None) -> Opened:
         """Authenticate, count the user as active, load its memberships, read what it missed.
@@ -133,6 +134,7 @@ class SessionOpener:
         )
         match row["verdict"]:
             case "ok":
+                self._activity.remember(caller.app_id, caller.user_id or "", now)
                 return row
             case "revoked":
                 raise TokenRevoked()

@@ -16,6 +16,7 @@ from data_plane.gateway.events import connection_events
 from data_plane.gateway.gateway import MAX_UNAUTHENTICATED, Gateway, encode_entry
 from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.gateway.session import SessionOpener
+from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
 from data_plane.identity.errors import UserDeactivated
 from data_plane.log import Entry, LogReader, LogWriter
@@ -133,9 +134,8 @@ class House:
             if origin == "https://evil.example":
                 raise Forbidden("not from there")
 
-        self.gateway = Gateway(
-            self.shard, self.hub, dispatcher, SessionOpener(self.shard, self.gate, sync.fresh), self.gate, check_origin
-        )
+        opener = SessionOpener(self.shard, self.gate, sync.fresh, ActivityTracker(shard.system, shard.clock))
+        self.gateway = Gateway(self.shard, self.hub, dispatcher, opener, self.gate, check_origin)
         for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
             dispatcher.add(event, payload, handle)
         self.count = 0
@@ -340,10 +340,29 @@ async def test_a_resume_replays_what_was_missed_and_goes_on_without_a_hole(house
     await house.app.call("PATCH", "/v1/channels/a", {"name": "renamed"})
     _, again = await house.connect("alice", cursor=cursor)
     await house.app.call("PATCH", "/v1/channels/a", {"name": "live"})
-    await until(lambda: len(again.events()) >= 8)
+    await until(lambda: len(again.events()) >= 9)
     ready = again.events("connection.ready")[0][1]
     assert ready["recovered"] is True
-    assert [data["seq"] for name, data in again.events() if name != "connection.ready"] == [4, 5, 6, 7, 8, 9, 10]
+    assert [data["seq"] for name, data in again.events() if "seq" in data] == [4, 5, 6, 7, 8, 9, 10]
+
+
+async def test_a_resume_moves_the_cursor_only_after_what_it_replays(house: House) -> None:
+    await house.app.make_channel("a", "alice", "bob")
+    wire, line = await house.connect("alice")
+    cursor = line.events("connection.ready")[0][1]["cursor"]
+    house.gateway.ended(wire)
+    await house.app.send("a", "bob", "missed")
+    wire, again = await house.connect("alice", cursor=cursor)
+    # Whoever is cut off within the replay comes back with what `ready` said, and must be told all of it again.
+    assert again.events("connection.ready")[0][1]["cursor"] == cursor
+    assert [name for name, _ in again.events()] == ["connection.ready", "message.created", "sync.cursor"]
+    house.gateway.ended(wire)
+    newer = again.events("sync.cursor")[0][1]["cursor"]
+    _, third = await house.connect("alice", cursor=newer)
+    assert [name for name, _ in third.events() if name != "connection.ready"] in (
+        [],
+        ["message.created", "sync.cursor"],
+    )
 
 
 @pytest.mark.parametrize("text", ["AAAA", "x" * 300, "not base64 !", ""])

@@ -183,3 +183,15 @@ async def test_concurrent_batches_in_opposite_orders_do_not_lock_each_other_out(
             batch(range(50), f"a{round_}"), batch(reversed(range(50)), f"b{round_}"), batch(range(25, 75), f"c{round_}")
         )
         assert {response.status_code for response in responses} == {200}
+
+
+async def test_concurrent_changes_of_different_fields_all_stay(api, node):
+    await put(api, node)
+    for round_ in range(10):
+        change = {"name": f"n{round_}", "image": f"i{round_}", "role": f"r{round_}", "custom": {"c": round_}}
+        await asyncio.gather(
+            *(api.patch("/v1/users/ada", json={name: value}, headers=node.server()) for name, value in change.items())
+        )
+        now = (await api.get("/v1/users/ada", headers=node.server())).json()
+        assert {name: now[name] for name in change} == change
+    assert len(await log_of(node, "ada")) == 40

@@ -2,15 +2,20 @@
 
 import asyncio
 import random
+import signal
 import time
 
 from tests.scenarios.delivery.history import History
-from tests.scenarios.installation import NODES, Installation
+from tests.scenarios.installation import NODES, Installation, Part
 
+PAUSE_INSTEAD = 0.25
+"""How often a process, once its time to die has come for the second time, is stopped for a while instead."""
 GAP_SECONDS = (0.8, 2.4)
 """Between one blow and the next."""
-PAUSE_SECONDS = (0.0, 1.2)
+DEAD_SECONDS = (0.0, 1.2)
 """How long the dead stay dead."""
+STOPPED_SECONDS = (0.5, 2.5)
+"""How long a SIGSTOP lasts."""
 
 
 class Nemesis:
@@ -26,6 +31,7 @@ class Nemesis:
         self._history = history
         self._random = rng
         self._targets = targets
+        self.pauses = 0
         self.kills: dict[str, int] = dict.fromkeys(targets, 0)
 
     async def rage(self, seconds: float, *, rounds: int = 1) -> None:
@@ -47,9 +53,23 @@ class Nemesis:
 
     async def _strike(self, target: str) -> None:
         part = self._installation.parts[target]
-        pause = self._random.uniform(*PAUSE_SECONDS)
+        if self.kills[target] and self._random.random() < PAUSE_INSTEAD:
+            await self._hold(part)
+            return
+        pause = self._random.uniform(*DEAD_SECONDS)
         self._history.note(f"kill -9 {part.name}, back after {pause:.1f} s")
         self._installation.kill(target, pause=pause)
         self.kills[target] += 1
         while part.alive:
             await asyncio.sleep(0.01)
+
+    async def _hold(self, part: Part) -> None:
+        seconds = self._random.uniform(*STOPPED_SECONDS)
+        self._history.note(f"stop {part.name} for {seconds:.1f} s")
+        assert part.child is not None
+        part.child.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            part.child.send_signal(signal.SIGCONT)
+        self.pauses += 1

@@ -1,0 +1,80 @@
+"""The examples in the reference are what a real client sees: recorded here, and compared in shape at every run.
+
+`NATTER_TEST_RECORD=1` writes them anew; then `make reference`.
+"""
+
+import os
+from typing import Any
+
+import orjson
+
+from ops.reference.realtime import CHANNEL_EVENTS, CONNECTION_EVENTS, EXAMPLES, USER_EVENTS, client_events
+from tests.clients.conftest import Connect
+from tests.clients.driver import Client
+from tests.clients.installation import Tenant
+
+
+def shape(value: Any) -> Any:
+    """Keys and kinds, without the values."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value[:1]]
+    return type(value).__name__
+
+
+async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
+    """Let everything happen once that the reference tells of."""
+    await tenant.post("/v1/users", users=[{"id": "alice", "name": "Alice"}, {"id": "bob"}, {"id": "carol"}])
+    alice, carol = await connect("javascript-default", "alice"), await connect("javascript-websocket", "carol", node=1)
+    ready = await alice.event("connection.ready")
+    await carol.event("connection.ready")
+    acks: dict[str, Any] = {}
+
+    async def ask(client: Client, event: str, **payload: Any) -> Any:
+        acks[event] = await client.call(event, **payload)
+        return acks[event]
+
+    await tenant.post("/v1/channels", id="general", name="General", members=["alice", "bob"], user_id="bob")
+    await tenant.post("/v1/channels", id="show", type="livestream", members=["bob"])
+    await alice.event("membership.added")
+    message = (await ask(alice, "message.send", channel_id="general", text="Helo"))["message"]
+    await ask(alice, "message.update", id=message["id"], text="Hello")
+    await tenant.post("/v1/channels/general/messages", text="How are you?", user_id="bob")
+    await ask(alice, "receipt.read", channel_id="general")
+    await ask(alice, "message.delete", id=message["id"])
+    acks["error"] = await alice.call("message.send", channel_id="nowhere", text="Hello?")
+    await ask(carol, "channel.watch", channel_id="show")
+    await ask(carol, "channel.unwatch", channel_id="show")
+    await ask(alice, "auth.refresh", token=tenant.token("alice"))
+    page = await alice.call("sync", cursor=ready["cursor"])
+    acks["sync"] = {**page, "events": page["events"][:1]}
+    assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice A."})).is_success
+    await tenant.post("/v1/channels/general/members", user_ids=["carol"])
+    await carol.event("member.added")
+    assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success
+    await carol.event("membership.removed")
+    assert (await tenant.http.patch("/v1/channels/general", json={"name": "Everybody"})).is_success
+    await alice.event("sync.cursor")
+    assert (await tenant.http.delete("/v1/channels/general")).is_success
+    await alice.event("channel.deleted")
+    await carol.send_binary("message.send")
+    await carol.event("connection.closing")
+    stranger = await connect("javascript-default", token="garbage")
+    refusal = (await stranger.signal("connect_error"))["data"]
+
+    events: dict[str, Any] = {}
+    for name, payload in [*carol.events, *alice.events]:
+        events[name] = payload
+    return {"connect_error": refusal, "events": events, "acks": acks}
+
+
+async def test_the_references_examples_are_what_clients_see(connect: Connect, tenant: Tenant) -> None:
+    said = await converse(connect, tenant)
+    assert set(said["events"]) == {*CHANNEL_EVENTS, *USER_EVENTS, *CONNECTION_EVENTS}
+    assert set(said["acks"]) == {*client_events(), "error"}
+    if os.environ.get("NATTER_TEST_RECORD"):
+        EXAMPLES.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")
+    recorded = orjson.loads(EXAMPLES.read_bytes())
+    for part in ("connect_error", "events", "acks"):
+        assert shape(said[part]) == shape(recorded[part])
