@@ -124,6 +124,8 @@ class Engines:
                 password="the superuser's",
                 bin_dir=Path(bin_dir) if bin_dir else None,
                 copies=self.folder / "programs",
+                # A killed server loses nothing without fsync, only a machine that goes down does; tests kill servers.
+                settings={"fsync": "off", "full_page_writes": "off"},
             )
         )
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Final, cast
 
-import msgspec
 import orjson
 
 from data_plane import features
@@ -14,7 +13,7 @@ from data_plane.gateway.gateway import CURSOR_PERIOD, HANDSHAKE_SECONDS
 from data_plane.gateway.packets import MAX_PACKET
 from data_plane.gateway.routes import Payload
 from data_plane.gateway.session import MAX_REPLAY
-from ops.reference.text import field_table, table
+from ops.reference.text import as_json, field_table, fill, table
 
 EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "reference" / "examples.json"
 """What a run said, by event name, in `events` and `acks`; `tests/clients/test_examples.py` records it."""
@@ -42,73 +41,6 @@ CONNECTION_EVENTS: Final = {
     "error": "The client broke the protocol; `connection.closing` follows.",
 }
 
-_HEAD: Final = """\
-# Realtime
-
-Generated from the code by `make reference`; the examples are from a run.
-
-Natter speaks Socket.IO (protocol 5), so the official clients work: `socket.io-client` 4 with its default options, with WebSocket
-alone or polling alone, and `python-socketio`.
-
-## Connecting
-
-```js
-const socket = io(url, {{
-  query: {{ key: "pk_…" }},                               // your publishable key; web pages must send it
-  auth: (give) => give({{ token: currentToken(), cursor }}), // asked again at every reconnect
-}});
-```
-
-- `url` is your app's, from `GET /v1/locate?key=pk_…`.
-- `token` is a user's access token, made by your server with `POST /v1/tokens` or signed by it.
-- `cursor` is where to resume, if you have one. See Resume.
-- A page's origin must be among the app's allowed origins. If it is not, or the key is missing, the handshake is answered with 403 and an
-  error document before Socket.IO begins.
-- Who has not authenticated {handshake:g} s after opening is cut off.
-- There is one namespace, `/`. Binary packets are refused. A packet has at most {packet:,} characters.
-
-A refusal arrives as `connect_error` with `err.data`, and the client does not come back by itself:
-
-```json
-{connect_error}
-```
-
-The first event is `connection.ready`:
-
-```json
-{ready}
-```
-
-`expires_at` is when the token, and with it the connection, ends. `recovered` is null without a cursor, true when everything since the
-cursor follows, and false when that is not possible: then `channels` holds fresh state.
-
-A connected user receives the durable events of every channel that it is a member of. Nothing needs to be subscribed to.
-
-## Events from the server
-
-Each has the form `{{type, channel_id, seq, epoch, at, actor, data}}`. `actor` is the user who did it, null for your server. In each
-channel `seq` counts every event from 1 without a gap.
-
-"""
-
-_RESUME: Final = """\
-## Resume
-
-What Natter guarantees, and what a client does:
-
-1. On one connection each channel's events come in `seq` order, each once. There is never a silent hole: a node that cannot guarantee it
-   closes the connection with `resync: true`.
-2. Keep the newest `cursor`, from `connection.ready` or `sync.cursor` (about every {period:g} s while something happens). Connect with it, to any
-   node, and everything since comes after `connection.ready`, then live events go on. At most {replay:,} events are replayed; a client that
-   missed more gets `recovered: false` and fresh state.
-3. A resume starts at the cursor, so it may repeat events that came after it. **Drop an event whose `seq` is not above the last you applied
-   in its channel** (in your own log for events without a channel). `message.updated` and replayed messages show the message as it is now.
-4. `epoch` names the life of the logs. It changes only after a restore from a backup; then `recovered` is false.
-5. Make message ids yourself (UUIDv7) and send again after a break, with the same id: the answer is the message that was stored, once.
-
-Over REST, `GET /v1/sync?cursor=…` answers the same in pages (`has_more`); so does the event `sync`.
-"""
-
 
 def client_events() -> dict[str, type[Payload]]:
     """What clients may send: names and payloads, as a node registers them."""
@@ -122,64 +54,41 @@ def realtime_page() -> str:
     """The page."""
     said = orjson.loads(EXAMPLES.read_bytes())
     events, acks = said["events"], said["acks"]
-    head = _HEAD.format(
-        handshake=HANDSHAKE_SECONDS,
-        packet=MAX_PACKET,
-        connect_error=_json(said["connect_error"]),
-        ready=_json(events["connection.ready"]),
+    return fill(
+        "realtime.md",
+        handshake=f"{HANDSHAKE_SECONDS:g}",
+        packet=f"{MAX_PACKET:,}",
+        period=f"{CURSOR_PERIOD:g}",
+        replay=f"{MAX_REPLAY:,}",
+        in_flight=MAX_IN_FLIGHT,
+        connect_error=as_json(said["connect_error"]),
+        ready=as_json(events["connection.ready"]),
+        error=as_json(acks["error"]),
+        channel_events=_events(CHANNEL_EVENTS, events),
+        user_events=_events(USER_EVENTS, events),
+        connection_events=_events(CONNECTION_EVENTS, {**events, "connection.ready": None}),
+        requests=_requests(acks),
+        endings=_endings(),
     )
-    parts = [head.rstrip()]
-    parts.append("### In a channel")
-    parts += [_event(name, meaning, events) for name, meaning in CHANNEL_EVENTS.items()]
-    parts.append("### Your own\n\nThese have no `channel_id`; their `seq` counts in the user's own log.")
-    parts += [_event(name, meaning, events) for name, meaning in USER_EVENTS.items()]
-    parts.append("### Of the connection\n\nThese are outside of all logs and have a form of their own.")
-    parts += [_event(n, meaning, events) for n, meaning in CONNECTION_EVENTS.items() if n != "connection.ready"]
-    parts.append(_requests(acks))
-    parts.append(_endings())
-    parts.append(_RESUME.format(period=CURSOR_PERIOD, replay=MAX_REPLAY).rstrip())
-    return "\n\n".join(parts) + "\n"
 
 
-def _event(name: str, meaning: str, events: dict[str, Any]) -> str:
-    return f"**`{name}`** {meaning}\n\n```json\n{_json(events[name])}\n```"
+def _events(meanings: dict[str, str], examples: dict[str, Any]) -> str:
+    return "\n\n".join(
+        f"**`{name}`** {meaning}" + (f"\n\n```json\n{as_json(examples[name])}\n```" if examples[name] else "")
+        for name, meaning in meanings.items()
+    )
 
 
 def _requests(acks: dict[str, Any]) -> str:
-    parts = [
-        "## Events to the server",
-        "Send one object and wait for the acknowledgement: `await socket.emitWithAck(event, payload)`. An acknowledgement means that it is "
-        "committed, not merely received. A connection may have "
-        f"{MAX_IN_FLIGHT} unanswered; more are answered with `too_many_in_flight`, to be sent again. Your own message reaches you as "
-        "an event, too, before its acknowledgement. A failure is answered in the same place, with a code of [errors.md](errors.md):",
-        f"```json\n{_json(acks['error'])}\n```",
-    ]
-    for name, payload in client_events().items():
-        parts += [f"### {name}", field_table(payload), f"Answered with\n\n```json\n{_json(acks[name])}\n```"]
-    return "\n\n".join(parts)
-
-
-def _endings() -> str:
-    rows = [
-        [
-            f"`{end.code}`",
-            "yes" if end.reconnect else "no",
-            "yes" if end.resync else "no",
-            f"{end.spread_ms:,}",
-            end.meaning,
-        ]
-        for end in closing.ALL
-    ]
-    return (
-        "## Endings\n\n"
-        "Before it ends a connection the server says `connection.closing {code, reconnect, after_ms, resync}`. With `reconnect: false` a "
-        "Socket.IO disconnect follows, and the client stays away; otherwise the transport closes, and the official clients reconnect by "
-        "themselves. Wait `after_ms` if you reconnect on your own. `resync` says to resume with the cursor, because events may be "
-        "missing.\n\n"
-        + table(["code", "reconnect", "resync", "after_ms up to", "meaning"], rows)
-        + "\n\nFor `token_expired` have a fresh token ready in `auth`; to keep the connection, send `auth.refresh` before `expires_at`."
+    return "\n\n".join(
+        f"### {name}\n\n{field_table(payload)}\n\nAnswered with\n\n```json\n{as_json(acks[name])}\n```"
+        for name, payload in client_events().items()
     )
 
 
-def _json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+def _endings() -> str:
+    yes = {True: "yes", False: "no"}
+    rows = [
+        [f"`{end.code}`", yes[end.reconnect], yes[end.resync], f"{end.spread_ms:,}", end.meaning] for end in closing.ALL
+    ]
+    return table(["code", "reconnect", "resync", "after_ms up to", "meaning"], rows)

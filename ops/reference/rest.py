@@ -8,26 +8,8 @@ from litestar.params import QueryParameter
 
 from control_plane.locate.routes import locate_app
 from data_plane.features import REST
-from ops.reference.text import describe, field_table, paragraph, table
-
-_HEAD: Final = """\
-# REST
-
-Generated from the code by `make reference`.
-
-The address is the `url` of your app, from `natter tenant create` or from `GET /v1/locate`. Bodies are JSON; unknown fields are
-refused. Every request carries `Authorization: Bearer …` with one of:
-
-- a **secret key** (`sk_…`), from your server only. It may do everything its scopes allow, for any user; where an act needs somebody who
-  does it, name the user with `user_id`.
-- a user's **access token**, from apps. It acts for that user and sees what that user may see. From a web page, the page's origin must be
-  among the app's allowed origins.
-
-What a caller may not see is answered with 404, as what is not there. Errors are in [errors.md](errors.md). Lists answer
-`next_cursor`; give it back as `cursor` for the next page, until it is null. A `POST` may carry `Idempotency-Key` (1–200 characters): the
-same key with the same request gets the first answer again. A message needs none: its own `id`, a UUIDv7 that you make, is enough.
-Times are RFC 3339, UTC, with milliseconds.
-"""
+from data_plane.idempotency import LIFETIME
+from ops.reference.text import describe, field_table, fill, paragraph, table
 
 _ORDER: Final = {"GET": 1, "POST": 0, "PUT": 2, "PATCH": 3, "DELETE": 4}
 
@@ -42,10 +24,9 @@ def rest_page() -> str:
     for group, members in groups.items():
         members.sort(key=lambda handler: (_path(handler), _ORDER[_method(handler)]))
         sections.append(f"## {group.capitalize()}\n\n" + "\n\n".join(map(_section, members)))
-    sections.append(
-        "## Finding an app\n\nThe control plane answers this one (port 8000), to anybody.\n\n" + _section(locate_app)
-    )
-    return _HEAD + "\n" + "\n\n".join(sections) + "\n"
+    finding = "## Finding an app\n\nThe control plane answers this one, to anybody."
+    sections.append(f"{finding}\n\n{_section(locate_app)}")
+    return fill("rest.md", hours=int(LIFETIME.total_seconds() // 3600), sections="\n\n".join(sections))
 
 
 def _path(handler: HTTPRouteHandler) -> str:

@@ -3,9 +3,22 @@
 import inspect
 import re
 import types
+from pathlib import Path
+from string import Template
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+
+
+def fill(template: str, **values: object) -> str:
+    """A page from its template. Raises `KeyError` for a place that got no value."""
+    text = (Path(__file__).with_name("templates") / template).read_text()
+    return Template(text).substitute({name: str(value) for name, value in values.items()})
+
+
+def as_json(value: Any) -> str:
+    """JSON as people read it."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def paragraph(thing: Any) -> str:
@@ -32,21 +45,17 @@ def field_table(struct: type[msgspec.Struct]) -> str:
     hints = get_type_hints(struct, include_extras=True)
     rows = []
     for field in msgspec.structs.fields(struct):
-        default = "required" if field.required else _default(field)
-        rows.append([f"`{field.encode_name}`", describe(hints[field.name]), default])
-    return table(["field", "", ""], rows) if rows else "No fields."
+        need = "required" if field.required else _left_out(field)
+        rows.append([f"`{field.encode_name}`", describe(hints[field.name]), need])
+    return table(["field", "value", ""], rows)
 
 
-def _default(field: msgspec.structs.FieldInfo) -> str:
-    if field.default is msgspec.NODEFAULT:
-        return ""
+def _left_out(field: msgspec.structs.FieldInfo) -> str:
     if field.default is msgspec.UNSET:
-        return "left out: stays as it is"
-    return (
-        ""
-        if field.default is None or field.default == {}
-        else f"default `{msgspec.json.encode(field.default).decode()}`"
-    )
+        return "stays as it is when left out"
+    if field.default in (None, {}, msgspec.NODEFAULT):
+        return "optional"
+    return f"default `{msgspec.json.encode(field.default).decode()}`"
 
 
 def describe(hint: Any) -> str:

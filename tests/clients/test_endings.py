@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import pytest
 
 from tests.clients.conftest import Connect, each
 from tests.clients.installation import Installation, Tenant
@@ -83,3 +84,13 @@ async def test_a_suspended_apps_clients_are_sent_away(connect: Connect, installa
         await tenant.close()
 
     await each(scenario)
+
+
+async def test_what_is_sent_after_the_closing_does_nothing(connect: Connect, tenant: Tenant) -> None:
+    await tenant.channel("general", "alice")
+    alice = await connect("javascript-polling", token=tenant.token("alice", seconds=2), options={"reconnection": False})
+    await alice.event("connection.closing")
+    with pytest.raises(AssertionError, match="disconnected"):
+        await alice.send("general", "too late")  # the transport is still open for a moment
+    history = await tenant.http.get("/v1/channels/general/messages")
+    assert history.json()["messages"] == []

@@ -1,0 +1,76 @@
+"""`natter doctor` against real engines, in good and in bad shape."""
+
+import pytest
+
+import ops.doctor
+from kernel.settings import Settings, ShardSettings
+from ops.doctor.postgres import check_database
+from ops.doctor.redis import check_redis
+from ops.migrations import newest_revision
+
+
+async def findings(check) -> dict[str, list[str]]:
+    told: dict[str, list[str]] = {"good": [], "warning": [], "bad": []}
+    async for finding in check:
+        told[finding.status].append(f"{finding.detail}. {finding.way_out}")
+        assert finding.status == "good" or finding.way_out, "each problem has a way out"
+    return told
+
+
+async def test_a_migrated_database_is_in_good_shape(chat_database):
+    told = await findings(check_database("chat", chat_database.url, ""))
+    assert told["bad"] == told["warning"] == []
+    assert any(f"revision {newest_revision('chat')}" in text for text in told["good"])
+
+
+async def test_an_empty_database_wants_a_migration(fresh_database):
+    database = await fresh_database("empty")
+    told = await findings(check_database("chat", database.superuser_url, ""))
+    assert any("natter migrate" in text for text in told["bad"])
+
+
+async def test_a_superuser_as_runtime_login_is_a_warning(chat_database):
+    told = await findings(check_database("chat", chat_database.superuser_url, ""))
+    assert any("superuser" in text for text in told["warning"])
+
+
+async def test_commits_that_are_not_durable_are_found(chat_database):
+    connection = await chat_database.connect()
+    await connection.execute(f'alter database "{chat_database.name}" set synchronous_commit = off')
+    await connection.close()
+    told = await findings(check_database("chat", chat_database.url, ""))
+    assert any("synchronous_commit is off" in text for text in told["bad"])
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@127.0.0.1:1/d", "mysql://h/d", ""])
+async def test_a_database_that_cannot_be_reached_is_told_in_words(url):
+    assert (await findings(check_database("control", url, "")))["bad"]
+
+
+async def test_a_wrong_password_is_told_apart(chat_database):
+    url = chat_database.url.replace("natter:", "natter:wrong", 1)
+    assert "password" in (await findings(check_database("chat", url, "")))["bad"][0]
+
+
+async def test_redis_is_found_in_good_shape_or_away(redis_url):
+    assert (await findings(check_redis("redis", redis_url)))["good"]
+    assert (await findings(check_redis("redis", "redis://127.0.0.1:1/0")))["bad"]
+    assert (await findings(check_redis("redis", redis_url.replace("valkey-password", "wrong"))))["bad"]
+
+
+async def test_everything_together_with_external_engines(
+    control_database, chat_database, redis_url, tmp_path, monkeypatch
+):
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=control_database.url,
+        redis_url=redis_url,
+        shards=(ShardSettings(id="a", database_url=chat_database.url, redis_url=redis_url),),
+        control_port=1,
+        node_port=2,
+    )
+    monkeypatch.setattr(ops.doctor, "load_settings", lambda: settings)
+    monkeypatch.setattr(ops.doctor, "installed_settings", lambda: settings)
+    told = await findings(ops.doctor.examine())
+    assert [text for text in told["bad"] if "port" not in text.lower() and "Permission" not in text] == []
+    assert len(told["good"]) > 10
