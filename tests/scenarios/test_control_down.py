@@ -17,6 +17,7 @@ RATE = 150.0
 @pytest.mark.timeout(180)
 async def test_chat_goes_on_without_the_control_plane_and_its_usage_arrives_later(whole: Installation):
     seed = int(os.environ.get("NATTER_TEST_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"NATTER_TEST_SEED={seed} repeats this run")
     async with world(whole, seed, Size(users=16, rooms=4)) as here:
         await here.live(RATE, asyncio.sleep(1.0))
         await whole.stop("control")

@@ -13,14 +13,16 @@ from tests.scenarios.installation import Installation
 RATE = 222.0
 """Things done a second; nine of ten are messages."""
 SECONDS = 20.0
+TARGETS = ("n1", "n2", "worker", "control", "valkey", "postgres")
 
 
 @pytest.mark.scenario
 @pytest.mark.timeout(180)
 async def test_chat_survives_the_killing_of_any_part(whole: Installation):
     seed = int(os.environ.get("NATTER_TEST_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"NATTER_TEST_SEED={seed} repeats this run")
     async with world(whole, seed) as here:
-        nemesis = Nemesis(whole, here.history, random.Random(seed), ("n1", "n2", "worker", "control", "valkey"))
+        nemesis = Nemesis(whole, here.history, random.Random(seed), TARGETS)
         await here.live(RATE, nemesis.rage(SECONDS))
         await here.settle()
         history = await here.collect()

@@ -273,6 +273,7 @@ def _convergence(facts: _Facts) -> Iterator[str]:
 def _privacy(facts: _Facts) -> Iterator[str]:
     left: dict[tuple[str, str, str], list[tuple[float, float]]] = defaultdict(list)
     joins = [o for o in facts.history.operations if o.kind == "join"]
+    patience = REMOVAL_SECONDS + facts.history.longest_stop
     for o in facts.history.operations:
         if o.kind == "leave" and o.outcome == "ok":
             mine = (o.app, o.user, o.channel)
@@ -295,7 +296,7 @@ def _privacy(facts: _Facts) -> Iterator[str]:
                 yield f"{c.name} heard {e.log} {e.seq} ({e.type} {e.about}), outside of its membership."
             for since, until in left.get((c.app, c.user, e.log[2:]), ()):
                 if since < e.at < until:
-                    yield f"{c.name} heard {e.log} {e.seq} {e.at - since + REMOVAL_SECONDS:.1f} s after it had left."
+                    yield f"{c.name} heard {e.log} {e.seq} {e.at - since + patience:.1f} s after it had left."
 
 
 def _unread(facts: _Facts) -> Iterator[str]:

@@ -137,6 +137,8 @@ class History:
     usage: dict[str, Usage] = field(default_factory=dict)
     events: list[tuple[float, str]] = field(default_factory=list)
     """What the nemesis did."""
+    longest_stop: float = 0.0
+    """Seconds for which the nemesis at most kept a process from working without killing it."""
     settle_seconds: float = 0.0
     """How long it took after healing until everybody online had everything; infinite when they never had."""
 

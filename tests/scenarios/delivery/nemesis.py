@@ -31,7 +31,6 @@ class Nemesis:
         self._history = history
         self._random = rng
         self._targets = targets
-        self.pauses = 0
         self.kills: dict[str, int] = dict.fromkeys(targets, 0)
 
     async def rage(self, seconds: float, *, rounds: int = 1) -> None:
@@ -72,4 +71,4 @@ class Nemesis:
             await asyncio.sleep(seconds)
         finally:
             part.child.send_signal(signal.SIGCONT)
-        self.pauses += 1
+            self._history.longest_stop = max(self._history.longest_stop, seconds)
