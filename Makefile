@@ -21,7 +21,7 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 	  { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Installing Natter into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements-uv.lock requirements.lock requirements-dev.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements-uv.lock requirements.lock requirements-dev.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 

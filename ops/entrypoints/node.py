@@ -1,9 +1,7 @@
 """`natter node`: one data-plane node on one port."""
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Iterator
 
 import uvicorn
 import uvloop
@@ -15,16 +13,9 @@ from kernel.ids import Ids
 from kernel.logging import configure_logging, get_logger
 from kernel.security.vault import Vault
 from kernel.settings import Settings
+from ops.entrypoints.server import Server
 
 _log = get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: connections drain before uvicorn closes anything."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def node_deps(settings: Settings) -> Deps:
@@ -71,7 +62,7 @@ async def serve(settings: Settings) -> None:
         ws_ping_interval=None,
         timeout_graceful_shutdown=5,
     )
-    server = _Server(config)
+    server = Server(config)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

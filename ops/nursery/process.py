@@ -13,14 +13,20 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from ops.embedded.process import die_with_parent, name_process, open_log
+
+# structlog and Litestar load the one for colourful tracebacks, engineio the other for another server than ours; each
+# goes on without, and a fifth of the time is saved.
+_LEFT_OUT: Final = ("rich", "aiohttp")
 
 
 def main(descriptor: int) -> None:
     """Serve the socket with this descriptor until its other end closes. Must stay the only thread of the process."""
     gc.disable()  # nothing that an import makes is garbage
+    for name in _LEFT_OUT:
+        sys.modules[name] = None  # type: ignore[assignment]  # "there is no such module"
     import ops.entrypoints.control
     import ops.entrypoints.node
     import ops.entrypoints.worker  # noqa: F401

@@ -19,6 +19,7 @@ TRANSPORTS: dict[str, dict[str, Any]] = {
 KINDS = [f"{language}-{transport}" for language in ("javascript", "python") for transport in TRANSPORTS]
 
 Connect = Callable[..., Awaitable[Client]]
+NewLine = Callable[..., Awaitable[Line]]
 
 
 async def each(scenario: Callable[[str], Awaitable[None]], kinds: list[str] = KINDS) -> None:
@@ -74,14 +75,12 @@ async def connect(drivers: dict[str, Driver], installation: Installation, tenant
 
 
 @pytest.fixture
-async def new_line(
-    installation: Installation, free_ports: Callable[[int], list[int]]
-) -> AsyncIterator[Callable[[], Awaitable[Line]]]:
-    """Make lines to the first node."""
+async def new_line(installation: Installation, free_ports: Callable[[int], list[int]]) -> AsyncIterator[NewLine]:
+    """Make lines to a node, the first by default."""
     made: list[Line] = []
 
-    async def make() -> Line:
-        made.append(await Line(installation.nodes[0].port).start(free_ports(1)[0]))
+    async def make(node: int = 0, delay: float = 0) -> Line:
+        made.append(await Line(installation.nodes[node].port, delay).start(free_ports(1)[0]))
         return made[-1]
 
     yield make

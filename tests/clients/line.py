@@ -5,10 +5,14 @@ import contextlib
 
 
 class Line:
-    """Listens on `url` and passes everything on to `target` port. `cut` ends all and refuses; `mend` allows again."""
+    """Listens on `url` and passes everything on to `target` port, `delay` seconds later.
 
-    def __init__(self, target: int) -> None:
+    `cut` ends all and refuses; `mend` allows again.
+    """
+
+    def __init__(self, target: int, delay: float = 0) -> None:
         self.target = target
+        self.delay = delay
         self.url = ""
         self._whole = True
         self._writers: set[asyncio.StreamWriter] = set()
@@ -48,17 +52,17 @@ class Line:
         there, back = await asyncio.open_connection("127.0.0.1", self.target)
         self._writers |= {writer, back}
         try:
-            await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+            await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
         finally:
             self._writers -= {writer, back}
             for end in (writer, back):
                 end.transport.abort()
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError, OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    with contextlib.suppress(ConnectionError, OSError):
-        writer.close()
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, OSError):
+            while data := await reader.read(65_536):
+                await asyncio.sleep(self.delay)
+                writer.write(data)
+                await writer.drain()
+        with contextlib.suppress(ConnectionError, OSError):
+            writer.close()

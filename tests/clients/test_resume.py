@@ -1,15 +1,11 @@
 """After a broken line, nothing is missing and nothing is said twice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from data_plane.sync.cursor import Cursor
-from tests.clients.conftest import Connect, each
+from tests.clients.conftest import Connect, NewLine, each
 from tests.clients.installation import Installation, Tenant
-from tests.clients.line import Line
 from tests.clients.test_chat import seqs, texts
-
-NewLine = Callable[[], Awaitable[Line]]
 
 
 async def test_a_resume_replays_exactly_what_was_missed(

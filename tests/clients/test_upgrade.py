@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.clients.conftest import Connect
+from tests.clients.conftest import Connect, NewLine
 from tests.clients.installation import Tenant
 from tests.clients.test_chat import seqs, texts
 
@@ -13,9 +13,11 @@ CLIENTS = 40
 
 @pytest.mark.parametrize("language", ["javascript", "python"])
 async def test_a_message_during_the_upgrade_is_neither_lost_nor_doubled(
-    language: str, connect: Connect, tenant: Tenant
+    language: str, connect: Connect, tenant: Tenant, new_line: NewLine
 ) -> None:
     await tenant.channel("general", "alice", "bob")
+    # Slow lines make the upgrade last, so that messages fall into each of its steps.
+    lines = [await new_line(node, delay=0.04) for node in (0, 1)]
     first = await connect("javascript-default")
     cursor = (await first.event("connection.ready"))["cursor"]  # every client shall get all that comes after this
     writing, sent = True, 0
@@ -29,7 +31,7 @@ async def test_a_message_during_the_upgrade_is_neither_lost_nor_doubled(
     writers = [asyncio.create_task(write()) for _ in range(4)]
     clients = []
     for n in range(CLIENTS):
-        clients.append(await connect(f"{language}-default", node=n % 2, cursor=cursor))
+        clients.append(await connect(f"{language}-default", url=lines[n % 2].url, cursor=cursor))
         await asyncio.sleep(0.03)
     for client in clients:
         await client.event("connection.ready")

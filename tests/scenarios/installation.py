@@ -140,7 +140,8 @@ class Installation:
                 part.child.wait()
         for server in self.engines.servers:
             name = "postgres" if isinstance(server.engine, Postgres) else "valkey"
-            server.process = self.parts[name].child or server.process
+            if name in self.parts:
+                server.process = self.parts[name].child or server.process
         self.engines.stop()
 
     # -- parts by name -----------------------------------------------------------------------------------------------
