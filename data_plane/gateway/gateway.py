@@ -177,6 +177,9 @@ class Gateway:
         while any(c.in_flight for c in self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         self.close_all(closing.SHUTDOWN)
+        for wire in list(self._wires.values()):
+            if wire.connection is None and not wire.connecting:
+                self._turn_away(wire)
         while len(self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -196,6 +199,13 @@ class Gateway:
             self._go_live(wire, opened)
         else:
             self._opener.released(opened.connection.caller)
+            if self.draining and not wire.over:
+                self._turn_away(wire)
+
+    def _turn_away(self, wire: _Wire) -> None:
+        """Tell who has no connection yet to come again, elsewhere."""
+        wire.transport.send(Frame(packets.encode_event("connection.closing", orjson.dumps(closing.SHUTDOWN.payload()))))
+        wire.transport.close()
 
     def _go_live(self, wire: _Wire, opened: Opened) -> None:
         """Without a wait in between, so that nothing can pass between the replay and the streams."""

@@ -440,6 +440,17 @@ async def test_a_draining_node_answers_what_is_in_flight_and_moves_its_clients(h
     assert line.events("connection.closing")[0][1]["code"] == "shutdown"
 
 
+async def test_who_is_still_connecting_when_the_node_drains_is_told_to_come_again(house: House) -> None:
+    _, silent = house.line()
+    wire, connecting = house.line()
+    house.gateway.received(wire, '0{"token":"alice"}')
+    await house.gateway.drain(2)
+    await until(lambda: silent.closed and connecting.closed)
+    for line in (silent, connecting):
+        assert line.events("connection.closing")[0][1]["code"] == "shutdown"
+    assert house.gate.admitted == 0
+
+
 async def test_an_ended_connection_leaves_nothing_behind(house: House) -> None:
     await house.app.make_channel("a", "alice")
     wire, _ = await house.connect("alice")
