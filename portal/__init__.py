@@ -1,0 +1,1 @@
+"""The portal: pages for customers and support staff, rendered here, made lively by htmx."""
