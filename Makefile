@@ -5,30 +5,45 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+IMAGE  := $(VENV)/.installed-for-image
+LOCKS  := requirements-uv.lock requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-pg15 lint reference lock bench clean
+.PHONY: help install image-install browser up test test-pg15 lint reference lock bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 install: $(STAMP) ## Create the environment from the lock file
 
-$(STAMP): requirements.lock requirements-dev.lock pyproject.toml
+image-install: $(IMAGE) ## The same without what only tests and linters need, compiled: what the Dockerfile runs
+	@$(BIN)/python -m compileall -q kernel control_plane billing portal data_plane ops
+
+$(STAMP): LOCKS += requirements-dev.lock
+$(STAMP) $(IMAGE): requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Natter needs Python 3.11 or newer: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Installing Natter into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements-uv.lock requirements.lock requirements-dev.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $(LOCKS)
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $(STAMP)
+	@rm -f $(STAMP) $(IMAGE)
+	@touch $@
 
 up: install ## Run everything here: PostgreSQL, Valkey, control plane, a node, a worker
 	@exec $(BIN)/natter up $(ARGS)
 
-test: install lint ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
+browser: ## Debian's Chromium for the tests of pages, installed when it is missing
+	@command -v chromium > /dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then as=""; elif sudo -n true 2> /dev/null; then as="sudo -n"; else \
+	  echo "The tests need Chromium, and this user may not install it: sudo apt-get install chromium"; exit 1; fi; \
+	command -v apt-get > /dev/null || { echo "The tests need a chromium on the PATH."; exit 1; }; \
+	echo "Installing Chromium ..."; \
+	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq chromium > /dev/null
+
+test: install browser lint ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
 	$(BIN)/pytest $(ARGS)
 	@if test -x /usr/lib/postgresql/15/bin/postgres; then $(MAKE) --no-print-directory test-pg15; else \
 	  echo "PostgreSQL 15 is not installed, so its run is left out: apt-get install postgresql-15"; fi

@@ -1,10 +1,12 @@
 """The management application: the control plane, and billing on top of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.types import ControllerRouterHandler, ExceptionHandler
 
 from billing.plans import load_catalog
 from billing.usage.ingest import IngestMetrics
@@ -12,12 +14,19 @@ from billing.usage.quota import QuotaKeeper
 from billing.usage.routes import report_usage
 from control_plane import app as control_plane
 from control_plane.context import Deps
+from kernel.http.problems import render_problem
 
 __all__ = ["Deps", "create_app"]
 
 
-def create_app(deps: Deps) -> Litestar:
-    """Everything that the management port serves today. Raises `PlanFileError` before it serves anything.
+def create_app(
+    deps: Deps,
+    *,
+    routes: Sequence[ControllerRouterHandler] = (),
+    dependencies: Mapping[str, Provide] | None = None,
+    render_error: "ExceptionHandler[Any]" = render_problem,
+) -> Litestar:
+    """Billing on the control plane, and what the portal adds. Raises `PlanFileError` before it serves anything.
 
     `app.state.drain()` ends long polls; call it when the process is told to stop.
     """
@@ -38,7 +47,12 @@ def create_app(deps: Deps) -> Litestar:
 
     return control_plane.create_app(
         deps,
-        routes=[report_usage],
-        dependencies={"quota_keeper": Provide(provide_keeper), "ingest_metrics": Provide(provide_metrics)},
+        routes=[report_usage, *routes],
+        dependencies={
+            "quota_keeper": Provide(provide_keeper),
+            "ingest_metrics": Provide(provide_metrics),
+            **(dependencies or {}),
+        },
         lifespan=[keeping],
+        render_error=render_error,
     )

@@ -5,17 +5,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar
-from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, ExceptionHandler
 
 from control_plane.context import Deps
 from control_plane.credentials.guard import provide_credential
 from control_plane.health import healthz, metrics, readyz
+from control_plane.housekeeping import Housekeeper
 from control_plane.locate.routes import locate_app
 from control_plane.snapshots.routes import pull_snapshots
 from control_plane.snapshots.watcher import VersionWatcher
 from kernel.http import build_app
+from kernel.http.problems import render_problem
 
 __all__ = ["Deps", "create_app"]
 
@@ -26,8 +27,9 @@ def create_app(
     routes: Sequence[ControllerRouterHandler] = (),
     dependencies: Mapping[str, Provide] | None = None,
     lifespan: Sequence[Callable[[Litestar], Any]] = (),
+    render_error: "ExceptionHandler[Any]" = render_problem,
 ) -> Litestar:
-    """The control plane's own routes and what the layers above it add.
+    """The control plane's own routes and what the layers above it add; `render_error` answers every failure.
 
     Call `app.state.drain()` when the process is told to stop: long polls then answer at once.
     """
@@ -36,6 +38,11 @@ def create_app(
     @asynccontextmanager
     async def watching(_: Litestar) -> AsyncIterator[None]:
         async with watcher.running():
+            yield
+
+    @asynccontextmanager
+    async def keeping_house(_: Litestar) -> AsyncIterator[None]:
+        async with Housekeeper(deps).running():
             yield
 
     async def provide_watcher() -> VersionWatcher:
@@ -54,9 +61,8 @@ def create_app(
         },
         clock=deps.clock,
         ids=deps.ids,
-        lifespan=[watching, *lifespan],
-        # Any web page may ask where its app is; nothing here is answered to a browser's ambient authority.
-        cors=CORSConfig(allow_origins=["*"], allow_methods=["GET"], allow_headers=["content-type"]),
+        lifespan=[watching, keeping_house, *lifespan],
+        render_error=render_error,
     )
     app.state.drain = watcher.close
     return app

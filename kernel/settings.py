@@ -1,6 +1,7 @@
 """Settings: one frozen class, read once from `NATTER_…` variables over one TOML file.
 
 The file is `natter.toml` in the working directory or the one `NATTER_CONFIG` names; a variable beats the file.
+A secret may stand in a file of its own, which `NATTER_…_FILE` names, as containers are handed theirs.
 No secret has a default: a process that needs one refuses to start and names the variable.
 """
 
@@ -79,6 +80,11 @@ class Settings:
         secret=True,
     )
     control_url: str = _setting("Where nodes and workers reach the control plane.", "http://127.0.0.1:8000")
+    portal_url: str = _setting(
+        "Where browsers reach the portal: `https://chat.example.com`. Links in mails begin with it, and with https "
+        "cookies are sent over TLS only. Default: the control plane's port on this machine.",
+        "",
+    )
     host: str = _setting("The address that servers listen on.", "127.0.0.1")
     control_port: int = _setting("Port of portal and management API.", 8000)
     node_port: int = _setting("Port of a data-plane node.", 8100)
@@ -102,6 +108,11 @@ class Settings:
             lines = "\n".join(f"  NATTER_{name.upper()}: {docs[name]}" for name in missing)
             raise SettingsError(f"These settings are needed and not set:\n{lines}")
         return self
+
+    @property
+    def portal(self) -> str:
+        """The portal's address without a slash at its end: `portal_url`, or the control plane's port."""
+        return self.portal_url.rstrip("/") or f"http://127.0.0.1:{self.control_port}"
 
     def all_shards(self) -> tuple[ShardSettings, ...]:
         """The configured shards, or the one that `database_url` and `redis_url` make."""
@@ -147,6 +158,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, file: Path | None
         if not key.startswith("NATTER_") or key == "NATTER_CONFIG" or key.startswith("NATTER_TEST_"):
             continue
         name = key.removeprefix("NATTER_").lower()
+        secret = fields.get(name.removesuffix("_file"))
+        if name not in fields and secret is not None and secret.metadata["secret"]:
+            name, text = secret.name, _secret_in(key, text, environ)
         if name not in fields:
             raise SettingsError(f"{key} is no setting.{_nearest(name, fields)}")
         if name == "shards":
@@ -161,6 +175,17 @@ def load_settings(environ: Mapping[str, str] | None = None, *, file: Path | None
     except msgspec.ValidationError as error:
         named = re.sub(r"\$\.(\w+)", lambda match: f"NATTER_{match[1].upper()}", str(error))
         raise SettingsError(f"A setting has a wrong value: {named}") from error
+
+
+def _secret_in(variable: str, path: str, environ: Mapping[str, str]) -> str:
+    """The content of a secret's file, without the line's end."""
+    plain = variable.removesuffix("_FILE")
+    if plain in environ:
+        raise SettingsError(f"{plain} and {variable} are both set; leave one of them away.")
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable} names {path}, which cannot be read: {error}") from error
 
 
 def _decode(wanted: type, value: Any) -> Any:

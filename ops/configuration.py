@@ -41,6 +41,8 @@ def describe(configured: Settings, effective: Settings, environ: Mapping[str, st
         value = getattr(effective, field.name)
         if variable in environ:
             source = "variable"
+        elif f"{variable}_FILE" in environ:
+            source = environ[f"{variable}_FILE"]
         elif field.name in in_file:
             source = str(path)
         elif value != getattr(configured, field.name):
@@ -69,6 +71,7 @@ def problems(settings: Settings) -> Iterator[str]:
     yield from _url_problems("NATTER_JOBS_REDIS_URL", settings.jobs_redis_url, _REDIS)
     yield from _url_problems("NATTER_CONTROL_URL", settings.control_url, _HTTP)
     yield from _url_problems("NATTER_PUBLIC_URL", settings.public_url, _HTTP)
+    yield from _portal_problems(settings)
     yield from _shard_problems(settings)
     if settings.environment == "production":
         yield from _production_problems(settings)
@@ -100,6 +103,15 @@ def _url_problems(variable: str, url: str, schemes: tuple[str, ...]) -> Iterator
         yield f"{variable} names no database: {schemes[0]}://user:password@host:5432/NAME."
 
 
+def _portal_problems(settings: Settings) -> Iterator[str]:
+    found = list(_url_problems("NATTER_PORTAL_URL", settings.portal_url, _HTTP))
+    yield from found
+    if settings.portal_url and not found:
+        parts = urlsplit(settings.portal_url)
+        if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+            yield "NATTER_PORTAL_URL must be scheme, host and port alone: the portal lives at the root of its host."
+
+
 def _shard_problems(settings: Settings) -> Iterator[str]:
     ids = [shard.id for shard in settings.shards]
     for duplicate in sorted({each for each in ids if ids.count(each) > 1}):
@@ -121,6 +133,8 @@ def _shard_problems(settings: Settings) -> Iterator[str]:
 def _production_problems(settings: Settings) -> Iterator[str]:
     if not settings.master_key:
         yield "NATTER_MASTER_KEY must be set in production, and be kept somewhere else as well."
+    if not settings.portal_url.startswith("https://"):
+        yield "NATTER_PORTAL_URL must be set in production, and begin with https://: passwords pass through it."
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name) and not settings.shards:
             yield f"NATTER_{name.upper()} must be set in production; private engines are for development."

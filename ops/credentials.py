@@ -55,9 +55,14 @@ async def _create(settings: Settings, vault: Vault, missing: Sequence[Wanted]) -
     from control_plane.credentials.service import create_credential
     from kernel.db import Database
 
-    database = Database(settings.database_url, role="natter_control", pool_size=1, name="natter-up")
+    url = settings.database_url
+    deps = Deps(
+        settings=settings,
+        database=Database(url, role="natter_control", pool_size=1, name="natter-up"),
+        portal_database=Database(url, role="natter_portal", pool_size=1, name="natter-up"),
+        vault=vault,
+    )
     try:
-        deps = Deps(settings=settings, database=database, vault=vault)
         async with deps.change(Actor("system:up")) as context:
             return {
                 each.key: await create_credential(
@@ -70,4 +75,4 @@ async def _create(settings: Settings, vault: Vault, missing: Sequence[Wanted]) -
                 for each in missing
             }
     finally:
-        await database.close()
+        await deps.close()

@@ -24,6 +24,7 @@ from ops.installation import Folder, Process, Runtime, Secrets, compose
 from ops.installation.compose import control_url, reachable_host
 from ops.installation.runtime import Node
 from ops.nursery import Nursery
+from ops.outbox import make_outbox_link
 from ops.ports import free_port, holder, is_free
 from ops.progress import Progress
 from ops.supervisor import Supervisor
@@ -120,6 +121,7 @@ class Installation:
         if self.options.worker:
             children.append(worker_child(self.nursery, settings, self.folder.root / "worker.ready"))
         await self.supervisor.start(children)
+        self.portal, self.outbox_url = settings.portal, await make_outbox_link(settings)
         self.runtime.ready = True
         self._remember(self.supervisor)
 
@@ -264,6 +266,8 @@ class Installation:
         if self.options.as_json:
             ready = {
                 "control_url": self.runtime.control_url,
+                "portal_url": self.portal,
+                "outbox_url": self.outbox_url,
                 "nodes": self.runtime.nodes,
                 "data_dir": str(self.folder.root),
                 "pid": os.getpid(),
@@ -271,29 +275,28 @@ class Installation:
             sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
             sys.stdout.flush()
         else:
-            self.progress.say(screen(self.folder, self.runtime, self.progress.elapsed))
+            urls = [node.url for node in self.runtime.nodes]
+            self.progress.say(screen(self.folder, self.portal, urls, self.outbox_url, self.progress.elapsed))
 
 
-def screen(folder: Folder, runtime: Runtime, seconds: float) -> str:
+def screen(folder: Folder, portal: str, chat: Sequence[str], outbox_url: str, seconds: float) -> str:
     """What a person needs to know once all is ready."""
-    chat = "\n".join(f"  {'Chat' if not index else '':<12} {url}" for index, url in enumerate(_urls(runtime.nodes)))
+    nodes = "\n".join(f"  {'Chat' if not index else '':<12} {url}" for index, url in enumerate(chat))
     return f"""
 Natter is ready ({seconds:.1f} s).
 
-  Management   {runtime.control_url}
-{chat}
+  Portal       {portal}
+{nodes}
   Data         {folder.root}  (logs in {folder.logs.name}/)
+  Mail outbox  {outbox_url}
+               This link works once; {_command()} outbox prints another.
 
 First steps
-  1. {_command()} tenant create --email you@example.com --organization Acme --app Chat
-  2. Put the keys it prints into the first integration of README.md.
+  1. Open {portal}/sign-up and create an account; the confirmation mail lands in the outbox.
+  2. Create an app and paste the code of its quickstart page.
 
 Ctrl-C stops everything; the data stays.
 """
-
-
-def _urls(nodes: Sequence[Node]) -> list[str]:
-    return [node.url for node in nodes]
 
 
 def _command() -> str:

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from billing.usage import ledger, rollup
 from billing.usage.ledger import Entry
 from control_plane import audit, entitlements
+from control_plane.apps.models import App
 from control_plane.context import Context
 from kernel.clock import rfc3339
 from kernel.errors import NotFound
@@ -49,6 +50,7 @@ async def release_quarantined(ctx: Context, *, source: str, boot: str, seq: int,
         ctx,
         "usage.released",
         f"{source} {boot} {seq}",
+        organization_id=await ctx.session.scalar(select(App.organization_id).where(App.id == entry.app_id)),
         app_id=entry.app_id,
         app=format_id("app", entry.app_id),
         reported_at=rfc3339(row.at),

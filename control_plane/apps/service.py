@@ -24,6 +24,7 @@ async def create_app_record(
     environment: str,
     plan: PlanGrant,
     shard: str | None = None,
+    app_id: UUID | None = None,
 ) -> App:
     """A new active app with its entitlements, placed on the least filled shard unless one is named. It has no keys."""
     name = check_name(name, field="app")
@@ -31,7 +32,7 @@ async def create_app_record(
         raise InvalidInput("`environment` must be `development` or `production`.", field="environment")
     version = await configuration.advance(ctx.session)
     app = App(
-        id=ctx.ids.uuid7(),
+        id=app_id or ctx.ids.uuid7(),
         organization_id=organization.id,
         name=name,
         environment=environment,
@@ -48,6 +49,15 @@ async def create_app_record(
     await ctx.session.flush()
     await entitlements.write_grants(ctx.session, app.id, plan.grants, now=ctx.now)
     await _audit(ctx, app, "created", name=name, environment=environment, shard=app.shard, plan=plan.plan)
+    return app
+
+
+async def rename_app(ctx: Context, app_id: UUID, name: str) -> App:
+    """Names are for people: nodes do not know them, so the configuration keeps its version."""
+    name = check_name(name, field="app")
+    app = await repository.get(ctx.session, app_id)
+    before, app.name = app.name, name
+    await _audit(ctx, app, "renamed", before=before, after=name)
     return app
 
 

@@ -32,13 +32,13 @@ class NewSecretKey:
     value: str
 
 
-async def create_publishable_key(ctx: Context, app_id: UUID) -> str:
-    """A fresh `pk_…`. It is public, so it is kept as it is."""
+async def create_publishable_key(ctx: Context, app_id: UUID, *, key_id: UUID | None = None) -> str:
+    """A fresh `pk_…`. It is public, so it is kept as it is. `key_id`: the id to give it."""
     app = await apps.get_for_change(ctx.session, app_id)
     await _check_room(ctx, app)
     value = keys.generate("pk")
     key = ApiKey(
-        id=ctx.ids.uuid7(),
+        id=key_id or ctx.ids.uuid7(),
         app_id=app.id,
         kind="publishable",
         value=value,
@@ -52,14 +52,24 @@ async def create_publishable_key(ctx: Context, app_id: UUID) -> str:
 
 
 async def create_secret_key(
-    ctx: Context, app_id: UUID, *, scopes: Sequence[str] = ("*",), expires_at: datetime | None = None
+    ctx: Context,
+    app_id: UUID,
+    *,
+    scopes: Sequence[str] = ("*",),
+    expires_at: datetime | None = None,
+    key_id: UUID | None = None,
 ) -> NewSecretKey:
-    """A fresh `sk_…`. `scopes` are `*` or `noun` or `noun:verb`; `expires_at` lies in the future or is absent."""
+    """A fresh `sk_…`. `scopes` are `*` or `noun` or `noun:verb`; `expires_at` lies in the future or is absent.
+
+    `key_id`: the id to give it.
+    """
     app = await apps.get_for_change(ctx.session, app_id)
-    return await _new_secret(ctx, app, check_scopes(scopes), expires_at)
+    return await _new_secret(ctx, app, check_scopes(scopes), expires_at, key_id)
 
 
-async def rotate_secret_key(ctx: Context, app_id: UUID, key_id: UUID, *, overlap: timedelta) -> NewSecretKey:
+async def rotate_secret_key(
+    ctx: Context, app_id: UUID, key_id: UUID, *, overlap: timedelta, successor_id: UUID | None = None
+) -> NewSecretKey:
     """A successor with the same scopes; the old key goes on working for `overlap` (0 to 30 days)."""
     if not timedelta() <= overlap <= MAX_OVERLAP:
         raise InvalidInput("`overlap` must be between 0 and 30 days.", field="overlap")
@@ -70,7 +80,7 @@ async def rotate_secret_key(ctx: Context, app_id: UUID, key_id: UUID, *, overlap
     _check_live(old, ctx.now)
     ends = ctx.now + overlap
     old.expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
-    fresh = await _new_secret(ctx, app, old.scopes, None)
+    fresh = await _new_secret(ctx, app, old.scopes, None, successor_id)
     await _audit(ctx, app, old, "rotated", successor=fresh.id, expires_at=rfc3339(old.expires_at))
     return fresh
 
@@ -92,13 +102,15 @@ def check_scopes(scopes: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(scopes))
 
 
-async def _new_secret(ctx: Context, app: App, scopes: list[str], expires_at: datetime | None) -> NewSecretKey:
+async def _new_secret(
+    ctx: Context, app: App, scopes: list[str], expires_at: datetime | None, key_id: UUID | None
+) -> NewSecretKey:
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= ctx.now):
         raise InvalidInput("`expires_at` must be a time in the future, with its offset.", field="expires_at")
     await _check_room(ctx, app)
     value = keys.generate("sk")
     key = ApiKey(
-        id=ctx.ids.uuid7(),
+        id=key_id or ctx.ids.uuid7(),
         app_id=app.id,
         kind="secret",
         digest=keys.digest(ctx.vault.key("secret-keys"), value),

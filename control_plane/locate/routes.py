@@ -1,24 +1,41 @@
 """`GET /v1/locate`, public."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Response, get
 from litestar.params import QueryParameter
 
 from control_plane.dependencies import DepsDependency
-from control_plane.locate.service import locate
-from kernel.errors import Unavailable
+from control_plane.locate.service import LocationView, locate
+from kernel.errors import NotFound, Unavailable
+from kernel.http import answers
+from kernel.http.any_origin import readable_by_any_page
 
 
-@get("/v1/locate")
+@get(
+    "/v1/locate",
+    operation_id="locate",
+    summary="Find an app",
+    tags=["Locate"],
+    security=[{}],
+    middleware=[readable_by_any_page],
+    opt=answers((200, LocationView, "Where the app is served."), errors=(NotFound,)),
+)
 async def locate_app(
-    deps: DepsDependency, publishable_key: Annotated[str, QueryParameter(name="key", min_length=1, max_length=100)]
-) -> Response[dict[str, Any]]:
-    """`{app_id, url, shard, environment}` of the app that `?key=pk_…` names; 503 while none of its nodes is live."""
+    deps: DepsDependency,
+    key: Annotated[
+        str,
+        QueryParameter(min_length=1, max_length=100, description="The app's publishable key, `pk_…`."),
+    ],
+) -> Response[LocationView]:
+    """Where the app that a publishable key names is served, answered by the control plane to anybody.
+
+    503 while none of its nodes is live. Ask again after each failed attempt to connect: apps can move.
+    """
     async with deps.database.unit_of_work(read_only=True) as uow:
-        found = await locate(uow.session, deps.settings, publishable_key, now=deps.clock.now())
+        found = await locate(uow.session, deps.settings, key, now=deps.clock.now())
     if found.url is None:
         raise Unavailable("No node of the app's shard is reachable right now; try again soon.", retry_after=2)
-    body = {"app_id": found.app_id, "url": found.url, "shard": found.shard, "environment": found.environment}
+    body = LocationView(app_id=found.app_id, url=found.url, shard=found.shard, environment=found.environment)
     # Nodes come and go: a cached answer would send clients to one that has left.
     return Response(body, headers={"cache-control": "no-store"})

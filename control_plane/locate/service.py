@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +14,16 @@ from control_plane.keys.models import ApiKey
 from kernel.errors import NotFound
 from kernel.security import keys
 from kernel.settings import Settings
+
+
+class LocationView(TypedDict):
+    """Where an app is served."""
+
+    app_id: str
+    url: str
+    """The address for REST and Socket.IO."""
+    shard: str
+    environment: str
 
 
 @dataclass(frozen=True, slots=True)

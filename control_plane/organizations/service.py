@@ -1,12 +1,19 @@
-"""Open organizations."""
+"""Open organizations, rename them."""
 
-from sqlalchemy import func, select
+from uuid import UUID
+
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from control_plane import audit
+from control_plane.accounts.person import Person
 from control_plane.context import Context
+from control_plane.members.models import Membership
+from control_plane.members.scope import Member, member_of
 from control_plane.organizations.models import Organization
 from control_plane.validation import check_email, check_name
+from kernel.errors import Conflict, NotFound
 from kernel.ids import format_id
 
 
@@ -37,3 +44,51 @@ async def open_organization(ctx: Context, *, email: str, name: str) -> Organizat
             owner_email=email,
         )
     return organization
+
+
+async def create_organization(
+    ctx: Context, person: Person, *, name: str, organization_id: UUID | None = None
+) -> Member:
+    """An organization that the person owns. With an id that the person has used before: that one, unchanged.
+
+    Raises `InvalidInput`, and `Conflict` when the person has another of that name; both name the field.
+    """
+    name = check_name(name, field="organization")
+    wanted = organization_id or ctx.ids.uuid7()
+    row = {"id": wanted, "name": name, "owner_email": person.email, "created_at": ctx.now}
+    statement = insert(Organization).values(row).on_conflict_do_nothing().returning(Organization.id)
+    if (await ctx.session.execute(statement)).one_or_none() is None:
+        try:
+            return await member_of(ctx.session, person.account_id, wanted)
+        except NotFound:
+            raise Conflict("You have an organization of this name already.", field="organization") from None
+    ctx.session.add(Membership(organization_id=wanted, account_id=person.account_id, role="owner", created_at=ctx.now))
+    await audit.record(
+        ctx,
+        "organization.created",
+        format_id("org", wanted),
+        organization_id=wanted,
+        name=name,
+        owner_email=person.email,
+    )
+    return await member_of(ctx.session, person.account_id, wanted)
+
+
+async def rename_organization(ctx: Context, member: Member, name: str) -> None:
+    """Raises `Forbidden`, `InvalidInput`, and `Conflict` when its owner has another of that name."""
+    member.require("organization.update")
+    name = check_name(name, field="organization")
+    statement = update(Organization).where(Organization.id == member.organization_id).values(name=name)
+    try:
+        async with ctx.session.begin_nested():
+            await ctx.session.execute(statement.execution_options(synchronize_session=False))
+    except IntegrityError:
+        raise Conflict("There is an organization of this name already.", field="organization") from None
+    await audit.record(
+        ctx,
+        "organization.renamed",
+        member.public_organization_id,
+        organization_id=member.organization_id,
+        before=member.organization_name,
+        after=name,
+    )

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.apps.models import App
-from control_plane.credentials.models import Credential
 from kernel.errors import InvalidInput
 from kernel.settings import Settings
 
 LIVE_FOR: Final = timedelta(seconds=30)
 """A node that asked for snapshots this recently is live. More than the longest poll (25 s)."""
+
+# Functions, because a page sees the apps of one organization only, and no credentials; it may know these numbers.
+_LOADS = text("select shard, apps from control.shard_loads()")
+_LIVE = text("select name, url, applied_version from control.live_nodes(:shard, cast(:since as timestamptz))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,11 @@ async def choose_shard(session: AsyncSession, settings: Settings, *, wanted: str
                 f"There is no shard {wanted!r}; the configured ones are {', '.join(known)}.", field="shard"
             )
         return wanted
-    rows = await session.execute(select(App.shard, func.count()).where(App.status != "deleted").group_by(App.shard))
-    apps: dict[str, int] = {shard: count for shard, count in rows}
+    apps: dict[str, int] = {row.shard: row.apps for row in await session.execute(_LOADS)}
     return min(known, key=lambda shard: apps.get(shard, 0))
 
 
 async def live_nodes(session: AsyncSession, shard: str, *, now: datetime) -> list[LiveNode]:
     """The shard's nodes that asked for snapshots in the last 30 s, by name."""
-    rows = await session.execute(
-        select(Credential.name, Credential.public_url, Credential.applied_version)
-        .where(
-            Credential.kind == "node",
-            Credential.shard == shard,
-            Credential.revoked_at.is_(None),
-            Credential.last_seen_at > now - LIVE_FOR,
-        )
-        .order_by(Credential.name)
-    )
-    return [LiveNode(name, url, applied or 0) for name, url, applied in rows]
+    rows = await session.execute(_LIVE, {"shard": shard, "since": now - LIVE_FOR})
+    return [LiveNode(row.name, row.url, row.applied_version) for row in rows]

@@ -58,12 +58,18 @@ class Database:
 
     @asynccontextmanager
     async def unit_of_work(
-        self, tenant: str | None = None, *, read_only: bool = False, snapshot: bool = False
+        self,
+        tenant: str | None = None,
+        *,
+        organization: str | None = None,
+        read_only: bool = False,
+        snapshot: bool = False,
     ) -> AsyncIterator[UnitOfWork]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Only an edge (route, packet, job) opens one, so that services cannot commit, and answers after the block.
-        `tenant` (an app's UUID as text) is what row-level security lets through until the end of the transaction.
+        `tenant` (an app's UUID as text, in a shard) or `organization` (an organization's, in the control database) is
+        what row-level security lets through until the end of the transaction.
         `snapshot`: all reads see one instant, and nothing may be written.
         """
         async with self._sessions() as session:
@@ -74,6 +80,11 @@ class Database:
                 await session.execute(text("set transaction read only"))
             if tenant is not None:
                 await session.execute(text("select set_config('natter.app_id', :app, true)"), {"app": tenant})
+            if organization is not None:
+                await session.execute(
+                    text("select set_config('natter.organization_id', :organization, true)"),
+                    {"organization": organization},
+                )
             yield uow
             await session.commit()
         uow.committed()

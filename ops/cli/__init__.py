@@ -16,6 +16,8 @@ _COMMANDS = {
     "doctor": "Check this machine and the engines; say what to do about each problem.",
     "credential": "Credentials of nodes and relays.",
     "tenant": "Customers of this installation.",
+    "staff": "People who operate this installation.",
+    "outbox": "Print a link that opens the mail outbox once.",
     "bench": "Measure on this machine; prints JSON.",
 }
 _HIDDEN = ("nursery",)

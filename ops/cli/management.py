@@ -22,9 +22,14 @@ async def management() -> AsyncIterator["Deps"]:
     from kernel.security.vault import Vault
 
     settings = installed_settings().require("master_key", "database_url")
-    database = Database(settings.database_url, role="natter_control", pool_size=1, name="natter-cli")
+    deps = Deps(
+        settings=settings,
+        database=Database(settings.database_url, role="natter_control", pool_size=1, name="natter-cli"),
+        portal_database=Database(settings.database_url, role="natter_portal", pool_size=1, name="natter-cli"),
+        vault=Vault(settings.master_key),
+    )
     try:
-        yield Deps(settings=settings, database=database, vault=Vault(settings.master_key))
+        yield deps
     except NatterError:
         raise
     except Exception as error:
@@ -32,7 +37,7 @@ async def management() -> AsyncIterator["Deps"]:
             raise
         raise CannotStart("The database cannot be reached.", _way_out(settings)) from error
     finally:
-        await database.close()
+        await deps.close()
 
 
 def _way_out(settings: Settings) -> str:

@@ -12,7 +12,8 @@ from ops.migrations import Plane, current_revision, newest_revision
 from ops.migrations.roles import MAY_SET
 
 _ROLES: Final[dict[Plane, tuple[str, ...]]] = {
-    "control": ("natter_control",),
+    # The last one may read the schema's version.
+    "control": ("natter_portal", "natter_control"),
     "chat": ("natter_app", "natter_engine"),
 }
 _OLDEST: Final = 150_000

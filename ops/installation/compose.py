@@ -37,6 +37,7 @@ def compose(settings: Settings, secrets: Secrets, runtime: Runtime) -> Settings:
     }
     if settings.control_url == _DEFAULT_CONTROL_URL:
         filled["control_url"] = runtime.control_url or control_url(settings)
+    filled["portal_url"] = settings.portal_url or runtime.control_url or control_url(settings)
     if not settings.database_url:
         filled["database_url"] = private_database(runtime, RUNTIME_LOGIN, secrets.runtime, CONTROL_DATABASE)
         filled["migration_url"] = private_database(runtime, SUPERUSER, secrets.postgres, CONTROL_DATABASE)

@@ -7,7 +7,7 @@ import asyncpg
 
 from ops.errors import CannotStart
 
-ROLES: Final = ("natter_control", "natter_app", "natter_engine")
+ROLES: Final = ("natter_control", "natter_portal", "natter_app", "natter_engine")
 
 _CREATE: Final = """
 do $$ begin

@@ -23,7 +23,7 @@ async def world(control_database: TemporaryDatabase) -> AsyncIterator[World]:
     clock = ManualClock()
     deps = make_deps(control_database.url, clock)
     yield World(deps, clock, control_database.superuser_url)
-    await deps.database.close()
+    await deps.close()
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def second(control_database: TemporaryDatabase, world: World) -> AsyncIter
     """Another control process on the same database."""
     deps = make_deps(control_database.url, world.clock)
     yield World(deps, world.clock, world.admin_url)
-    await deps.database.close()
+    await deps.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,5 +41,5 @@ async def shared_world(engines: Engines) -> AsyncIterator[World]:
     clock = ManualClock()
     deps = make_deps(database.url, clock)
     yield World(deps, clock, database.superuser_url)
-    await deps.database.close()
+    await deps.close()
     await engines.drop_database(database)

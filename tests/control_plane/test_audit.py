@@ -5,9 +5,11 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,11 +21,37 @@ import billing
 import control_plane
 from billing.app import create_app
 from billing.plans import load_catalog
-from billing.tenants import open_tenant
+from billing.tenants import open_app, open_tenant
 from billing.usage.ingest import ingest
 from billing.usage.quarantine import release_quarantined
-from control_plane.apps.service import change_plan, create_app_record, resume_app, set_allowed_origins, suspend_app
-from control_plane.context import Context
+from control_plane.accounts import repository as accounts
+from control_plane.accounts import throttles
+from control_plane.accounts.local import create_outbox_link, look_up_local, open_local
+from control_plane.accounts.person import Person
+from control_plane.accounts.profile import change_name, change_password
+from control_plane.accounts.reset import look_up_reset, request_reset, reset_password
+from control_plane.accounts.sessions import (
+    NewSession,
+    SignedIn,
+    begin_session,
+    end_all_sessions,
+    end_other_sessions,
+    end_session,
+    resolve,
+    sign_out,
+)
+from control_plane.accounts.sign_in import sign_in
+from control_plane.accounts.sign_up import confirm, look_up_confirmation, sign_up
+from control_plane.accounts.staff import create_staff
+from control_plane.apps.service import (
+    change_plan,
+    create_app_record,
+    rename_app,
+    resume_app,
+    set_allowed_origins,
+    suspend_app,
+)
+from control_plane.context import Context, Deps
 from control_plane.credentials.service import authenticate, create_credential, revoke_credential
 from control_plane.keys.api_keys import (
     create_publishable_key,
@@ -32,10 +60,20 @@ from control_plane.keys.api_keys import (
     rotate_secret_key,
 )
 from control_plane.keys.signing_keys import add_public_key, create_signing_secret, revoke_signing_key
-from control_plane.organizations.service import open_organization
-from control_plane.tenants import create_tenant
+from control_plane.members import Member
+from control_plane.members.invitations import (
+    InvitationView,
+    accept_invitation,
+    invite,
+    look_up_invitation,
+    revoke_invitation,
+)
+from control_plane.members.service import change_role, leave, remove_member
+from control_plane.organizations.claims import claim_organizations
+from control_plane.organizations.service import create_organization, open_organization, rename_organization
+from control_plane.tenants import create_app_with_keys, create_tenant
 from kernel.contracts import UsageReport, UsageRow
-from tests.control_plane.fixtures import World, app_uuid
+from tests.control_plane.fixtures import PASSWORD, World, app_uuid
 
 PEM = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
@@ -44,6 +82,14 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 
 def mutating_use_cases(*packages: ModuleType) -> dict[str, Any]:
     """Public coroutines whose first argument is a `Context`: by convention these change something."""
+    found = public_coroutines(Context, *packages)
+    # It writes the entries.
+    del found["control_plane.audit.service.record"]
+    return found
+
+
+def public_coroutines(first_argument: type, *packages: ModuleType) -> dict[str, Any]:
+    """By name, those whose first argument is of that type."""
     found = {}
     for package in packages:
         for module_info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
@@ -51,17 +97,46 @@ def mutating_use_cases(*packages: ModuleType) -> dict[str, Any]:
             for name, function in inspect.getmembers(module, inspect.iscoroutinefunction):
                 first = next(iter(inspect.signature(function).parameters.values()), None)
                 own = function.__module__ == module.__name__ and not name.startswith("_")
-                if own and first is not None and first.annotation in (Context, "Context"):
+                if own and first is not None and first.annotation in (first_argument, first_argument.__name__):
                     found[f"{module.__name__}.{name}"] = function
-    # It writes the entries.
-    del found["control_plane.audit.service.record"]
     return found
 
 
 FREE = load_catalog().newest("free").grant()
 GROWTH = load_catalog().newest("growth").grant()
 
-Call = Callable[[Context, World], Awaitable[Any]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What use cases act on: Ada, a tenant that she has not claimed, and Bob's organization, which invites her."""
+
+    world: World
+    ada: Person
+    session: NewSession
+    owner: Member
+    viewer: Member
+    invitation: InvitationView
+    invitation_token: str
+
+    @classmethod
+    async def set(cls, world: World) -> "Stage":
+        ada = await world.person()
+        bob = await world.owner("bob@example.com", "Bobs")
+        viewer = await world.member(bob, "carl@example.com", "viewer")
+        async with world.deps.change_as(bob, None) as ctx:
+            invitation = await invite(ctx, bob, email=ada.email, role="viewer")
+        return cls(
+            world=world,
+            ada=ada,
+            session=await sign_in(world.deps, email=ada.email, password=PASSWORD, client=world.client()),
+            owner=bob,
+            viewer=viewer,
+            invitation=invitation,
+            invitation_token=await world.link(ada.email),
+        )
+
+
+Call = Callable[[Context, Stage], Awaitable[Any]]
 
 
 async def _app(ctx: Context) -> Any:
@@ -72,17 +147,21 @@ async def _key(ctx: Context) -> Any:
     return (await ctx.session.execute(text("select id from control.api_keys where kind = 'secret'"))).scalar_one()
 
 
-async def _revoke_signing_key(ctx: Context, _: World) -> None:
+async def _revoke_signing_key(ctx: Context, _: Stage) -> None:
     await revoke_signing_key(ctx, await _app(ctx), "old")
 
 
-async def _release(ctx: Context, _: World) -> None:
+async def _release(ctx: Context, _: Stage) -> None:
     await release_quarantined(ctx, source="relay:s0", boot="b", seq=1)
 
 
-async def _create_app(ctx: Context, _: World) -> None:
+async def _create_app(ctx: Context, _: Stage) -> None:
     organization = await open_organization(ctx, email="ada@example.com", name="Analytical")
     await create_app_record(ctx, organization, name="Another", environment="production", plan=FREE)
+
+
+async def _claim(ctx: Context, stage: Stage) -> None:
+    assert await claim_organizations(ctx, await accounts.get(ctx.session, stage.ada.account_id)) == 1
 
 
 CALLS: dict[Any, Call] = {
@@ -104,6 +183,28 @@ CALLS: dict[Any, Call] = {
     create_credential: lambda ctx, _: create_credential(ctx, kind="node", name="n2", shard="s0"),
     revoke_credential: lambda ctx, _: revoke_credential(ctx, kind="relay", name="r"),
     release_quarantined: _release,
+    begin_session: lambda ctx, stage: begin_session(ctx, stage.ada, stage.world.client()),
+    end_session: lambda ctx, stage: end_session(ctx, stage.ada.account_id, stage.session.session_id),
+    end_other_sessions: lambda ctx, stage: end_other_sessions(ctx, stage.ada.account_id, keep=uuid4()),
+    end_all_sessions: lambda ctx, stage: end_all_sessions(ctx, stage.ada.account_id),
+    sign_out: lambda ctx, stage: sign_out(ctx, SignedIn(stage.session.session_id, "account", stage.ada)),
+    change_name: lambda ctx, stage: change_name(ctx, stage.ada.account_id, "Countess"),
+    create_outbox_link: lambda ctx, _: create_outbox_link(ctx),
+    create_staff: lambda ctx, _: create_staff(ctx, email="root@example.com"),
+    claim_organizations: _claim,
+    create_organization: lambda ctx, stage: create_organization(ctx, stage.ada, name="Mine"),
+    rename_organization: lambda ctx, stage: rename_organization(ctx, stage.owner, "Renamed"),
+    invite: lambda ctx, stage: invite(ctx, stage.owner, email="new@example.com", role="viewer"),
+    revoke_invitation: lambda ctx, stage: revoke_invitation(ctx, stage.owner, stage.invitation.id),
+    accept_invitation: lambda ctx, stage: accept_invitation(ctx, stage.ada, stage.invitation_token),
+    change_role: lambda ctx, stage: change_role(ctx, stage.owner, stage.viewer.account_id, "admin"),
+    remove_member: lambda ctx, stage: remove_member(ctx, stage.owner, stage.viewer.account_id),
+    leave: lambda ctx, stage: leave(ctx, stage.viewer),
+    create_app_with_keys: lambda ctx, stage: create_app_with_keys(
+        ctx, stage.owner, name="X", environment="development", plan=FREE
+    ),
+    open_app: lambda ctx, stage: open_app(ctx, stage.owner, name="X"),
+    rename_app: lambda ctx, _: _on_app(ctx, rename_app, "Renamed"),
 }
 
 
@@ -127,6 +228,7 @@ class Undo(Exception):
 
 
 async def test_each_writes_an_entry_that_says_who_and_what(world: World) -> None:
+    stage = await Stage.set(world)
     tenant = await world.tenant()
     relay = await world.credential("relay", "r")
     async with world.change() as ctx:
@@ -143,12 +245,91 @@ async def test_each_writes_an_entry_that_says_who_and_what(world: World) -> None
         with contextlib.suppress(Undo):
             async with world.change() as ctx:
                 before = len((await ctx.session.execute(entries)).all())
-                await call(ctx, world)
+                await call(ctx, stage)
                 after = (await ctx.session.execute(entries)).all()
                 assert len(after) > before, use_case
                 assert (after[0].actor, after[0].request_id) == ("operator:test", "req_test"), use_case
                 assert after[0].target, use_case
                 raise Undo
+
+
+async def _confirm(world: World) -> None:
+    cookie = await _sign_up(world)
+    await confirm(world.deps, await world.link("new@example.com"), cookie=cookie, client=world.client())
+
+
+async def _sign_up(world: World) -> str:
+    return await sign_up(world.deps, email="new@example.com", name="New", password=PASSWORD, client=world.client())
+
+
+async def _request_reset(world: World) -> None:
+    await request_reset(world.deps, email="ada@example.com", client=world.client())
+
+
+async def _reset(world: World) -> None:
+    await _request_reset(world)
+    token = await world.link("ada@example.com")
+    await reset_password(world.deps, token, password=PASSWORD, client=world.client())
+
+
+async def _open_local(world: World) -> None:
+    async with world.change() as ctx:
+        url = await create_outbox_link(ctx)
+    await open_local(world.deps, url.rpartition("/")[2], client=world.client())
+
+
+async def _change_password(world: World) -> None:
+    session = await sign_in(world.deps, email="ada@example.com", password=PASSWORD, client=world.client())
+    assert session.person is not None
+    await change_password(
+        world.deps, session.person, current=PASSWORD, new="another good password", client=world.client()
+    )
+
+
+FLOWS: dict[Any, tuple[str, Callable[[World], Awaitable[Any]]]] = {
+    sign_up: ("account.signed_up", _sign_up),
+    confirm: ("account.confirmed", _confirm),
+    sign_in: (
+        "session.started",
+        lambda world: sign_in(world.deps, email="ada@example.com", password=PASSWORD, client=world.client()),
+    ),
+    request_reset: ("account.reset_requested", _request_reset),
+    reset_password: ("account.password_reset", _reset),
+    open_local: ("session.started", _open_local),
+    change_password: ("account.password_changed", _change_password),
+}
+"""Use cases that need several transactions and so take `Deps`."""
+
+UNAUDITED = {
+    # Look, and change nothing but when a session was last seen.
+    look_up_confirmation,
+    look_up_invitation,
+    look_up_local,
+    look_up_reset,
+    resolve,
+    # Counting tries is no change, and the ledger is itself the record of who reported what and when.
+    throttles.take,
+    throttles.forgive,
+    ingest,
+}
+
+
+def test_every_flow_is_tried_below() -> None:
+    found = set(public_coroutines(Deps, control_plane, billing).values())
+
+    assert found == set(FLOWS) | UNAUDITED, "add the new flow to FLOWS, or to UNAUDITED with its reason"
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.__name__)
+async def test_each_flow_writes_an_entry_too(world: World, flow: Any) -> None:
+    await world.person()
+    action, run = FLOWS[flow]
+    entries = text("select action from control.audit_entries where request_id = 'req_test' order by id")
+    async with world.deps.database.unit_of_work() as uow:
+        before = len((await uow.session.execute(entries)).all())
+    await run(world)
+    async with world.deps.database.unit_of_work() as uow:
+        assert action in (await uow.session.execute(entries)).scalars().all()[before:]
 
 
 async def test_the_entry_goes_with_a_change_that_fails(world: World) -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kernel.contracts import SigningKey
-from kernel.security.tokens import TokenExpired, TokenInvalid, mint_access_token, verify_access_token
+from kernel.security.tokens import UNVERIFIED, TokenExpired, TokenInvalid, mint_access_token, verify_access_token
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HS = SigningKey(kid="k1", algorithm="HS256", key="a shared secret of thirty-two bytes", mint=True)
@@ -84,6 +84,26 @@ def test_the_algorithm_is_the_keys_and_never_the_tokens_choice() -> None:
 def test_headers_that_point_elsewhere_are_refused(headers: dict[str, Any]) -> None:
     with pytest.raises(TokenInvalid):
         check(jwt.encode(claims(), HS.key, "HS256", headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("key", "headers"),
+    [
+        ("another secret of thirty-two bytes", {"kid": "k1"}),
+        ("another secret of thirty-two bytes", {"kid": "k1", "typ": "refresh+jwt"}),
+        ("another secret of thirty-two bytes", {"kid": "k1", "b64": False}),
+        ("another secret of thirty-two bytes", {"kid": "k2"}),
+        ("another secret of thirty-two bytes", {}),
+        (HS.key, {"kid": "k2"}),
+    ],
+)
+@pytest.mark.parametrize("changes", [{}, {"exp": None}, {"exp": 1.0}, {"sub": 7}, {"iat": "soon"}])
+def test_without_the_apps_key_every_refusal_says_the_same(
+    key: str, headers: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    with pytest.raises(TokenInvalid) as caught:
+        check(jwt.encode(claims() | changes, key, "HS256", headers=headers))
+    assert caught.value.message == UNVERIFIED
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "x" * 9000, "." * 10, "{" * 100])

@@ -72,6 +72,10 @@ def test_each_line_says_where_its_value_comes_from(tmp_path):
         (Settings(redis_url="redis://h:port/0"), "NATTER_REDIS_URL is not a URL"),
         (Settings(shards=(SHARD, SHARD)), "names 'a' more than once"),
         (Settings(environment="production"), "NATTER_MASTER_KEY must be set in production"),
+        (Settings(environment="production"), "NATTER_PORTAL_URL must be set in production"),
+        (Settings(environment="production", portal_url="http://chat.example.com"), "begin with https://"),
+        (Settings(portal_url="chat.example.com"), "NATTER_PORTAL_URL must begin with http://"),
+        (Settings(portal_url="https://example.com/chat"), "lives at the root of its host"),
     ],
 )
 def test_what_is_wrong_is_named(settings, told):

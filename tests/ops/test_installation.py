@@ -62,6 +62,15 @@ def test_what_is_configured_beats_what_was_generated(folder):
     assert settings.database_url.startswith("postgresql://natter:")
 
 
+def test_links_lead_to_the_configured_portal_or_else_to_this_machine(folder):
+    secrets = Secrets.load_or_make(folder)
+    runtime = Runtime(ports={"postgres": 1, "valkey-s0": 2}, shards=1)
+    assert compose(Settings(control_port=9000), secrets, runtime).portal == "http://127.0.0.1:9000"
+    assert compose(Settings(host="::1", control_port=9000), secrets, runtime).portal == "http://[::1]:9000"
+    configured = Settings(portal_url="https://chat.example.com/")
+    assert compose(configured, secrets, runtime).portal == "https://chat.example.com"
+
+
 def test_two_shards_have_databases_and_buses_of_their_own(folder):
     secrets = Secrets.load_or_make(folder)
     runtime = Runtime(ports={"postgres": 1, "valkey-s0": 2, "valkey-s1": 3}, shards=2)
@@ -83,6 +92,7 @@ def test_other_commands_find_the_installation_in_the_data_folder(folder):
     settings = installed_settings({"NATTER_DATA_DIR": str(folder.root)})
     assert settings.master_key == secrets.master_key
     assert settings.control_url == "http://127.0.0.1:9"
+    assert settings.portal == "http://127.0.0.1:9"
 
 
 def test_a_process_is_known_by_its_number_and_its_start():

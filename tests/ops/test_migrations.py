@@ -40,6 +40,7 @@ async def test_a_user_who_may_create_roles_need_not_be_superuser(fresh_database)
     url = f"postgresql://migrator:x@{url.rpartition('@')[2]}"
     try:
         assert await migrate_chat(url, "natter") != []
+        assert await migrate_control(url, "natter") != []
     finally:
         connection = await database.connect()
         await connection.execute("drop owned by migrator cascade")

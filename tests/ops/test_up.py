@@ -130,6 +130,31 @@ def test_once_it_says_so_everything_answers(running):
     assert (running.folder / ".natter" / "secrets.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_it_says_where_the_portal_is_and_how_to_open_the_outbox(running):
+    portal = running.ready["portal_url"]
+    assert portal == running.ready["control_url"]
+    assert running.ready["outbox_url"].startswith(f"{portal}/local/")
+    another = json.loads(running.run("outbox", "--json").stdout)["outbox_url"]
+    assert another.startswith(f"{portal}/local/")
+    assert another != running.ready["outbox_url"]
+    assert running.run("outbox").stdout.startswith(f"{portal}/local/")
+
+
+def test_a_first_staff_account_is_made_beside_it(running):
+    first, again = (
+        json.loads(running.run("staff", "create", "--email", "root@example.com", "--json").stdout) for _ in range(2)
+    )
+    assert first["url"].startswith(f"{running.ready['portal_url']}/reset/")
+    assert (first["created"], again["created"]) == (True, False)
+    assert first["account_id"] == again["account_id"]
+    assert first["url"] != again["url"]
+    told = running.run("staff", "create", "--email", "root@example.com", "--name", "Root")
+    assert "sets its password, once" in told.stdout
+    refused = running.run("staff", "create", "--email", "root")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "must be an e-mail address" in refused.stderr
+
+
 def test_a_second_one_says_that_it_is_running_and_where(running):
     second = running.run("up")
     assert second.returncode == 1

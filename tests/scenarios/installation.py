@@ -96,6 +96,7 @@ class Installation:
         self._deps = Deps(
             settings=self.settings,
             database=Database(control_database.url, role="natter_control"),
+            portal_database=Database(control_database.url, role="natter_portal"),
             vault=Vault(self.settings.master_key),
         )
         self._supervisor: asyncio.Task[None] | None = None
@@ -132,7 +133,7 @@ class Installation:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
         await self.http.aclose()
-        await self._deps.database.close()
+        await self._deps.close()
         for part in self.parts.values():
             part.wanted = False
             if part.name not in ("postgres", "valkey") and part.child is not None and part.alive:

@@ -1,0 +1,32 @@
+"""Who is signed in."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from control_plane.accounts.models import Account
+from kernel.ids import format_id
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account whose address is proven, as pages need it."""
+
+    account_id: UUID
+    email: str
+    name: str
+    staff: bool
+
+    @classmethod
+    def of(cls, account: Account) -> "Person":
+        """The person behind a row."""
+        return cls(account.id, account.email, account.name, account.staff)
+
+    @property
+    def public_id(self) -> str:
+        """`acc_…`"""
+        return format_id("acc", self.account_id)
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names this person."""
+        return f"account:{self.public_id}"
