@@ -12,6 +12,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from data_plane.tenancy.counts import ConnectionCounts
 from data_plane.tenancy.quotas import find_quota, quota_exceeded
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
@@ -39,7 +40,8 @@ class ConnectionQuota:
         self._prefix = f"natter:{shard_id}:connections:"
         self._node = node
         self._clock = clock
-        self._local: dict[UUID, int] = {}
+        self.counts = ConnectionCounts(clock)
+        """This node's own: what the limit is checked against, and what the peak meter is made of."""
         self._others: dict[UUID, _Others] = {}
         self._reading: dict[UUID, asyncio.Task[_Others]] = {}
         self._left: set[UUID] = set()
@@ -47,11 +49,7 @@ class ConnectionQuota:
 
     def local(self, app_id: UUID) -> int:
         """Connections of the app on this node."""
-        return self._local.get(app_id, 0)
-
-    def counts(self) -> dict[UUID, int]:
-        """Connections on this node by app, without zeros: the sample of the peak meter."""
-        return dict(self._local)
+        return self.counts[app_id]
 
     async def acquire(self, app: AppSnapshot) -> None:
         """Count one connection more; `release` gives it back. Raises `QuotaExceeded` when the plan's limit is reached.
@@ -66,15 +64,11 @@ class ConnectionQuota:
             used = self.local(app_id) + others
             if used >= quota.limit:
                 raise quota_exceeded(quota, used=used)
-        self._local[app_id] = self.local(app_id) + 1
+        self.counts.add(app_id)
 
     def release(self, app_id: UUID) -> None:
         """A counted connection has ended."""
-        left = self.local(app_id) - 1
-        if left > 0:
-            self._local[app_id] = left
-        else:
-            self._local.pop(app_id, None)
+        if not self.counts.remove(app_id):
             self._left.add(app_id)
 
     async def run(self) -> None:
@@ -85,12 +79,13 @@ class ConnectionQuota:
 
     async def publish(self) -> None:
         """Write this node's counts of all apps. Redis being away is logged once and otherwise ignored."""
-        left, self._left = self._left - self._local.keys(), set()
-        if not left and not self._local:
+        held = self.counts.as_dict()
+        left, self._left = self._left - held.keys(), set()
+        if not left and not held:
             return
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                for app_id in self._local:
+                for app_id in held:
                     self._write(pipe, app_id)
                 for app_id in left:
                     pipe.hdel(self._key(app_id), self._node)

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from data_plane.backoff import Backoff
+from data_plane.usage.minutes import close_minutes
 from kernel.clock import Clock
 from kernel.contracts import UsageReceipt, UsageReport, UsageRow
 from kernel.db import Database
@@ -68,9 +69,13 @@ class UsageRelay:
         await self._http.aclose()
 
     async def run(self) -> None:
-        """Ship for ever: every second, at once while behind, with jittered back-off while the control plane is away."""
+        """Ship for ever: every second, at once while behind, with jittered back-off while the control plane is away.
+
+        Minutes of connections are closed here too, so that their rows exist before they are looked for.
+        """
         while True:
             try:
+                await close_minutes(self._database, self._clock)
                 shipped = await self.ship()
             except Exception as error:
                 wait = self._backoff.next()

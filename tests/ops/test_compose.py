@@ -118,6 +118,18 @@ def test_the_scripts_call_commands_that_exist() -> None:
     assert "/opt/natter/ops/image/credentials.sh" in services()["credentials"]["entrypoint"]
 
 
+def test_the_guide_names_services_and_commands_that_exist() -> None:
+    guide = (ROOT / "docs/deploy.md").read_text()
+    commands = re.findall(r"^docker compose exec (\w+) natter (.+?)(?: +#.*)?$", guide, re.MULTILINE)
+    assert len(commands) == 3
+    for service, words in commands:
+        assert service in services()
+        understand(words.split())
+    named = set(re.findall(r"^(\w+)=", guide, re.MULTILINE))
+    needed = {name for name, how, _ in variables(load()) if how == ":?"}
+    assert named == needed
+
+
 def test_the_credentials_that_are_made_are_the_ones_that_are_read() -> None:
     made = {
         f"/var/lib/natter/{wanted.split(':')[0]}-{wanted.split(':')[1]}": wanted.split(":")

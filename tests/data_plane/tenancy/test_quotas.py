@@ -93,8 +93,8 @@ async def test_the_limit_holds_over_two_nodes_within_two_seconds(node, nodes):
     await a.publish()
     node.clock.advance(timedelta(seconds=2))
     await b.acquire(app)
-    assert b.counts() == {node.tenant.app_id: 3}
-    assert a.counts() == {}
+    assert b.counts.as_dict() == {node.tenant.app_id: 3}
+    assert a.counts.as_dict() == {}
 
 
 async def test_a_node_that_died_counts_no_more_after_a_while(node, nodes):

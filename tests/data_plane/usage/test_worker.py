@@ -40,7 +40,7 @@ async def test_expired_refresh_tokens_and_old_idempotency_keys_go(node, api):
     node.clock.advance(timedelta(days=1))
     await execute(node, key, (app, "new", node.clock.now()))
     removed = await Retention(node.system, node.clock).sweep()
-    assert removed == {"commits": 0, "refresh_tokens": 1, "idempotency_keys": 2}
+    assert removed == {"commits": 0, "refresh_tokens": 1, "idempotency_keys": 2, "usage_samples": 0}
     assert len(await node.rows("select * from chat.refresh_tokens")) == 1
 
 
