@@ -1,27 +1,55 @@
 """What routes ask for by name. Values are made by the application, so Litestar need not validate them."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter, SkipValidation
+from litestar.openapi.spec import SecurityRequirement
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from data_plane.identity.caller import Caller
 from data_plane.shard import Shard
+from kernel.ids import ID_CHARACTER
 
 CallerDependency = NamedDependency[SkipValidation[Caller]]
 """The authenticated caller, as `caller`."""
 ShardDependency = NamedDependency[SkipValidation[Shard]]
 """The shard that this node serves, as `shard`."""
 
-Limit = Annotated[int, QueryParameter(ge=1, le=100)]
+SERVER: Final[list[SecurityRequirement]] = [{"secretKey": []}]
+"""For routes that only the customer's server may call."""
+USER: Final[list[SecurityRequirement]] = [{"userToken": []}]
+"""For routes about the user whose token it is."""
+ANYBODY: Final[list[SecurityRequirement]] = [{"secretKey": []}, {"userToken": []}]
+"""For routes that servers and users call."""
+
+ID_PATTERN: Final = r"^[A-Za-z0-9_.@-]{1,64}\Z"
+"""What a customer's own ids are made of; see `kernel.ids.CUSTOMER_ID`."""
+
+MESSAGE_ID_PATTERN: Final = rf"^msg_[0-7]{ID_CHARACTER}{{25}}\Z"
+"""A message's id as it is shown."""
+
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many a page holds at most.")]
 """How many things a page holds at most."""
-Cursor = Annotated[str | None, QueryParameter(max_length=200)]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(max_length=200, description="Where the page starts: `next_cursor` of the page before, unchanged."),
+]
 """Where a page starts: `next_cursor` of the page before."""
-OptionalUser = Annotated[str | None, QueryParameter(max_length=64)]
+OptionalUser = Annotated[
+    str | None,
+    QueryParameter(
+        pattern=ID_PATTERN,
+        description="With a secret key: the user that is asked for or acts. With a user token only its own user.",
+    ),
+]
 """The user that a server asks for or acts as, in the query."""
 
-CustomerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.@-]+\Z")]
+ChannelPath = Annotated[str, PathParameter(pattern=ID_PATTERN, description="The channel's id.")]
+UserPath = Annotated[str, PathParameter(pattern=ID_PATTERN, description="The user's id.")]
+MessagePath = Annotated[str, PathParameter(pattern=MESSAGE_ID_PATTERN, description="The message's id, `msg_…`.")]
+
+CustomerId = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
 """A user's or channel's id in a body."""
 
 

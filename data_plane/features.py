@@ -18,13 +18,15 @@ import data_plane.users.routes
 from data_plane.gateway.routes import SocketRoute
 from data_plane.health import health_routes
 from data_plane.identity.activity import ActivityTracker
-from data_plane.identity.authenticate import Authenticator, provide_caller
+from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller
 from data_plane.identity.tokens.service import TokenService
 from data_plane.messages import send, socket
 from data_plane.messages.send import SendService
+from data_plane.reference import openapi_document
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
 from kernel.http import build_app
+from kernel.http.document import document_route
 
 REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.identity.tokens.routes.ROUTES,
@@ -56,7 +58,7 @@ def rest_app(
     """The REST side of a node. CORS is open because credentials are bearer tokens, never cookies; whether a page's
     origin may use an app is checked with the caller."""
     return build_app(
-        routes=[*REST, *health_routes(registry, problem)],
+        routes=[*REST, document_route("/v1/openapi.json", openapi_document()), *health_routes(registry, problem)],
         dependencies={
             "shard": Provide(lambda: shard, sync_to_thread=False),
             "authenticator": Provide(lambda: authenticator, sync_to_thread=False),
@@ -68,11 +70,12 @@ def rest_app(
         },
         clock=shard.clock,
         ids=shard.ids,
+        guards=[callers_first(authenticator)],
         cors=CORSConfig(
             allow_origins=["*"],
             allow_credentials=False,
             allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
-            expose_headers=["x-request-id", "retry-after"],
+            expose_headers=["etag", "idempotent-replayed", "retry-after", "x-request-id"],
             max_age=600,
         ),
     )

@@ -5,14 +5,15 @@ Failures are not kept: nothing was done, and the retry may do better.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import orjson
 from litestar import Request, Response
+from litestar.params import HeaderParameter
 from sqlalchemy import text
 
 from data_plane.identity.caller import Caller
@@ -22,6 +23,17 @@ from kernel.errors import Conflict, InvalidInput
 LIFETIME: Final = timedelta(hours=24)
 """How long an answer is kept for repeats."""
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description=f"For {LIFETIME.total_seconds() / 3600:g} hours the same key with the same request brings the "
+        "first answer, and nothing is done again. A UUID is a good choice.",
+        # Checked by `request_key`, whose message says more.
+        schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
+    ),
+]
+"""The header on routes that take it, as `idempotency_key`."""
 
 # Taken before any log, one a transaction, and without giving the transaction its id.
 _LOCK: Final = text("select pg_advisory_xact_lock(hashtextextended(:name, 1))")
@@ -48,7 +60,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What a route answers: a status and a JSON object, null for no content. `replayed`: kept from the first time."""
 
     status: int
-    body: dict[str, Any] | None
+    body: Mapping[str, Any] | None
     replayed: bool = False
 
     def response(self) -> Response[bytes]:
@@ -65,9 +77,8 @@ class RequestKey(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
-async def request_key(request: Request[Any, Any, Any]) -> RequestKey | None:
-    """The key of a request; null when it has none. Raises `InvalidInput` for a malformed one."""
-    key = request.headers.get("idempotency-key")
+async def request_key(request: Request[Any, Any, Any], key: str | None) -> RequestKey | None:
+    """A request's key with its fingerprint; null when it has none. Raises `InvalidInput` for a malformed one."""
     if key is None:
         return None
     if not _KEY.fullmatch(key):

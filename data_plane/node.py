@@ -34,6 +34,7 @@ from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
+from data_plane.usage.samples import PeakSamples
 from kernel.clock import Clock, month_of
 from kernel.contracts import AppSnapshot
 from kernel.db import Database
@@ -85,6 +86,7 @@ class Node:
         self.metrics = NodeMetrics(deps.registry)
         self._limits = connect_redis(deps.redis_url, name=deps.node_name)
         self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.node_name, clock=deps.clock)
+        self.samples = PeakSamples(self.system, self.connections.counts, node=deps.node_name)
         self._tasks: list[asyncio.Task[Any]] = []
         self._month = month_of(deps.clock.now())
 
@@ -122,7 +124,7 @@ class Node:
         sender = SendService(self.flusher, self.shard, self.activity)
         sync = SyncService(self.shard)
         gate = NodeGate(authenticator, self.connections, deps.clock)
-        dispatcher = Dispatcher(socket_routes(self.shard, sender, sync))
+        dispatcher = Dispatcher(socket_routes(self.shard, sender, sync), self.snapshots.get)
         self.gateway = Gateway(
             self.shard,
             self.hub,
@@ -167,6 +169,7 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.follower.run(), name="follower"),
             asyncio.create_task(self.connections.run(), name="connection-quota"),
+            asyncio.create_task(self.samples.run(), name="peak-samples"),
         ]
         _log.info("node.started", shard=deps.shard_id, node=deps.node_name, apps=len(self.snapshots))
 
@@ -205,6 +208,7 @@ class Node:
         await self._engine.stop()
         await self.bus.stop()
         await self._limits.aclose()
+        await self.samples.finish()
         await self.system.close()
         await self.tenant.close()
 

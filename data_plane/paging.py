@@ -3,11 +3,12 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from kernel.errors import InvalidInput
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 def encode_cursor(kind: str, key: str) -> str:
@@ -30,9 +31,9 @@ def decode_cursor(kind: str, cursor: str | None) -> str | None:
 
 
 def page_of(
-    name: str, rows: Sequence[T], limit: int, *, kind: str, key: Callable[[T], str], view: Callable[[T], dict[str, Any]]
-) -> dict[str, Any]:
-    """`{name: […], next_cursor}` from up to `limit + 1` rows; the one too many says that there is more."""
+    rows: Sequence[T], limit: int, *, kind: str, key: Callable[[T], str], view: Callable[[T], V]
+) -> tuple[list[V], str | None]:
+    """Views and `next_cursor` from up to `limit + 1` rows; the one too many says that there is more."""
     shown = rows[:limit]
     more = len(rows) > limit
-    return {name: [view(row) for row in shown], "next_cursor": encode_cursor(kind, key(shown[-1])) if more else None}
+    return [view(row) for row in shown], encode_cursor(kind, key(shown[-1])) if more else None

@@ -10,6 +10,8 @@ from kernel.db import Database
 BATCH: Final = 1000
 COMMITS_KEPT: Final = timedelta(hours=1)
 """Followers live at the head of the commit log; one that is further behind than this starts anew."""
+SAMPLES_KEPT: Final = timedelta(days=1)
+"""How late a node's sample may come and still be added to those of the other nodes."""
 
 # The oldest by key are looked at and no others, so a round without work costs one page. Nothing at or above the horizon
 # goes, however old: followers have not been there yet while a long transaction holds it.
@@ -25,6 +27,10 @@ _REFRESH: Final = """
 _IDEMPOTENCY: Final = """
     delete from chat.idempotency_keys where (app_id, caller, key) in (
         select app_id, caller, key from chat.idempotency_keys where created_at <= $1 order by created_at limit $2)
+"""
+_SAMPLES: Final = """
+    delete from chat.usage_samples where (app_id, minute, node) in (
+        select app_id, minute, node from chat.usage_samples where reported and minute <= $1 order by minute limit $2)
 """
 
 
@@ -42,6 +48,7 @@ class Retention:
             "commits": (_COMMITS, now - COMMITS_KEPT),
             "refresh_tokens": (_REFRESH, now),
             "idempotency_keys": (_IDEMPOTENCY, now - LIFETIME),
+            "usage_samples": (_SAMPLES, now - SAMPLES_KEPT),
         }
         pool = await self._database.pool()
         removed = {}

@@ -98,6 +98,14 @@ class MethodNotAllowed(NatterError):
     title = "This method is not allowed here"
 
 
+class UnsupportedMediaType(NatterError):
+    """The body is not JSON, or does not say so: send `Content-Type: application/json`."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "The body's type is not supported"
+
+
 class Conflict(NatterError):
     """The request contradicts what is stored."""
 

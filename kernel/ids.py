@@ -20,6 +20,10 @@ CUSTOMER_ID: Final = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 """What a customer may use as the id of a user or a channel."""
 
 
+ID_CHARACTER: Final = "[0-9a-hjkmnp-tv-z]"
+"""One of the 26, in a pattern."""
+
+
 def encode(value: UUID) -> str:
     """26 characters that sort as the UUID's bytes do."""
     number = value.int

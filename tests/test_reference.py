@@ -2,15 +2,14 @@
 
 import collections
 
+from data_plane.reference import FILE
 from kernel.errors import NatterError
-from ops.reference import FOLDER, pages
+from ops.reference import files
 from ops.reference.errors import public_errors
 
 
-def test_the_pages_are_as_the_generator_would_write_them() -> None:
-    stale = [
-        name for name, text in pages().items() if not (FOLDER / name).exists() or (FOLDER / name).read_text() != text
-    ]
+def test_the_files_are_as_the_generator_would_write_them() -> None:
+    stale = [path.name for path, text in files().items() if not path.exists() or path.read_text() != text]
     assert not stale, f"run `make reference` and commit {stale}"
 
 
@@ -28,4 +27,4 @@ def test_errors_that_ask_for_a_wait_say_how_long() -> None:
 
 def test_a_missing_page_would_be_noticed() -> None:
     assert NatterError not in public_errors()
-    assert {"errors.md", "realtime.md", "rest.md"} == set(pages())
+    assert {"errors.md", "realtime.md", "rest.md", FILE.name} == {path.name for path in files()}

@@ -8,7 +8,7 @@ from data_plane.channels.errors import ChannelExists
 from data_plane.channels.models import ChannelRow, ChannelState
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.schemas import CreateChannel
-from data_plane.channels.views import channel_view
+from data_plane.channels.views import ChannelView, channel_view
 from data_plane.custom import check_custom
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log, user_log
@@ -30,7 +30,7 @@ class ChannelCreation:
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
 
-    async def create(self, uow: UnitOfWork, caller: Caller, wish: CreateChannel) -> tuple[dict[str, Any], bool]:
+    async def create(self, uow: UnitOfWork, caller: Caller, wish: CreateChannel) -> tuple[ChannelView, bool]:
         """Create the channel and return its view and true; the same wish of the same caller again returns false.
 
         Must come before the transaction's first write. Raises `ChannelExists` when the id is taken by anything else,
@@ -86,7 +86,7 @@ class ChannelCreation:
         creator: str | None,
         custom: dict[str, Any],
         members: Sequence[str],
-    ) -> dict[str, Any]:
+    ) -> ChannelView:
         """The channel as it is now, if this very wish made it. Later changes to the channel do not matter."""
         found = await channels.find_counted(wish.id or "", caller.user_id)
         birth = await channels.birth(wish.id or "") if found is not None else None
@@ -102,7 +102,7 @@ class ChannelCreation:
         return view_of(state, member_count)
 
 
-def view_of(state: ChannelState, member_count: int) -> dict[str, Any]:
+def view_of(state: ChannelState, member_count: int) -> ChannelView:
     """The view of a channel as it was read."""
     return channel_view(
         state.channel,
@@ -127,7 +127,7 @@ def _founders(members: Sequence[str], owner: str | None, now: datetime) -> list[
     ]
 
 
-def _first_view(channel: ChannelRow, founders: Sequence[MemberRow], member: MemberRow | None) -> dict[str, Any]:
+def _first_view(channel: ChannelRow, founders: Sequence[MemberRow], member: MemberRow | None) -> ChannelView:
     count = len(founders)
     return channel_view(channel, last_seq=1 + count, last_number=0, member_count=count, member=member)
 

@@ -1,7 +1,7 @@
 """Channels as they are stored."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from data_plane.members.models import MemberRow
 from data_plane.models import ChatModel
+
+ChannelType = Literal["direct", "group", "team", "livestream", "support"]
 
 
 class Channel(ChatModel):
@@ -58,7 +60,7 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     """One channel, read."""
 
     id: str
-    type: str
+    type: ChannelType
     name: str | None
     image: str | None
     custom: dict[str, Any]

@@ -3,23 +3,57 @@
 from typing import Any
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
 from data_plane.channels.create import ChannelCreation
+from data_plane.channels.errors import ChannelExists, OwnerNeeded
 from data_plane.channels.schemas import CreateChannel, UpdateChannel
 from data_plane.channels.service import ChannelService
-from data_plane.dependencies import CallerDependency, Cursor, Limit, OptionalUser, ShardDependency, require_scope
-from data_plane.idempotency import Answer, once, request_key
+from data_plane.channels.views import ChannelPage, ChannelView
+from data_plane.dependencies import (
+    ANYBODY,
+    CallerDependency,
+    ChannelPath,
+    Cursor,
+    Limit,
+    OptionalUser,
+    ShardDependency,
+    require_scope,
+)
+from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
+from data_plane.members.errors import UnknownUsers
+from kernel.http import answers
+
+_TAGS = ["Channels"]
 
 
-@post("/v1/channels")
+@post(
+    "/v1/channels",
+    operation_id="createChannel",
+    summary="Create a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers(
+        (201, ChannelView, "The channel was made now."),
+        (200, ChannelView, "The same request made it before; this is the channel as it is now."),
+        errors=(ChannelExists, UnknownUsers, IdempotencyConflict),
+    ),
+)
 async def create_channel(
-    request: Request[Any, Any, Any], data: JSONBody[CreateChannel], caller: CallerDependency, shard: ShardDependency
+    request: Request[Any, Any, Any],
+    data: JSONBody[CreateChannel],
+    caller: CallerDependency,
+    shard: ShardDependency,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Create a channel: 201, or 200 for the very same one again."""
+    """Create a channel with its first members. A user becomes its owner; a server names one with `user_id`, or nobody.
+
+    Choose the `id` yourself and the request is safe to send again: the very same one is answered with the channel.
+    Deleted channels keep their id.
+    """
     require_scope(caller, "channels")
-    key = await request_key(request)
+    key = await request_key(request, idempotency_key)
     async with shard.unit_of_work(caller.app_id) as uow:
 
         async def work() -> Answer:
@@ -30,41 +64,75 @@ async def create_channel(
     return answer.response()
 
 
-@get("/v1/channels")
+@get(
+    "/v1/channels",
+    operation_id="listChannels",
+    summary="List channels",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, ChannelPage, "A page of channels.")),
+)
 async def list_channels(
     caller: CallerDependency,
     shard: ShardDependency,
     limit: Limit = 25,
     cursor: Cursor = None,
     user_id: OptionalUser = None,
-) -> dict[str, Any]:
-    """The caller's channels by id; for a server those of `user_id`, or all."""
+) -> ChannelPage:
+    """The caller's channels by id; for a server those of `user_id`, or all of the app."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
         return await ChannelService(shard).page(uow, caller, user_id=user_id, limit=limit, cursor=cursor)
 
 
-@get("/v1/channels/{channel_id:str}")
-async def get_channel(channel_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
-    """One channel."""
+@get(
+    "/v1/channels/{channel_id:str}",
+    operation_id="getChannel",
+    summary="Get a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, ChannelView, "The channel.")),
+)
+async def get_channel(channel_id: ChannelPath, caller: CallerDependency, shard: ShardDependency) -> ChannelView:
+    """One channel, as the caller sees it."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
         return await ChannelService(shard).get(uow, caller, channel_id)
 
 
-@patch("/v1/channels/{channel_id:str}")
+@patch(
+    "/v1/channels/{channel_id:str}",
+    operation_id="updateChannel",
+    summary="Change a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, ChannelView, "The channel as it is now."), errors=(OwnerNeeded,)),
+)
 async def update_channel(
-    channel_id: FromPath[str], data: JSONBody[UpdateChannel], caller: CallerDependency, shard: ShardDependency
-) -> dict[str, Any]:
-    """Change name, image, custom or frozen."""
+    channel_id: ChannelPath, data: JSONBody[UpdateChannel], caller: CallerDependency, shard: ShardDependency
+) -> ChannelView:
+    """Change name, image, custom data or `frozen`. What is left out stays; the same change again changes nothing.
+
+    For an owner of the channel, or a server.
+    """
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:
         return await ChannelService(shard).update(uow, caller, channel_id, data)
 
 
-@delete("/v1/channels/{channel_id:str}")
-async def delete_channel(channel_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> None:
-    """Delete a channel for everybody. Its id stays taken."""
+@delete(
+    "/v1/channels/{channel_id:str}",
+    operation_id="deleteChannel",
+    summary="Delete a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((204, None, "The channel is gone."), errors=(OwnerNeeded,)),
+)
+async def delete_channel(channel_id: ChannelPath, caller: CallerDependency, shard: ShardDependency) -> None:
+    """Delete a channel for everybody, with its messages. Its id stays taken.
+
+    For an owner of the channel, or a server.
+    """
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:
         await ChannelService(shard).delete(uow, caller, channel_id)

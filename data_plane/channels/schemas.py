@@ -1,13 +1,13 @@
 """Bodies of requests about channels."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
+from data_plane.channels.models import ChannelType
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
 
-ChannelType = Literal["direct", "group", "team", "livestream", "support"]
 Name = Annotated[str, msgspec.Meta(max_length=200)]
 Image = Annotated[str, msgspec.Meta(max_length=2_000)]
 MAX_MEMBERS_AT_ONCE = 100

@@ -1,6 +1,5 @@
 """Look at, change and delete channels."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,11 +10,12 @@ from data_plane.channels.errors import no_channel
 from data_plane.channels.jobs import DISBAND, PURGE
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.schemas import UpdateChannel
-from data_plane.channels.views import channel_view
+from data_plane.channels.views import ChannelPage, ChannelView, channel_view
 from data_plane.custom import check_custom
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
+from data_plane.members.models import MemberRow
 from data_plane.members.repository import MemberRepository
 from data_plane.paging import decode_cursor, page_of
 from data_plane.shard import Shard
@@ -33,24 +33,25 @@ class ChannelService:
 
     async def page(
         self, uow: UnitOfWork, caller: Caller, *, user_id: str | None, limit: int, cursor: str | None
-    ) -> dict[str, Any]:
-        """`{channels, next_cursor}` by id: the caller's, those of the user that a server names, or all of the app."""
+    ) -> ChannelPage:
+        """Channels by id: the caller's, those of the user that a server names, or all of the app."""
         user = caller.acting_as(user_id) if user_id is not None or not caller.is_server else None
         channels = ChannelRepository(uow.session, caller.app_id)
         after = decode_cursor(_LIST, cursor)
         rows = await channels.page(user, after=after, limit=limit + 1, everything=user is None)
-        return page_of(
-            "channels", rows, limit, kind=_LIST, key=lambda row: row[0].channel.id, view=lambda row: view_of(*row)
+        views, following = page_of(
+            rows, limit, kind=_LIST, key=lambda row: row[0].channel.id, view=lambda row: view_of(*row)
         )
+        return {"channels": views, "next_cursor": following}
 
-    async def get(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> dict[str, Any]:
+    async def get(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> ChannelView:
         """One channel. Raises `NotFound` when the caller does not see it."""
         found = await ChannelRepository(uow.session, caller.app_id).find_counted(channel_id, caller.user_id)
         if found is None or (found[0].member is None and not caller.is_server):
             raise no_channel()
         return view_of(*found)
 
-    async def update(self, uow: UnitOfWork, caller: Caller, channel_id: str, wish: UpdateChannel) -> dict[str, Any]:
+    async def update(self, uow: UnitOfWork, caller: Caller, channel_id: str, wish: UpdateChannel) -> ChannelView:
         """Change settings. What is so already is no change; without any, nothing is written and nobody told."""
         wanted = {
             name: value
@@ -72,7 +73,7 @@ class ChannelService:
         await channels.change(channel_id, changes)
         channel = msgspec.structs.replace(state.channel, **changes)
 
-        def seen_by(member: Any) -> dict[str, Any]:
+        def seen_by(member: MemberRow | None) -> ChannelView:
             return channel_view(
                 channel,
                 last_seq=state.last_seq + 1,
@@ -106,7 +107,7 @@ class ChannelService:
         await self._shard.outbox.put(uow, PURGE, target | {"after": 0}, now=now)
 
 
-async def channels_of_user(uow: UnitOfWork, app_id: UUID, user_id: str) -> list[dict[str, Any]]:
+async def channels_of_user(uow: UnitOfWork, app_id: UUID, user_id: str) -> list[ChannelView]:
     """Every channel of a user as it sees them, by id: the fresh state of a sync."""
     rows = await ChannelRepository(uow.session, app_id).page(user_id, after=None, limit=None, everything=False)
     return [view_of(*row) for row in rows]

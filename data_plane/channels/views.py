@@ -1,20 +1,60 @@
 """A channel as its members and the customer's server see it."""
 
-from typing import Any
+from typing import Any, TypedDict
 
-from data_plane.channels.models import ChannelRow
-from data_plane.members.models import MemberRow
+from data_plane.channels.models import ChannelRow, ChannelType
+from data_plane.members.models import MemberRole, MemberRow
+from data_plane.views import Timestamp
 from kernel.clock import rfc3339
+
+
+class MembershipView(TypedDict):
+    """A channel's membership of the user it is shown to."""
+
+    role: MemberRole
+    read_number: int
+    """The number of the last message that was read."""
+    unread: int
+    """`last_number` of the channel minus `read_number`."""
+    joined_at: Timestamp
+
+
+class ChannelView(TypedDict):
+    """A channel, as of the entry `seq` of its log: whoever holds it applies the events above."""
+
+    id: str
+    type: ChannelType
+    name: str | None
+    image: str | None
+    custom: dict[str, Any]
+    """Whatever your product keeps with a channel."""
+    created_by: str | None
+    """Null when your server made it in nobody's name."""
+    frozen: bool
+    """Members can read and leave, and write no more."""
+    created_at: Timestamp
+    updated_at: Timestamp
+    member_count: int
+    last_number: int
+    """The number of the newest message that counts as unread."""
+    seq: int
+    """The newest event of the channel's log."""
+    membership: MembershipView | None
+    """Null for a server, and for a user who watches without being a member."""
+
+
+class ChannelPage(TypedDict):
+    """Channels by id."""
+
+    channels: list[ChannelView]
+    next_cursor: str | None
+    """Give it back as `cursor` for the next page; null on the last one."""
 
 
 def channel_view(
     channel: ChannelRow, *, last_seq: int, last_number: int, member_count: int, member: MemberRow | None
-) -> dict[str, Any]:
-    """The JSON object `{id, type, name, …, membership}`.
-
-    It is true as of the entry `seq` of the channel's log: whoever holds it applies the entries above. `membership` is
-    that of the user it is shown to.
-    """
+) -> ChannelView:
+    """The channel as whoever has this membership sees it."""
     return {
         "id": channel.id,
         "type": channel.type,
@@ -32,8 +72,8 @@ def channel_view(
     }
 
 
-def membership_view(member: MemberRow, last_number: int) -> dict[str, Any]:
-    """`{role, read_number, unread, joined_at}`; unread is arithmetic on positions."""
+def membership_view(member: MemberRow, last_number: int) -> MembershipView:
+    """The membership; unread is arithmetic on positions."""
     return {
         "role": member.role,
         "read_number": member.read_number,

@@ -1,22 +1,26 @@
 """From a decoded event to its acknowledgement. One for all transports."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
 from data_plane.gateway.connection import Connection, Frame
 from data_plane.gateway.packets import Packet, encode_ack
 from data_plane.gateway.routes import Payload, SocketRoute
+from kernel.contracts import AppSnapshot
 from kernel.errors import InvalidInput, NatterError, NotFound, RateLimited
+from kernel.http.convert import convert
 from kernel.http.problems import as_natter_error
 from kernel.logging import get_logger
 
 MAX_IN_FLIGHT: Final = 100
 """Events of one connection that may await their acknowledgement."""
 
-Handler = Callable[[Connection, Any], Awaitable[dict[str, Any]]]
+Handler = Callable[[Connection, Any], Awaitable[Mapping[str, Any]]]
+CurrentApp = Callable[[UUID], AppSnapshot | None]
 
 _log = get_logger(__name__)
 
@@ -37,12 +41,16 @@ class TooManyInFlight(RateLimited):
 
 
 class Dispatcher:
-    """Finds the feature's handler, converts the payload, answers. Errors of any kind become an `{"error"}` answer."""
+    """Finds the feature's handler, converts the payload, answers. Errors of any kind become an `{"error"}` answer.
 
-    def __init__(self, routes: Iterable[SocketRoute]) -> None:
+    `current_app`: the newest snapshot of an app. A connection outlives the one it was opened with, and a limit that is
+    reached meanwhile holds for it too.
+    """
+
+    def __init__(self, routes: Iterable[SocketRoute], current_app: CurrentApp = lambda _: None) -> None:
         self._routes: dict[str, tuple[type[Payload], Handler]] = {}
         for route in routes:
-            self.add(route.event, route.payload, _for_caller(route))
+            self.add(route.event, route.payload, _for_caller(route, current_app))
 
     def add(self, event: str, payload: type[Payload], handle: "Handler") -> None:
         """Add an event whose handler needs the connection itself. Features offer `SocketRoute`s instead."""
@@ -70,7 +78,7 @@ class Dispatcher:
             code=error["code"] if error else None,
         )
 
-    async def _answer(self, connection: Connection, packet: Packet) -> dict[str, Any]:
+    async def _answer(self, connection: Connection, packet: Packet) -> Mapping[str, Any]:
         if connection.in_flight >= MAX_IN_FLIGHT:
             return {"error": TooManyInFlight().as_dict()}
         connection.in_flight += 1
@@ -81,18 +89,21 @@ class Dispatcher:
             if not isinstance(packet.payload, dict):
                 raise InvalidInput(f"`{packet.event}` takes one object.")
             payload, handle = route
-            return await handle(connection, msgspec.convert(packet.payload, payload))
+            return await handle(connection, convert(packet.payload, payload))
         except Exception as error:
             known = as_natter_error(error)
-            if not isinstance(error, NatterError | msgspec.ValidationError):
+            if not isinstance(error, NatterError):
                 _log.error("socket.failed", exc_info=error, name=packet.event, code=known.code)
             return {"error": known.as_dict()}
         finally:
             connection.in_flight -= 1
 
 
-def _for_caller(route: SocketRoute) -> Handler:
-    async def handle(connection: Connection, payload: Payload) -> dict[str, Any]:
+def _for_caller(route: SocketRoute, current_app: CurrentApp) -> Handler:
+    async def handle(connection: Connection, payload: Payload) -> Mapping[str, Any]:
+        app = current_app(connection.app_id)
+        if app is not None and app is not connection.caller.app:
+            connection.caller = msgspec.structs.replace(connection.caller, app=app)
         return await route.handle(connection.caller, payload)
 
     return handle

@@ -7,6 +7,7 @@ takes a packet without a coroutine, and a packet's `encode_cache`, which makes o
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
@@ -19,6 +20,9 @@ from engineio.payload import Payload
 
 from data_plane.gateway.connection import Frame
 from data_plane.gateway.packets import MAX_PACKET
+from data_plane.gateway.posts import NO_PACKET, as_read, packet_or_none, read_post
+from kernel.errors import NatterError
+from kernel.http.linger import Linger
 from kernel.logging import get_logger
 
 PING_INTERVAL: Final = 25
@@ -29,6 +33,14 @@ _CLOSE_GRACE: Final = 1.0
 
 _log = get_logger(__name__)
 ASGI = Callable[[Any, Any, Any], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+_ENGINE: Final = "engineio.server"
+_CLIENTS_FAULTS: Final = frozenset(
+    {
+        "Invalid UTF-8 sequence received from client.",  # closed with 1007
+        "ASGI callable returned without completing handshake.",  # refused with a problem document
+    }
+)
 
 MAX_PAYLOAD: Final = MAX_PACKET * 4
 """Bytes of one request, or of one WebSocket message."""
@@ -136,16 +148,29 @@ class EngineIoServer:
         self._server.on("connect", self._connect)
         self._server.on("message", self._message)
         self._server.on("disconnect", self._disconnect)
-        self._queries: dict[str, dict[str, list[str]]] = {}
+        self._patiently = Linger(self._serve)
+        for name in (_ENGINE, "uvicorn.error"):
+            logging.getLogger(name).addFilter(_quietly)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request or WebSocket."""
+        await self._patiently(scope, receive, send)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if "sid" not in query and scope.get("method") != "OPTIONS":
             origin = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"origin"), None)
             refusal = self._wire.origin_refusal(query, origin)
             if refusal is not None:
                 await _refuse(scope, receive, send, refusal)
+                return
+        if scope["type"] == "websocket":
+            receive = _only_packets(receive)
+        elif scope["method"] == "POST":
+            try:
+                scope, receive = as_read(scope, await read_post(receive, MAX_PAYLOAD))
+            except NatterError as error:
+                await _refuse(scope, receive, send, error.as_problem())
                 return
         await self._server.handle_request(scope, receive, send)
 
@@ -172,6 +197,32 @@ class EngineIoServer:
             # A poll that waits would wait for the next ping, and its client with it.
             socket.queue.put_nowait(Packet(NOOP))
         self._wire.ended(sid)
+
+
+def _only_packets(receive: Receive) -> Receive:
+    """Messages that are no Engine.IO packet as a Socket.IO packet that is none, which is answered as every such.
+
+    The library would end the connection without a word, and leave a traceback in the log.
+    """
+
+    async def receive_packet() -> Any:
+        message = await receive()
+        if message["type"] == "websocket.receive":
+            if message.get("text") is not None:
+                return {"type": "websocket.receive", "text": packet_or_none(message["text"])}
+            if not message.get("bytes"):
+                return {"type": "websocket.receive", "text": NO_PACKET}
+        return message
+
+    return receive_packet
+
+
+def _quietly(record: logging.LogRecord) -> bool:
+    """What a client did wrong is no error of ours: one line without a traceback. A logging filter."""
+    ours = record.name == _ENGINE and record.exc_info
+    if record.levelno == logging.ERROR and not ours and (record.name == _ENGINE or record.msg in _CLIENTS_FAULTS):
+        record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
+    return True
 
 
 async def _poll(socket: Any) -> list[Any]:

@@ -14,7 +14,6 @@ from data_plane.gateway.routes import Payload
 from data_plane.log import LogKey, channel_log
 from data_plane.messages.schemas import ChannelId
 from data_plane.shard import Shard
-from kernel.ids import check_customer_id
 
 
 class RefreshPacket(Payload, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ def connection_events(gateway: Gateway, hub: Hub, shard: Shard) -> list[tuple[st
         return gateway.refresh(connection, packet.token)
 
     async def watch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
-        channel_id = check_customer_id(packet.channel_id, field="channel_id")
+        channel_id = packet.channel_id
         async with shard.unit_of_work(connection.app_id, read_only=True) as uow:
             repository = ChannelRepository(uow.session, connection.app_id)
             found = await repository.find_counted(channel_id, connection.user_id)

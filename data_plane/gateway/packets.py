@@ -5,6 +5,7 @@ namespaces and binary attachments are recognised and refused with a clear error.
 Source: the Socket.IO protocol document, revision 5.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -102,7 +103,7 @@ def encode_event(name: str, payload: bytes) -> str:
     return f'2["{name}",{payload.decode()}]'
 
 
-def encode_ack(ack_id: int, payload: dict[str, Any]) -> str:
+def encode_ack(ack_id: int, payload: Mapping[str, Any]) -> str:
     """The answer to a client's event."""
     return f"3{ack_id}[{orjson.dumps(payload).decode()}]"
 

@@ -1,6 +1,6 @@
 """How a feature offers socket events: a name, the payload's type, and a function that answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,4 +21,4 @@ class SocketRoute(msgspec.Struct, frozen=True):
 
     event: str
     payload: type[Payload]
-    handle: Callable[[Caller, Any], Awaitable[dict[str, Any]]]
+    handle: Callable[[Caller, Any], Awaitable[Mapping[str, Any]]]

@@ -3,8 +3,11 @@
 from typing import Any, Final
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
+from litestar.handlers.base import BaseRouteHandler
 from litestar.params import SkipValidation
+from litestar.types import Guard
 
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
@@ -18,6 +21,7 @@ from kernel.ids import CUSTOMER_ID, parse_id
 from kernel.security import keys
 from kernel.security.tokens import (
     MAX_TOKEN_BYTES,
+    UNVERIFIED,
     TokenInvalid,
     TokenRevoked,
     unverified_audience,
@@ -26,7 +30,11 @@ from kernel.security.tokens import (
 from kernel.security.vault import Vault
 
 _UNKNOWN_KEY: Final = "The secret key is not valid: it is unknown, was revoked, or is not whole."
+_CALLER: Final = "natter.caller"
+"""Where a request keeps who was recognised."""
 _HOW: Final = "Send `Authorization: Bearer` with a secret key (sk_…) or a user's access token."
+
+Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 def origin_allowed(app: AppSnapshot, origin: str) -> bool:
@@ -117,9 +125,18 @@ class Authenticator:
             raise TokenInvalid("The token is not a JWT.") from error
         app = self._snapshots.get(audience) if audience is not None else None
         if app is None:
-            # The same for a token of nobody and of an app that lives elsewhere.
-            raise TokenInvalid("The token is not a JWT whose `aud` is an app served here.")
+            raise TokenInvalid(UNVERIFIED)
         return app
+
+
+def callers_first(authenticator: Authenticator) -> Guard:
+    """A Litestar guard for routes that ask for a caller: nobody else gets to hear what is wrong with a request."""
+
+    def recognise(connection: Connection, handler: BaseRouteHandler) -> None:
+        if "caller" in handler.parsed_fn_signature.parameters:
+            connection.scope["state"][_CALLER] = _recognise(connection, authenticator)
+
+    return recognise
 
 
 async def provide_caller(
@@ -128,12 +145,14 @@ async def provide_caller(
     activity: NamedDependency[SkipValidation[ActivityTracker]],
 ) -> Caller:
     """A Litestar dependency: the caller of a REST request. A user is counted as active before the answer."""
-    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthenticated(_HOW)
-    caller = authenticator.bearer(
-        credential.strip(), key=request.query_params.get("key"), origin=request.headers.get("origin")
-    )
+    caller = request.scope["state"].get(_CALLER) or _recognise(request, authenticator)
     if caller.user_id is not None and caller.token_issued_at is not None:
         await activity.touch(caller.app, caller.app_id, caller.user_id, caller.token_issued_at)
     return caller
+
+
+def _recognise(connection: Connection, authenticator: Authenticator) -> Caller:
+    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated(_HOW)
+    return authenticator.bearer(credential.strip(), origin=connection.headers.get("origin"))

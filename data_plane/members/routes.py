@@ -3,59 +3,104 @@
 from typing import Any
 
 from litestar import Request, Response, delete, get, post, put
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
-from data_plane.dependencies import CallerDependency, Cursor, Limit, ShardDependency, require_scope
-from data_plane.idempotency import Answer, once, request_key
+from data_plane.channels.errors import OwnerNeeded
+from data_plane.dependencies import (
+    ANYBODY,
+    CallerDependency,
+    ChannelPath,
+    Cursor,
+    Limit,
+    ShardDependency,
+    UserPath,
+    require_scope,
+)
+from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
+from data_plane.members.errors import DirectIsFixed, UnknownUsers
 from data_plane.members.schemas import AddMembers, LeaveChannel, PutMember
 from data_plane.members.service import MemberService
+from data_plane.members.views import MemberPage, Members, MemberView
+from kernel.http import answers
+
+_TAGS = ["Members"]
 
 
-@get("/v1/channels/{channel_id:str}/members")
+@get(
+    "/v1/channels/{channel_id:str}/members",
+    operation_id="listMembers",
+    summary="List members",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, MemberPage, "A page of members.")),
+)
 async def list_members(
-    channel_id: FromPath[str],
+    channel_id: ChannelPath,
     caller: CallerDependency,
     shard: ShardDependency,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> dict[str, Any]:
-    """The members by user id."""
+) -> MemberPage:
+    """The members of a channel by user id."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
         return await MemberService(shard).page(uow, caller, channel_id, limit=limit, cursor=cursor)
 
 
-@post("/v1/channels/{channel_id:str}/members")
+@post(
+    "/v1/channels/{channel_id:str}/members",
+    operation_id="addMembers",
+    summary="Add members",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers(
+        (201, Members, "At least one of them is new; each as it is now."),
+        (200, Members, "All of them were members already, and keep their roles."),
+        errors=(OwnerNeeded, DirectIsFixed, UnknownUsers, IdempotencyConflict),
+    ),
+)
 async def add_members(
     request: Request[Any, Any, Any],
-    channel_id: FromPath[str],
+    channel_id: ChannelPath,
     data: JSONBody[AddMembers],
     caller: CallerDependency,
     shard: ShardDependency,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Add up to 100 users: 201 when anybody is new, 200 when all were there."""
+    """Add up to 100 users, all or none. For an owner of the channel, or a server."""
     require_scope(caller, "channels")
-    key = await request_key(request)
+    key = await request_key(request, idempotency_key)
     async with shard.unit_of_work(caller.app_id) as uow:
 
         async def work() -> Answer:
             views, fresh = await MemberService(shard).add(uow, caller, channel_id, data.user_ids, role=data.role)
-            return Answer(201 if fresh else 200, {"members": views})
+            return Answer(201 if fresh else 200, Members(members=views))
 
         answer = await once(uow, caller, key, shard.clock.now(), work)
     return answer.response()
 
 
-@put("/v1/channels/{channel_id:str}/members/{user_id:str}")
+@put(
+    "/v1/channels/{channel_id:str}/members/{user_id:str}",
+    operation_id="putMember",
+    summary="Add a member, or change its role",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers(
+        (201, MemberView, "The user is a member now."),
+        (200, MemberView, "The user was a member already; this is the membership as it is now."),
+        errors=(OwnerNeeded, DirectIsFixed, UnknownUsers),
+    ),
+)
 async def put_member(
-    channel_id: FromPath[str],
-    user_id: FromPath[str],
+    channel_id: ChannelPath,
+    user_id: UserPath,
     caller: CallerDependency,
     shard: ShardDependency,
     data: JSONBody[PutMember | None] = None,
 ) -> Response[bytes]:
-    """Add one user, or change a member's role."""
+    """Add one user, or change a member's role. For an owner of the channel, or a server."""
     require_scope(caller, "channels")
     role = data.role if data is not None else None
     async with shard.unit_of_work(caller.app_id) as uow:
@@ -63,28 +108,45 @@ async def put_member(
     return Answer(201 if fresh else 200, view).response()
 
 
-@delete("/v1/channels/{channel_id:str}/members/{user_id:str}")
+@delete(
+    "/v1/channels/{channel_id:str}/members/{user_id:str}",
+    operation_id="removeMember",
+    summary="Remove a member",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers(
+        (204, None, "The user is no member, whether it was one before or not."), errors=(OwnerNeeded, DirectIsFixed)
+    ),
+)
 async def remove_member(
-    channel_id: FromPath[str], user_id: FromPath[str], caller: CallerDependency, shard: ShardDependency
+    channel_id: ChannelPath, user_id: UserPath, caller: CallerDependency, shard: ShardDependency
 ) -> None:
-    """Remove a member, or leave when it is oneself."""
+    """Remove a member. An owner of the channel or a server removes anybody, a user itself."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:
         await MemberService(shard).remove(uow, caller, channel_id, user_id)
 
 
-@post("/v1/channels/{channel_id:str}/leave")
+@post(
+    "/v1/channels/{channel_id:str}/leave",
+    operation_id="leaveChannel",
+    summary="Leave a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((204, None, "The user is no member any more."), errors=(DirectIsFixed, IdempotencyConflict)),
+)
 async def leave_channel(
     request: Request[Any, Any, Any],
-    channel_id: FromPath[str],
+    channel_id: ChannelPath,
     caller: CallerDependency,
     shard: ShardDependency,
     data: JSONBody[LeaveChannel | None] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Leave a channel."""
+    """Leave a channel; a server names with `user_id` who leaves."""
     require_scope(caller, "channels")
     user_id = caller.acting_as(data.user_id if data is not None else None)
-    key = await request_key(request)
+    key = await request_key(request, idempotency_key)
     async with shard.unit_of_work(caller.app_id) as uow:
 
         async def work() -> Answer:

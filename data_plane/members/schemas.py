@@ -1,14 +1,13 @@
 """Bodies of requests about members."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from data_plane.channels.schemas import MAX_MEMBERS_AT_ONCE
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
-
-MemberRole = Literal["owner", "member"]
+from data_plane.members.models import MemberRole
 
 
 class AddMembers(Payload, frozen=True, kw_only=True):

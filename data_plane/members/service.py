@@ -1,7 +1,6 @@
 """Who is in a channel: list, add, change the role, remove."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -13,9 +12,9 @@ from data_plane.identity.caller import Caller
 from data_plane.log import channel_log, user_log
 from data_plane.log.writer import NewEntry
 from data_plane.members.errors import DirectIsFixed, UnknownUsers
-from data_plane.members.models import MemberRow
+from data_plane.members.models import MemberRole, MemberRow
 from data_plane.members.repository import MemberRepository
-from data_plane.members.views import member_view
+from data_plane.members.views import MemberPage, MemberView, member_view
 from data_plane.paging import decode_cursor, page_of
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
@@ -35,16 +34,17 @@ class MemberService:
 
     async def page(
         self, uow: UnitOfWork, caller: Caller, channel_id: str, *, limit: int, cursor: str | None
-    ) -> dict[str, Any]:
-        """`{members, next_cursor}` by user id. Raises `NotFound` when the caller does not see the channel."""
+    ) -> MemberPage:
+        """Members by user id. Raises `NotFound` when the caller does not see the channel."""
         after = decode_cursor(_LIST, cursor)
         await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
         rows = await MemberRepository(uow.session, caller.app_id).page(channel_id, after=after, limit=limit + 1)
-        return page_of("members", rows, limit, kind=_LIST, key=lambda row: row.user_id, view=member_view)
+        views, following = page_of(rows, limit, kind=_LIST, key=lambda row: row.user_id, view=member_view)
+        return {"members": views, "next_cursor": following}
 
     async def add(
-        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_ids: Sequence[str], *, role: str = "member"
-    ) -> tuple[list[dict[str, Any]], bool]:
+        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_ids: Sequence[str], *, role: MemberRole = "member"
+    ) -> tuple[list[MemberView], bool]:
         """Add users; returns the view of each that was named and whether any is new. Members keep their role.
 
         Raises `NotFound`, `OwnerNeeded`, `DirectIsFixed`, and `UnknownUsers` when any user does not exist; then nobody
@@ -57,19 +57,19 @@ class MemberService:
         there = await members.find(channel_id, named)
         missing = [user_id for user_id in named if user_id not in there]
         if missing:
-            there |= {row.user_id: row for row in await self._join(uow, caller, state, missing, role)}
+            there |= {row.user_id: row for row in await self._join(uow, caller, state, missing, role, field="user_ids")}
         return [member_view(there[user_id]) for user_id in named], bool(missing)
 
     async def put(
-        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str, *, role: str | None
-    ) -> tuple[dict[str, Any], bool]:
+        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str, *, role: MemberRole | None
+    ) -> tuple[MemberView, bool]:
         """Let the user be a member, with this role if one is given; returns its view and whether it is new."""
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), user_log(user_id)])
         state = await self._owned(uow, caller, channel_id)
         members = MemberRepository(uow.session, caller.app_id)
         member = (await members.find(channel_id, [user_id])).get(user_id)
         if member is None:
-            joined = await self._join(uow, caller, state, [user_id], role or "member")
+            joined = await self._join(uow, caller, state, [user_id], role or "member", field="user_id")
             return member_view(joined[0]), True
         if role is not None and role != member.role:
             await members.set_role(channel_id, user_id, role)
@@ -117,13 +117,20 @@ class MemberService:
         return state
 
     async def _join(
-        self, uow: UnitOfWork, caller: Caller, state: ChannelState, user_ids: Sequence[str], role: str
+        self,
+        uow: UnitOfWork,
+        caller: Caller,
+        state: ChannelState,
+        user_ids: Sequence[str],
+        role: MemberRole,
+        *,
+        field: str,
     ) -> list[MemberRow]:
-        """Make users members who are not; the logs are locked. Raises `UnknownUsers`."""
+        """Make users members who are not; the logs are locked. Raises `UnknownUsers`, which blames `field`."""
         members = MemberRepository(uow.session, caller.app_id)
         unknown = await members.unknown_users(user_ids)
         if unknown:
-            raise UnknownUsers.of(unknown, field="user_ids" if len(user_ids) > 1 else "user_id")
+            raise UnknownUsers.of(unknown, field=field)
         now = truncate_ms(self._shard.clock.now())
         channel_id = state.channel.id
         joining = [

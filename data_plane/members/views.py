@@ -1,11 +1,33 @@
 """A membership as others see it."""
 
-from typing import Any
+from typing import TypedDict
 
-from data_plane.members.models import MemberRow
+from data_plane.members.models import MemberRole, MemberRow
+from data_plane.views import Timestamp
 from kernel.clock import rfc3339
 
 
-def member_view(row: MemberRow) -> dict[str, Any]:
-    """`{user_id, role, joined_at}`: in lists and in `member.added`."""
+class MemberView(TypedDict):
+    """Who is in a channel: in lists and in `member.added`."""
+
+    user_id: str
+    role: MemberRole
+    joined_at: Timestamp
+
+
+class Members(TypedDict):
+    """The members that were named, in that order."""
+
+    members: list[MemberView]
+
+
+class MemberPage(Members):
+    """Members by user id."""
+
+    next_cursor: str | None
+    """Give it back as `cursor` for the next page; null on the last one."""
+
+
+def member_view(row: MemberRow) -> MemberView:
+    """The membership without its read position, which is nobody else's business."""
     return {"user_id": row.user_id, "role": row.role, "joined_at": rfc3339(row.joined_at)}

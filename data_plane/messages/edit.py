@@ -13,7 +13,7 @@ from data_plane.members.repository import MemberRepository
 from data_plane.messages.errors import MessageDeleted, NotTheAuthor, no_message
 from data_plane.messages.repository import FoundMessage, MessageRepository
 from data_plane.messages.schemas import check_content
-from data_plane.messages.views import MessageRow, message_view
+from data_plane.messages.views import MessageRow, MessageView, message_view
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
@@ -26,7 +26,7 @@ class MessageEditing:
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
 
-    async def get(self, uow: UnitOfWork, caller: Caller, message_id: str) -> dict[str, Any]:
+    async def get(self, uow: UnitOfWork, caller: Caller, message_id: str) -> MessageView:
         """One message. Raises `NotFound` when the caller is not in its channel."""
         return message_view((await self._visible(uow, caller, message_id)).row)
 
@@ -40,7 +40,7 @@ class MessageEditing:
         attachments: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET,
         custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET,
         user_id: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> MessageView:
         """Replace parts of a message's content; the same edit again changes nothing.
 
         The content must keep the rules of a send. Raises `NotFound`, `NotTheAuthor`, `ChannelFrozen`,
@@ -66,7 +66,7 @@ class MessageEditing:
 
     async def delete(
         self, uow: UnitOfWork, caller: Caller, message_id: str, *, user_id: str | None = None
-    ) -> dict[str, Any]:
+    ) -> MessageView:
         """Delete a message: it keeps its place and number and shows no content. Deleting again changes nothing.
 
         Allowed in a frozen channel, too: what somebody said can be taken back. Raises `NotFound`, `NotTheAuthor`.
@@ -87,7 +87,7 @@ class MessageEditing:
         values: dict[str, Any],
         *,
         at: str,
-    ) -> dict[str, Any]:
+    ) -> MessageView:
         now = truncate_ms(self._shard.clock.now())
         messages = MessageRepository(uow.session, caller.app_id)
         view = message_view(await messages.change(row, values | {at: now}))

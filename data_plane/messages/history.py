@@ -10,7 +10,7 @@ import orjson
 from data_plane.channels.errors import no_channel
 from data_plane.identity.caller import Caller
 from data_plane.messages.errors import no_message
-from data_plane.messages.views import MessageRow, message_view
+from data_plane.messages.views import MessagePage, MessageRow, message_view
 from data_plane.shard import Shard
 from kernel.errors import InvalidInput
 from kernel.ids import parse_id
@@ -67,8 +67,8 @@ async def read_history(
     before: str | None = None,
     after: str | None = None,
     around: str | None = None,
-) -> dict[str, Any]:
-    """`{messages, has_before, has_after}`, oldest first: the newest page, or the one that an anchor names.
+) -> MessagePage:
+    """A page, oldest first: the newest one, or the one that an anchor names.
 
     `before` and `after` leave the anchor out, `around` has it in the middle, or nearer to an end where the messages
     run out. Deleted messages keep their place. Raises `NotFound` for a channel that the caller does not see, and for

@@ -1,7 +1,5 @@
 """Mark a channel read: move a member's read position forward."""
 
-from typing import Any
-
 from data_plane.channels.errors import no_channel
 from data_plane.channels.repository import ChannelRepository
 from data_plane.identity.caller import Caller
@@ -10,6 +8,7 @@ from data_plane.log.writer import NewEntry
 from data_plane.members.repository import MemberRepository
 from data_plane.messages.errors import no_message
 from data_plane.messages.repository import MessageRepository
+from data_plane.messages.views import ReadPosition
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
@@ -32,11 +31,11 @@ class Reading:
         number: int | None = None,
         message_id: str | None = None,
         user_id: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> ReadPosition:
         """Everything up to a number, a message, or (neither given) the end is read.
 
-        Returns `{channel_id, read_number, last_number, unread}` as it is then; the position never goes back, and only
-        when it moved does the user's own log hear of it. A number beyond the end means the end. Raises `NotFound`.
+        Returns the position as it is then; it never goes back, and only when it moved does the user's own log hear of
+        it. A number beyond the end means the end. Raises `NotFound`.
         """
         if number is not None and message_id is not None:
             raise InvalidInput("Give `number` or `message_id`, not both.", field="message_id")
@@ -60,16 +59,16 @@ class Reading:
         if target > position:
             members = MemberRepository(uow.session, caller.app_id)
             if await members.move_read_position(channel_id, reader, target):
-                data = _unread(channel_id, target, state.last_number)
-                entry = NewEntry(log=user_log(reader), type="unread.changed", actor=reader, data=data)
+                moved = _unread(channel_id, target, state.last_number)
+                entry = NewEntry(log=user_log(reader), type="unread.changed", actor=reader, data=moved)
                 await self._shard.logs.append(uow, caller.app_id, [entry], at=truncate_ms(self._shard.clock.now()))
-                return data
+                return moved
             # A message of the reader's own was stored meanwhile and moved the position further than this would.
             position = target
         return _unread(channel_id, position, state.last_number)
 
 
-def _unread(channel_id: str, read_number: int, last_number: int) -> dict[str, Any]:
+def _unread(channel_id: str, read_number: int, last_number: int) -> ReadPosition:
     return {
         "channel_id": channel_id,
         "read_number": read_number,

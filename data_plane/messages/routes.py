@@ -4,48 +4,99 @@ from typing import Annotated, Any
 
 import orjson
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from data_plane.dependencies import CallerDependency, Limit, OptionalUser, ShardDependency, require_scope
-from data_plane.idempotency import Answer, once, request_key
+from data_plane.channels.errors import ChannelFrozen
+from data_plane.dependencies import (
+    ANYBODY,
+    CallerDependency,
+    ChannelPath,
+    Limit,
+    MessagePath,
+    OptionalUser,
+    ShardDependency,
+    require_scope,
+)
+from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
+from data_plane.members.errors import UnknownUsers
 from data_plane.messages.edit import MessageEditing
+from data_plane.messages.errors import MessageDeleted, NotTheAuthor
 from data_plane.messages.history import read_history
 from data_plane.messages.read import Reading
 from data_plane.messages.schemas import EditMessage, MarkRead
+from data_plane.messages.views import MessagePage, OneMessage, ReadPosition
+from kernel.http import answers
+from kernel.ids import ID_CHARACTER
 
-Anchor = Annotated[str | None, QueryParameter(max_length=64)]
+_TAGS = ["Messages"]
+_FORM = rf"^([0-9]{{1,15}}|msg_[0-7]{ID_CHARACTER}{{25}})\Z"
+_ANCHOR = "A message's id or a `seq`: the page holds messages {}. Give one of `before`, `after` and `around`."
 
 
-@get("/v1/channels/{channel_id:str}/messages")
+def _anchor(where: str) -> QueryParameter:
+    return QueryParameter(max_length=64, pattern=_FORM, description=_ANCHOR.format(where))
+
+
+@get(
+    "/v1/channels/{channel_id:str}/messages",
+    operation_id="listMessages",
+    summary="Read a channel's history",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, MessagePage, "A page of messages, oldest first.")),
+)
 async def list_messages(
-    channel_id: FromPath[str],
+    channel_id: ChannelPath,
     caller: CallerDependency,
     shard: ShardDependency,
     limit: Limit = 50,
-    before: Anchor = None,
-    after: Anchor = None,
-    around: Anchor = None,
+    before: Annotated[str | None, _anchor("older than it")] = None,
+    after: Annotated[str | None, _anchor("newer than it")] = None,
+    around: Annotated[str | None, _anchor("on both sides of it, and it itself")] = None,
 ) -> Response[bytes]:
-    """A page of messages, oldest first: the newest, or those before, after or around a message id or a seq."""
+    """A page of messages, oldest first: the newest, or those before, after or around a message.
+
+    Deleted messages keep their place.
+    """
     require_scope(caller, "messages")
     page = await read_history(shard, caller, channel_id, limit=limit, before=before, after=after, around=around)
     return Response(orjson.dumps(page), media_type="application/json")
 
 
-@get("/v1/messages/{message_id:str}")
-async def get_message(message_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
-    """One message."""
+@get(
+    "/v1/messages/{message_id:str}",
+    operation_id="getMessage",
+    summary="Get a message",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, OneMessage, "The message.")),
+)
+async def get_message(message_id: MessagePath, caller: CallerDependency, shard: ShardDependency) -> OneMessage:
+    """One message of a channel that the caller is in; a server gets any."""
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
         return {"message": await MessageEditing(shard).get(uow, caller, message_id)}
 
 
-@patch("/v1/messages/{message_id:str}")
+@patch(
+    "/v1/messages/{message_id:str}",
+    operation_id="editMessage",
+    summary="Edit a message",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers(
+        (200, OneMessage, "The message as it is now."),
+        errors=(NotTheAuthor, ChannelFrozen, MessageDeleted, UnknownUsers),
+    ),
+)
 async def edit_message(
-    message_id: FromPath[str], data: JSONBody[EditMessage], caller: CallerDependency, shard: ShardDependency
-) -> dict[str, Any]:
-    """Replace parts of a message's content."""
+    message_id: MessagePath, data: JSONBody[EditMessage], caller: CallerDependency, shard: ShardDependency
+) -> OneMessage:
+    """Replace parts of a message's content. What is left out stays; the same edit again changes nothing.
+
+    For its author, or a server.
+    """
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id) as uow:
         message = await MessageEditing(shard).edit(
@@ -60,29 +111,49 @@ async def edit_message(
     return {"message": message}
 
 
-@delete("/v1/messages/{message_id:str}", status_code=200)
+@delete(
+    "/v1/messages/{message_id:str}",
+    status_code=200,
+    operation_id="deleteMessage",
+    summary="Delete a message",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, OneMessage, "What is left of the message."), errors=(NotTheAuthor, UnknownUsers)),
+)
 async def delete_message(
-    message_id: FromPath[str], caller: CallerDependency, shard: ShardDependency, user_id: OptionalUser = None
-) -> dict[str, Any]:
-    """Delete a message; answers what is left of it."""
+    message_id: MessagePath, caller: CallerDependency, shard: ShardDependency, user_id: OptionalUser = None
+) -> OneMessage:
+    """Delete a message: its place and number stay, its content is gone. Deleting again changes nothing.
+
+    For its author, or a server; also in a frozen channel.
+    """
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id) as uow:
         message = await MessageEditing(shard).delete(uow, caller, message_id, user_id=user_id)
     return {"message": message}
 
 
-@post("/v1/channels/{channel_id:str}/read", status_code=200)
+@post(
+    "/v1/channels/{channel_id:str}/read",
+    status_code=200,
+    operation_id="markRead",
+    summary="Mark a channel read",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, ReadPosition, "The position as it is now."), errors=(IdempotencyConflict,)),
+)
 async def mark_read(
     request: Request[Any, Any, Any],
-    channel_id: FromPath[str],
+    channel_id: ChannelPath,
     caller: CallerDependency,
     shard: ShardDependency,
     data: JSONBody[MarkRead | None] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Mark a channel read, up to a message or entirely."""
+    """Mark a channel read up to a message, or entirely. The position never goes back."""
     require_scope(caller, "messages")
     wish = data or MarkRead()
-    key = await request_key(request)
+    key = await request_key(request, idempotency_key)
     async with shard.unit_of_work(caller.app_id) as uow:
 
         async def work() -> Answer:

@@ -7,8 +7,10 @@ import msgspec
 import orjson
 
 from data_plane.custom import MAX_CUSTOM_BYTES, check_json
+from data_plane.dependencies import MESSAGE_ID_PATTERN, CustomerId
 from data_plane.gateway.routes import Payload
 from kernel.errors import InvalidInput
+from kernel.ids import ID_CHARACTER
 
 MAX_TEXT: Final = 20_000
 """Characters."""
@@ -16,6 +18,8 @@ MAX_ATTACHMENTS: Final = 30
 MAX_ATTACHMENTS_BYTES: Final = 16_000
 """All attachments of a message together, as JSON."""
 HASH_BYTES: Final = 16
+MAX_NUMBER: Final = 2**53 - 1
+"""The largest integer that every JSON reader keeps as it is."""
 
 
 class MessageContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -86,10 +90,14 @@ def _encodes(text: str) -> bool:
     return True
 
 
-MessageId = Annotated[str, msgspec.Meta(max_length=64)]
+MessageId = Annotated[str, msgspec.Meta(max_length=64, extra_json_schema={"pattern": MESSAGE_ID_PATTERN})]
 """`msg_…`; its form is checked where it is parsed."""
-UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-ChannelId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_UUID7: Final = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}"
+_MSG7: Final = f"msg_[0-7]{ID_CHARACTER}{{9}}[ef]{ID_CHARACTER}{{2}}[89abrstv]{ID_CHARACTER}{{12}}"
+NewMessageId = Annotated[str, msgspec.Meta(max_length=64, extra_json_schema={"pattern": f"^({_MSG7}|{_UUID7})$"})]
+"""A UUIDv7 that a client made, as `msg_…` or in its usual form; checked where it is parsed."""
+UserId = CustomerId
+ChannelId = CustomerId
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 Attachments = Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_ATTACHMENTS)]
 
@@ -106,7 +114,7 @@ class EditMessage(Payload, frozen=True, kw_only=True):
 class MarkRead(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels/{id}/read`: up to a message, by number or id; neither means everything."""
 
-    number: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    number: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)] | None = None
     message_id: MessageId | None = None
     user_id: UserId | None = None
 
@@ -130,5 +138,5 @@ class ReceiptReadPacket(Payload, frozen=True, kw_only=True):
     """Packet of `receipt.read`: up to a message, by number or id; neither means everything."""
 
     channel_id: ChannelId
-    number: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    number: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)] | None = None
     message_id: MessageId | None = None

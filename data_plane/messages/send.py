@@ -14,18 +14,18 @@ from data_plane.log.entries import make_entry
 from data_plane.messages.errors import MessageIdTaken, no_message
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.messages.repository import MessageRepository
-from data_plane.messages.schemas import Attachments, ChannelId, MessageId, Text, UserId, check_content, content_hash
-from data_plane.messages.views import MessageRow, message_view
+from data_plane.messages.schemas import Attachments, ChannelId, NewMessageId, Text, UserId, check_content, content_hash
+from data_plane.messages.views import MessageRow, MessageView, OneMessage, message_view
 from data_plane.shard import Shard
 from data_plane.tenancy.quotas import check_messages, check_new_active
 from kernel.errors import InvalidInput
-from kernel.ids import check_customer_id, decode
+from kernel.ids import decode
 
 
 class SendMessage(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels/{id}/messages`. `user_id` is for a server alone; `id` makes a retry safe."""
 
-    id: MessageId | None = None
+    id: NewMessageId | None = None
     text: Text | None = None
     attachments: Attachments | None = None
     custom: dict[str, Any] | None = None
@@ -42,7 +42,7 @@ class MessageSendPacket(SendMessage, frozen=True, kw_only=True):
 class Sent(msgspec.Struct, frozen=True):
     """A stored message as everybody sees it. `created` is false when this id was stored before."""
 
-    message: dict[str, Any]
+    message: MessageView
     created: bool
 
 
@@ -62,7 +62,6 @@ class SendService:
         awaited before the message is queued (but for a plan that is full), which keeps a sender's order.
         """
         user_id = caller.acting_as(body.user_id)
-        check_customer_id(channel_id, field="channel_id")
         content = check_content(body.text, body.attachments, body.custom)
         now = self._shard.clock.now()
         check_messages(caller.app, now)
@@ -162,7 +161,7 @@ def created_entry(message: NewMessage, verdict: Verdict, epoch: str) -> Entry:
 def socket_route(service: SendService) -> SocketRoute:
     """`message.send`, acknowledged with `{message}` after the commit."""
 
-    async def handle(caller: Caller, packet: MessageSendPacket) -> dict[str, Any]:
+    async def handle(caller: Caller, packet: MessageSendPacket) -> OneMessage:
         return {"message": (await service.send(caller, packet.channel_id, packet)).message}
 
     return SocketRoute("message.send", MessageSendPacket, handle)

@@ -1,11 +1,12 @@
 """A message as it is stored and as everybody sees it: REST, acknowledgements, events."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 import msgspec
 
+from data_plane.views import Timestamp
 from kernel.clock import rfc3339
 from kernel.ids import format_id
 
@@ -27,8 +28,55 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None = None
 
 
-def message_view(row: MessageRow) -> dict[str, Any]:
-    """The JSON object `{id, channel_id, number, seq, user_id, text, …}`. A deleted message keeps its place only."""
+class MessageView(TypedDict):
+    """A message. A deleted one keeps its place and shows no content."""
+
+    id: str
+    channel_id: str
+    number: int
+    """Counts the channel's messages that make unread; a silent one has the number of the message before it."""
+    seq: int
+    """The event of the channel's log that created it: messages are in this order."""
+    user_id: str
+    """The author."""
+    text: str
+    attachments: list[dict[str, Any]]
+    custom: dict[str, Any]
+    silent: bool
+    """It makes nothing unread."""
+    created_at: Timestamp
+    updated_at: Timestamp
+    """When the content changed last."""
+    deleted_at: Timestamp | None
+
+
+class OneMessage(TypedDict):
+    """A message as it is now."""
+
+    message: MessageView
+
+
+class MessagePage(TypedDict):
+    """A page of a channel's history, oldest first."""
+
+    messages: list[MessageView]
+    has_before: bool
+    """There are older messages than the first of these."""
+    has_after: bool
+    """There are newer messages than the last of these."""
+
+
+class ReadPosition(TypedDict):
+    """How far somebody has read a channel."""
+
+    channel_id: str
+    read_number: int
+    last_number: int
+    unread: int
+
+
+def message_view(row: MessageRow) -> MessageView:
+    """The message as everybody who may see it sees it."""
     gone = row.deleted_at is not None
     return {
         "id": format_id("msg", row.id),

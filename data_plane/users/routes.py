@@ -1,69 +1,113 @@
 """REST: read and write users."""
 
-from typing import Any
-
 from litestar import Response, get, patch, post, put
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 
-from data_plane.dependencies import CallerDependency, ShardDependency
+from data_plane.dependencies import ANYBODY, SERVER, USER, CallerDependency, ShardDependency, UserPath
 from data_plane.identity.caller import Caller
 from data_plane.shard import Shard
 from data_plane.users.models import User
 from data_plane.users.repository import UserRepository
 from data_plane.users.schemas import PatchUser, PutUser, UpsertUsers
-from data_plane.users.views import user_view
+from data_plane.users.views import Users, UserView, user_view
 from data_plane.users.write import patch_user, put_user, upsert_users
 from kernel.errors import Forbidden, NotFound
+from kernel.http import answers
 from kernel.ids import CUSTOMER_ID
 
+_TAGS = ["Users"]
 
-@post("/v1/users", status_code=200)
-async def post_users(data: JSONBody[UpsertUsers], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
-    """Create or replace 1 to 100 users, all or none: `{"users": […]}` in the order given. For servers."""
+
+@post(
+    "/v1/users",
+    status_code=200,
+    operation_id="upsertUsers",
+    summary="Create or replace users",
+    tags=_TAGS,
+    security=SERVER,
+    opt=answers((200, Users, "The users as they are now, in the order given.")),
+)
+async def post_users(data: JSONBody[UpsertUsers], caller: CallerDependency, shard: ShardDependency) -> Users:
+    """Create or replace 1 to 100 users, all or none. A profile that is so already changes nothing."""
     caller.require_server("users")
     async with shard.unit_of_work(caller.app_id) as uow:
         written = await upsert_users(shard, uow, caller.app_id, data.users, actor=None)
     return {"users": [user_view(item.user) for item in written]}
 
 
-@put("/v1/users/{user_id:str}")
+@put(
+    "/v1/users/{user_id:str}",
+    operation_id="putUser",
+    summary="Create or replace a user",
+    tags=_TAGS,
+    security=SERVER,
+    opt=answers((201, UserView, "The user was made now."), (200, UserView, "The user as it is now.")),
+)
 async def put_one(
-    user_id: FromPath[str], data: JSONBody[PutUser], caller: CallerDependency, shard: ShardDependency
-) -> Response[dict[str, Any]]:
-    """Create (201) or replace (200) one user. For servers."""
+    user_id: UserPath, data: JSONBody[PutUser], caller: CallerDependency, shard: ShardDependency
+) -> Response[UserView]:
+    """Create or replace one user: the whole profile; what is left out is empty afterwards."""
     caller.require_server("users")
     async with shard.unit_of_work(caller.app_id) as uow:
         written = await put_user(shard, uow, caller.app_id, user_id, data, actor=None)
     return Response(user_view(written.user), status_code=201 if written.created else 200)
 
 
-@patch("/v1/users/{user_id:str}")
+@patch(
+    "/v1/users/{user_id:str}",
+    operation_id="updateUser",
+    summary="Change a user",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, UserView, "The user as it is now."), errors=(NotFound,)),
+)
 async def patch_one(
-    user_id: FromPath[str], data: JSONBody[PatchUser], caller: CallerDependency, shard: ShardDependency
-) -> dict[str, Any]:
+    user_id: UserPath, data: JSONBody[PatchUser], caller: CallerDependency, shard: ShardDependency
+) -> UserView:
     """Change some fields of a user: a server of any, a user of itself, where only a server gives roles."""
     return await _patch(user_id, data, caller, shard)
 
 
-@patch("/v1/users/me")
-async def patch_me(data: JSONBody[PatchUser], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+@patch(
+    "/v1/users/me",
+    operation_id="updateMe",
+    summary="Change the own profile",
+    tags=_TAGS,
+    security=USER,
+    opt=answers((200, UserView, "The user as it is now.")),
+)
+async def patch_me(data: JSONBody[PatchUser], caller: CallerDependency, shard: ShardDependency) -> UserView:
     """Change some fields of the caller's own profile."""
     return await _patch(_own_id(caller), data, caller, shard)
 
 
-@get("/v1/users/{user_id:str}")
-async def get_one(user_id: FromPath[str], caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+@get(
+    "/v1/users/{user_id:str}",
+    operation_id="getUser",
+    summary="Get a user",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, UserView, "The user."), errors=(NotFound,)),
+)
+async def get_one(user_id: UserPath, caller: CallerDependency, shard: ShardDependency) -> UserView:
     """The public profile of any user of the app."""
     return user_view(await _read(caller, shard, user_id))
 
 
-@get("/v1/users/me")
-async def get_me(caller: CallerDependency, shard: ShardDependency) -> dict[str, Any]:
+@get(
+    "/v1/users/me",
+    operation_id="getMe",
+    summary="Get the own profile",
+    tags=_TAGS,
+    security=USER,
+    opt=answers((200, UserView, "The user.")),
+)
+async def get_me(caller: CallerDependency, shard: ShardDependency) -> UserView:
     """The profile of the user whose token this is."""
     return user_view(await _read(caller, shard, _own_id(caller)))
 
 
-async def _patch(user_id: str, data: PatchUser, caller: Caller, shard: Shard) -> dict[str, Any]:
+async def _patch(user_id: str, data: PatchUser, caller: Caller, shard: Shard) -> UserView:
     if caller.is_server:
         caller.require_server("users")
     elif user_id != caller.user_id:

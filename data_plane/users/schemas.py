@@ -4,6 +4,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from data_plane.dependencies import CustomerId
+
 MAX_BATCH: Final = 100
 
 Name = Annotated[str, msgspec.Meta(max_length=256)]
@@ -27,7 +29,7 @@ class PutUser(_Body, frozen=True, kw_only=True):
 class UserInBatch(PutUser, frozen=True, kw_only=True):
     """One user of a batch."""
 
-    id: str
+    id: CustomerId
 
 
 class UpsertUsers(_Body, frozen=True, kw_only=True):

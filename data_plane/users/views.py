@@ -1,13 +1,35 @@
 """A user as everybody in the app sees it."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from data_plane.users.models import User
+from data_plane.views import Timestamp
 from kernel.clock import rfc3339
 
 
-def user_view(user: User) -> dict[str, Any]:
-    """`{id, name, image, role, custom, created_at, updated_at, deactivated_at}`."""
+class UserView(TypedDict):
+    """A profile."""
+
+    id: str
+    name: str | None
+    image: str | None
+    role: str
+    """Your own word for what the user is; given by your server alone."""
+    custom: dict[str, Any]
+    """Whatever your product keeps with a user."""
+    created_at: Timestamp
+    updated_at: Timestamp
+    deactivated_at: Timestamp | None
+
+
+class Users(TypedDict):
+    """The users that were named, in that order."""
+
+    users: list[UserView]
+
+
+def user_view(user: User) -> UserView:
+    """The whole profile: nothing of it is secret within the app."""
     return {
         "id": user.id,
         "name": user.name,

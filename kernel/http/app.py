@@ -6,12 +6,15 @@ from typing import Any
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, ExceptionHandler, Guard
 
 from kernel.clock import Clock
-from kernel.http.body import MAX_BODY_BYTES, refuse_nul
+from kernel.http.body import MAX_BODY_BYTES, ApiRequest
+from kernel.http.linger import Linger
+from kernel.http.methods import Methods
 from kernel.http.middleware import RequestContext
 from kernel.http.problems import render_problem
+from kernel.http.url import check_request
 from kernel.ids import Ids
 
 
@@ -23,18 +26,20 @@ def build_app(
     ids: Ids,
     lifespan: Sequence[Callable[[Litestar], Any]] = (),
     cors: CORSConfig | None = None,
+    guards: Sequence[Guard] = (),
+    render_error: "ExceptionHandler[Any]" = render_problem,
 ) -> Litestar:
-    """A Litestar application with problem documents, request ids, body limits and no debug output."""
+    """A Litestar application with problem documents, request ids, body limits and no debug output.
 
-    def request_context(app: ASGIApp) -> ASGIApp:
-        return RequestContext(app, clock, ids)
-
-    return Litestar(
+    `guards` see a request before anything of its body or query is looked at.
+    """
+    app = Litestar(
         route_handlers=list(routes),
         dependencies=dict(dependencies),
-        exception_handlers={Exception: render_problem},
-        before_request=refuse_nul,
-        middleware=[request_context],
+        exception_handlers={Exception: render_error},
+        guards=list(guards),
+        before_request=check_request,
+        request_class=ApiRequest,
         request_max_body_size=MAX_BODY_BYTES,
         lifespan=list(lifespan),
         cors_config=cors,
@@ -42,3 +47,6 @@ def build_app(
         logging_config=None,
         debug=False,
     )
+    # Around the router too: it answers paths that nobody serves before any middleware of a route runs.
+    app.asgi_handler = RequestContext(Methods(Linger(app.asgi_handler), app.routes), clock, ids)
+    return app

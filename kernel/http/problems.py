@@ -1,10 +1,11 @@
 """Any exception to an RFC 9457 problem document; nothing internal is ever shown."""
 
-from typing import Any, Final
+import re
+from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 
 from kernel.errors import (
     Forbidden,
@@ -18,9 +19,41 @@ from kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
+from kernel.http.body import MAX_BODY_BYTES
+from kernel.http.wording import in_words, invalid, lower
 from kernel.logging import get_logger
 
 _log = get_logger(__name__)
+
+
+class FieldProblem(TypedDict):
+    """One thing that is wrong with a request."""
+
+    field: str
+    message: str
+
+
+class Problem(TypedDict):
+    """RFC 9457. Go by `code`, which is stable; `title` and `detail` are for people. Some codes have further members."""
+
+    type: str
+    """The code as an address."""
+    title: str
+    status: int
+    detail: str
+    """What is wrong here, and what to do about it."""
+    code: str
+    retryable: bool
+    """The same request, unchanged, may succeed later."""
+    retry_after: NotRequired[float]
+    """Seconds to wait before that."""
+    field: NotRequired[str]
+    """The field, parameter or header to blame."""
+    errors: NotRequired[list[FieldProblem]]
+    """Everything that is wrong, where there is more than one thing."""
+    request_id: NotRequired[str]
+    """Finds the request in the server's logs; the same as the header `X-Request-Id`."""
+
 
 _BY_STATUS: dict[int, type[NatterError]] = {
     400: Malformed,
@@ -32,6 +65,8 @@ _BY_STATUS: dict[int, type[NatterError]] = {
     422: InvalidInput,
     503: Unavailable,
 }
+
+_MISSING: Final = re.compile(r"Missing required (\w+) parameter '([^']+)'")
 
 # asyncpg and SQLAlchemy each wrap the same few states; their names are stable, their hierarchy is not.
 _PASSING: Final = frozenset(
@@ -60,13 +95,11 @@ def as_natter_error(error: BaseException) -> NatterError:
     if isinstance(error, ValidationException):
         return _from_validation(error)
     if isinstance(error, msgspec.ValidationError):
-        return InvalidInput(f"{error}.")
-    if isinstance(error, msgspec.DecodeError | RecursionError | UnicodeDecodeError):
-        return Malformed("The body is not valid JSON.")
+        return invalid(error)
+    if isinstance(error, RecursionError):
+        return Malformed("The input is nested too deeply.")
     if isinstance(error, HTTPException):
-        return _BY_STATUS.get(error.status_code, InternalError)(
-            error.detail if error.status_code in (400, 405, 413) else None
-        )
+        return _from_http(error)
     if database_is_away(error):
         return Unavailable("The database is not reachable right now. Nothing was lost; try again.")
     return InternalError()
@@ -87,19 +120,29 @@ def database_is_away(error: BaseException | None) -> bool:
     return False
 
 
+def _from_http(error: HTTPException) -> NatterError:
+    if isinstance(error, InternalServerException) and "disconnected" in error.detail:
+        return Malformed("The body ended before it was whole.")
+    if error.status_code == 405:
+        methods = (error.headers or {}).get("allow", "")
+        return MethodNotAllowed(f"This path answers {methods}." if methods else None)
+    if error.status_code == 413:
+        return TooLarge(f"A body has at most {MAX_BODY_BYTES:,} bytes.")
+    return _BY_STATUS.get(error.status_code, InternalError)(error.detail if error.status_code == 400 else None)
+
+
 def _from_validation(error: ValidationException) -> NatterError:
     extra = error.extra if isinstance(error.extra, list) else []
     problems = [item for item in extra if isinstance(item, dict) and item.get("message")]
     if not problems:
-        return InvalidInput(str(error.detail))
-    first = problems[0]
-    field = str(first.get("key") or "")
-    where = f"`{field}`: " if field else ""
-    return InvalidInput(
-        f"{where}{first['message']}",
-        field=field or None,
-        errors=[{"field": str(item.get("key") or ""), "message": str(item["message"])} for item in problems],
-    )
+        if missing := _MISSING.match(error.detail):
+            return InvalidInput(f"`{missing[2]}` is required in the {missing[1]}.", field=missing[2])
+        return InvalidInput(error.detail)
+    fields = [FieldProblem(field=str(item.get("key") or ""), message=in_words(item["message"])) for item in problems]
+    first = fields[0]
+    if not first["field"]:
+        return InvalidInput(f"{first['message']}.", errors=fields)
+    return InvalidInput(f"`{first['field']}`: {lower(first['message'])}.", field=first["field"], errors=fields)
 
 
 def render_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -109,6 +152,8 @@ def render_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     if known.status >= 500 and not isinstance(error, NatterError):
         _log.error("http.failed", exc_info=error, path=request.url.path, requestId=request_id, code=known.code)
     headers = {"cache-control": "no-store"}
+    if isinstance(error, HTTPException) and "allow" in (allowed := error.headers or {}):
+        headers["allow"] = allowed["allow"]
     if known.retry_after is not None:
         headers["retry-after"] = str(max(1, round(known.retry_after)))
     if known.status == 401:

@@ -15,7 +15,21 @@ LEEWAY: Final = timedelta(seconds=30)
 MAX_LIFETIME: Final = timedelta(hours=24)
 """Longest life of a token that a customer mints itself: a leaked token must end."""
 
+UNVERIFIED: Final = (
+    "The token is not signed with a key of an app that is served here. Check its `aud` (the app's id), its `kid` "
+    "(one of the app's signing keys), its algorithm (that key's) and its signature."
+)
+"""The one answer until a signature proves that the caller holds the app's key: to anybody else an app that is here must
+look like one that is not."""
+
 _ALGORITHMS: Final = frozenset({"HS256", "RS256", "ES256", "EdDSA"})
+# What the library raises once the signature is right.
+_BAD_CLAIMS: Final = (
+    jwt.exceptions.MissingRequiredClaimError,
+    jwt.exceptions.InvalidAudienceError,
+    jwt.exceptions.InvalidSubjectError,
+    jwt.exceptions.InvalidJTIError,
+)
 
 
 class TokenExpired(Unauthenticated):
@@ -86,12 +100,8 @@ def verify_access_token(token: str, keys: Mapping[str, SigningKey], *, app_id: s
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise TokenInvalid("The token is not a JWT.") from error
     key = _choose_key(header, keys)
-    if header.get("alg") != key.algorithm or key.algorithm not in _ALGORITHMS:
-        raise TokenInvalid("The token's algorithm is not the one of its key.")
-    if str(header.get("typ", "JWT")).lower() not in ("jwt", "at+jwt"):
-        raise TokenInvalid("The token's `typ` must be `JWT` or `at+jwt`.")
-    if "crit" in header:
-        raise TokenInvalid("The token has critical headers that are not known here.")
+    if key is None or header.get("alg") != key.algorithm or key.algorithm not in _ALGORITHMS:
+        raise TokenInvalid(UNVERIFIED)
     try:
         # Times are checked below against the injected clock.
         claims: dict[str, Any] = jwt.decode(
@@ -106,9 +116,18 @@ def verify_access_token(token: str, keys: Mapping[str, SigningKey], *, app_id: s
                 "verify_nbf": False,
             },
         )
+    except _BAD_CLAIMS as error:
+        raise TokenInvalid(f"The token was refused: {error}") from error
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise TokenInvalid(UNVERIFIED) from error
+    if str(header.get("typ", "JWT")).lower() not in ("jwt", "at+jwt"):
+        raise TokenInvalid("The token's `typ` must be `JWT` or `at+jwt`.")
+    if "crit" in header:
+        raise TokenInvalid("The token has critical headers that are not known here.")
+    try:
         issued, expires = _instant(claims["iat"]), _instant(claims["exp"])
         not_before = _instant(claims["nbf"]) if "nbf" in claims else issued
-    except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
+    except (ValueError, OverflowError) as error:
         raise TokenInvalid(f"The token was refused: {error}") from error
     if expires + LEEWAY <= now:
         raise TokenExpired()
@@ -119,14 +138,11 @@ def verify_access_token(token: str, keys: Mapping[str, SigningKey], *, app_id: s
     return AccessToken(user_id=str(claims["sub"]), issued_at=issued, expires_at=expires)
 
 
-def _choose_key(header: Mapping[str, Any], keys: Mapping[str, SigningKey]) -> SigningKey:
+def _choose_key(header: Mapping[str, Any], keys: Mapping[str, SigningKey]) -> SigningKey | None:
     kid = header.get("kid")
     if kid is None and len(keys) == 1:
         return next(iter(keys.values()))
-    key = keys.get(kid) if isinstance(kid, str) else None
-    if key is None:
-        raise TokenInvalid("The token's `kid` names no signing key of this app.")
-    return key
+    return keys.get(kid) if isinstance(kid, str) else None
 
 
 def _instant(value: Any) -> datetime:

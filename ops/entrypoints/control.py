@@ -1,4 +1,4 @@
-"""`natter control`: the control plane with billing on top, on one port."""
+"""`natter control`: the control plane with billing and the portal on top, on one port."""
 
 import asyncio
 import signal
@@ -6,12 +6,13 @@ import signal
 import uvicorn
 import uvloop
 
-from billing.app import Deps, create_app
+from data_plane.reference import openapi_document
 from kernel.db import Database
 from kernel.logging import configure_logging, get_logger
 from kernel.security.vault import Vault
 from kernel.settings import Settings
 from ops.entrypoints.server import Server
+from portal.app import Deps, create_app
 
 _log = get_logger(__name__)
 
@@ -19,12 +20,13 @@ _log = get_logger(__name__)
 def control_deps(settings: Settings) -> Deps:
     """The parts of a control-plane process. Raises `SettingsError` naming what is missing."""
     settings.require("master_key", "database_url")
+    url, pool = settings.database_url, settings.database_pool
     return Deps(
         settings=settings,
-        database=Database(
-            settings.database_url, role="natter_control", pool_size=settings.database_pool, name="natter-control"
-        ),
+        database=Database(url, role="natter_control", pool_size=pool, name="natter-control"),
+        portal_database=Database(url, role="natter_portal", pool_size=pool, name="natter-portal"),
         vault=Vault(settings.master_key),
+        openapi=openapi_document(),
     )
 
 
@@ -57,7 +59,7 @@ async def serve(settings: Settings) -> None:
     try:
         await server.serve()
     finally:
-        await deps.database.close()
+        await deps.close()
 
 
 def main(settings: Settings) -> None:

@@ -1,17 +1,23 @@
-"""The reference under `docs/reference/`, generated from the code: `python -m ops.reference`."""
+"""The reference, generated from the code by `python -m ops.reference`: pages for people, and the OpenAPI document."""
 
 from pathlib import Path
 from typing import Final
 
+from data_plane.reference import FILE
 from ops.reference.errors import errors_page
+from ops.reference.openapi import openapi_json
 from ops.reference.realtime import realtime_page
 from ops.reference.rest import rest_page
 
-__all__ = ["FOLDER", "pages"]
+__all__ = ["FOLDER", "files"]
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
+PORTAL: Final = Path(__file__).parents[2] / "portal" / "docs" / "reference"
+"""Copies that are shipped with the portal, which shows them."""
 
 
-def pages() -> dict[str, str]:
-    """Every page by its file name, as it should be now."""
-    return {"errors.md": errors_page(), "realtime.md": realtime_page(), "rest.md": rest_page()}
+def files() -> dict[Path, str]:
+    """Every file as it should be now."""
+    pages = {"errors.md": errors_page(), "realtime.md": realtime_page(), "rest.md": rest_page()}
+    shown = {PORTAL / name: pages[name] for name in ("errors.md", "realtime.md")}
+    return {FOLDER / name: text for name, text in pages.items()} | shown | {FILE: openapi_json()}

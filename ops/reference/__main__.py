@@ -1,6 +1,6 @@
-"""Write the pages."""
+"""Write the files."""
 
-from ops.reference import FOLDER, pages
+from ops.reference import files
 
-for name, text in pages().items():
-    (FOLDER / name).write_text(text)
+for path, text in files().items():
+    path.write_text(text)

@@ -132,6 +132,8 @@ class Tenant:
             base_url=installation.nodes[0].url if installation.nodes else "",
             headers={"authorization": f"Bearer {secret_key}"},
             timeout=20,
+            # Shorter than the server's own 5 s, or a request could meet a connection that is just being closed.
+            limits=httpx.Limits(keepalive_expiry=2),
         )
 
     async def post(self, path: str, **body: Any) -> Any:

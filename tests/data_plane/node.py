@@ -45,6 +45,7 @@ TABLES = (
     "commits",
     "active_users",
     "usage_outbox",
+    "usage_samples",
     "refresh_tokens",
     "idempotency_keys",
     "app_snapshots",

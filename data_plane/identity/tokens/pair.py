@@ -1,13 +1,14 @@
 """What a user is given: an access token and the refresh token that brings the next."""
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from data_plane.identity.errors import NoSigningKey, UserDeactivated
 from data_plane.identity.tokens.refresh_token import RefreshToken
 from data_plane.identity.tokens.repository import UserStanding
+from data_plane.identity.tokens.views import TokenPairView
 from kernel.clock import rfc3339
 from kernel.contracts import AppSnapshot, SigningKey
 from kernel.ids import Ids
@@ -26,8 +27,8 @@ class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
     refresh: RefreshToken
     refresh_expires_at: datetime
 
-    def view(self) -> dict[str, Any]:
-        """`{user_id, access_token, expires_at, refresh_token, refresh_expires_at}`."""
+    def view(self) -> TokenPairView:
+        """The pair with its times as text."""
         return {
             "user_id": self.user_id,
             "access_token": self.access_token,

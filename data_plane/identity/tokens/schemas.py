@@ -4,11 +4,13 @@ from typing import Annotated
 
 import msgspec
 
+from data_plane.dependencies import CustomerId
+
 
 class MintTokens(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """Body of `POST /v1/tokens`. `expires_in` is the access token's life in seconds."""
 
-    user_id: str
+    user_id: CustomerId
     expires_in: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 900
 
 

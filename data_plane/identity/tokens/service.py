@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from data_plane.identity.authenticate import check_origin
 from data_plane.identity.caller import Caller
 from data_plane.identity.errors import RefreshInvalid, RefreshReused
 from data_plane.identity.revocations import Revocations
@@ -12,9 +11,9 @@ from data_plane.identity.tokens import refresh_token
 from data_plane.identity.tokens.mint import mint_tokens
 from data_plane.identity.tokens.pair import TokenPair
 from data_plane.identity.tokens.revoke import revoke_user
-from data_plane.identity.tokens.rotate import Reused, rotate_tokens
+from data_plane.identity.tokens.rotate import UNKNOWN, Reused, rotate_tokens
 from data_plane.shard import Shard
-from data_plane.tenancy.store import SnapshotStore, require_active
+from data_plane.tenancy.store import SnapshotStore
 
 PublishRevocation = Callable[[UUID, str, datetime], None]
 """Tells the other nodes `(app, user, valid_after)`; may lose it, for they also look for themselves. Never raises."""
@@ -42,11 +41,9 @@ class TokenService:
         token = refresh_token.parse(presented)
         app = self._snapshots.get(token.app_id) if token is not None else None
         if token is None or app is None:
-            raise RefreshInvalid("The refresh token is not one, or its app is not served here.")
-        require_active(app)
-        check_origin(app, origin)
+            raise RefreshInvalid(UNKNOWN)
         async with self._shard.unit_of_work(token.app_id) as uow:
-            outcome = await rotate_tokens(self._shard, uow, app, token)
+            outcome = await rotate_tokens(self._shard, uow, app, token, origin=origin)
         if isinstance(outcome, Reused):
             raise RefreshReused(
                 "This refresh token was replaced before. In case it was stolen, its whole family is revoked; "

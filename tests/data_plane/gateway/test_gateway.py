@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -127,7 +128,13 @@ class House:
         async def broken(caller: Caller, packet: Slow) -> dict[str, Any]:
             raise RuntimeError("a defect, with a secret inside")
 
-        dispatcher = Dispatcher([SocketRoute("slow", Slow, slow), SocketRoute("broken", Slow, broken)])
+        async def plan(caller: Caller, packet: Slow) -> dict[str, Any]:
+            return {"version": caller.app.version}
+
+        routes = [
+            SocketRoute(name, Slow, handle) for name, handle in (("slow", slow), ("broken", broken), ("plan", plan))
+        ]
+        dispatcher = Dispatcher(routes, lambda _: self.app.snapshot)
         sync = SyncService(self.shard)
 
         def check_origin(key: str | None, origin: str | None) -> None:
@@ -167,6 +174,18 @@ async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 async def house(app: App) -> House:
     await app.make_users("alice", "bob", "eve")
     return House(app)
+
+
+async def test_an_open_connection_hears_of_a_changed_app(house: House) -> None:
+    wire, line = await house.connect("alice")
+    house.packet(wire, "plan")
+    await until(lambda: any(text.startswith("31") for text in line.sent))
+    before = house.app.snapshot
+    house.app.snapshot = msgspec.structs.replace(before, version=before.version + 7)
+    house.packet(wire, "plan", ack=2)
+    await until(lambda: any(text.startswith("32") for text in line.sent))
+    answers = [orjson.loads(text[2:])[0]["version"] for text in line.sent if text.startswith(("31", "32"))]
+    assert answers == [before.version, before.version + 7]
 
 
 async def test_a_connection_is_ready_before_its_first_event(house: House) -> None:

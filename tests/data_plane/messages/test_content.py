@@ -18,6 +18,7 @@ def nested(levels):
     [
         ("x" * 20_000, None, None),
         ("", [{}], None),
+        ("x", None, {"a": [2**64 - 1, -(2**63), 2.0**53 - 1, 1e-30, 0.0, "1e300", "0" * 400]}),
         (None, [{"type": "image"}] * 30, {}),
         ("🙂", None, {"a": [1, 2.5, None, True]}),
         ("x", [nested(7)], nested(8)),
@@ -46,6 +47,9 @@ def test_content_within_the_limits_is_taken(text, attachments, custom):
         ("x", None, nested(9), "custom"),
         ("x", None, {"a": "x" * 5_000}, "custom"),
         ("x", None, {"a": 2**64}, "custom"),
+        ("x", None, {"a": [1.6e300]}, "custom"),
+        ("x", None, {"a": {"b": -1e-31}}, "custom"),
+        ("x", [{"a": 2.0**53}], None, "attachments"),
         ("x", None, {"a\x00": 1}, "custom"),
         ("x", None, {"a": "\udc00"}, "custom"),
     ],

@@ -130,8 +130,10 @@ async def test_users_read_each_other_and_themselves(api, node):
     # A user whom the customer's own token names for the first time exists from then on.
     assert (await api.get("/v1/users/me", headers=node.user("ada"))).json()["id"] == "ada"
     assert (await api.get("/v1/users/me", headers=node.server())).status_code == 403
-    for nobody in ("nobody", "not%20an%20id", "x" * 65):
-        assert (await api.get(f"/v1/users/{nobody}", headers=node.server())).status_code == 404
+    assert (await api.get("/v1/users/nobody", headers=node.server())).status_code == 404
+    for impossible in ("not%20an%20id", "x" * 65):
+        answer = await api.get(f"/v1/users/{impossible}", headers=node.server())
+        assert (answer.status_code, answer.json()["field"]) == (422, "user_id")
 
 
 async def test_other_tenants_see_and_touch_nothing(api, node):

@@ -1,0 +1,257 @@
+"""The examples in `openapi.json` are what a node answers: recorded here, and compared in shape at every run.
+
+`NATTER_TEST_RECORD=1` writes them anew; then `make reference`.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import orjson
+
+from data_plane.messages.flush import Flusher
+from data_plane.reference import openapi_document
+from kernel.clock import month_of
+from kernel.contracts import Quota
+from ops.reference.openapi import EXAMPLES
+from tests.api.house import House, bearer
+from tests.clients.test_examples import shape
+
+HELLO = "msg_01k2x7m5t1e8b9v3q4w5r6t7y8"
+BYE = "msg_01k2x7m5t1e8b9v3q4w5r6t7yg"
+BOOT = "msg_01k2x7m5t1e8b9v3q4w5r6t7zr"
+NOT_MADE_BY_A_CALL = {"internal"}
+"""A defect, which no call is known to bring about."""
+
+
+class Scribe:
+    """Makes calls by the operation's id and writes down what was said."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        document = orjson.loads(openapi_document())
+        self.known = {
+            operation["operationId"]: (method.upper(), path)
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+            if method != "servers"
+        }
+        self.operations: dict[str, Any] = {}
+        self.problems: dict[str, Any] = {}
+        self.http = httpx.AsyncClient(trust_env=False, timeout=20)
+
+    async def say(
+        self,
+        operation: str,
+        credential: str | None,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        **parameters: Any,
+    ) -> httpx.Response:
+        """One call. An operation's first body and parameters become its example, and each status's first answer."""
+        method, path = self.known[operation]
+        base = self.house.control_url if operation == "locate" else self.house.url
+        query = {name: value for name, value in parameters.items() if "{" + name + "}" not in path}
+        sent = {**(bearer(credential) if credential else {}), **(headers or {})}
+        if body is not None:
+            content, sent["content-type"] = orjson.dumps(body), sent.get("content-type", "application/json")
+        url = base + path.format(**parameters)
+        answer = await self.http.request(method, url, params=query, content=content, headers=sent)
+        if not answer.is_error:
+            told = self.operations.setdefault(operation, {"answers": {}})
+            given = {**parameters, **(headers or {})}
+            if given:
+                told.setdefault("parameters", {}).update(
+                    {k: v for k, v in given.items() if k not in told["parameters"]}
+                )
+            if body is not None:
+                told.setdefault("body", body)
+            if answer.content:
+                told["answers"].setdefault(str(answer.status_code), answer.json())
+        return answer
+
+    async def fail(self, code: str, operation: str, credential: str | None, body: Any = None, **call: Any) -> None:
+        """A call that must be refused with this code."""
+        answer = await self.say(operation, credential, body, **call)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == code, answer.text
+        self.problems.setdefault(code, answer.json())
+
+
+async def life(scribe: Scribe) -> None:
+    """Every operation once, and every status that it answers with when all is well."""
+    tenant = scribe.house.tenant
+    sk, ada = tenant.secret_key, scribe.house.token(tenant, "ada")
+    say = scribe.say
+    profile = {"name": "Ada Lovelace", "role": "member", "custom": {"team": "engines"}}
+    await say("upsertUsers", sk, {"users": [{"id": "ada", **profile}, {"id": "grace", "name": "Grace Hopper"}]})
+    for _ in range(2):
+        await say("putUser", sk, {"name": "Edsger Dijkstra"}, user_id="edsger")
+    await say("getUser", sk, user_id="ada")
+    await say("updateUser", sk, {"name": "Ada King"}, user_id="ada")
+    await say("getMe", ada)
+    await say("updateMe", ada, {"image": "https://example.com/ada.png"})
+    pair = (await say("mintTokens", sk, {"user_id": "ada"})).json()
+    await say("refreshTokens", None, {"refresh_token": pair["refresh_token"]})
+
+    general = {"id": "general", "type": "group", "name": "General", "members": ["grace"]}
+    key = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
+    await say("createChannel", ada, general, headers=key)
+    await say("createChannel", ada, general)
+    await say("listChannels", sk, limit=10, user_id="ada")
+    await say("getChannel", ada, channel_id="general")
+    await say("updateChannel", ada, {"name": "Everybody"}, channel_id="general")
+    for _ in range(2):
+        await say("addMembers", ada, {"user_ids": ["edsger"]}, channel_id="general")
+        await say("putMember", ada, {"role": "owner"}, channel_id="general", user_id="grace")
+    await say("removeMember", ada, channel_id="general", user_id="grace")
+    await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")
+    await say("listMembers", ada, channel_id="general", limit=2)
+
+    cursor = (await say("sync", ada)).json()["cursor"]
+    scribe.operations.pop("sync")
+    hello = {"id": HELLO, "text": "Hello, Grace!", "custom": {"mood": "curious"}}
+    for _ in range(2):
+        await say("sendMessage", ada, hello, channel_id="general")
+    photo = {"type": "image", "url": "https://example.com/engine.png", "title": "The engine"}
+    await say("sendMessage", sk, {"id": BOOT, "user_id": "grace", "attachments": [photo]}, channel_id="general")
+    await say("sendMessage", ada, {"id": BYE, "text": "Bye"}, channel_id="general")
+    await say("listMessages", ada, channel_id="general", limit=2)
+    await say("getMessage", ada, message_id=HELLO)
+    await say("editMessage", ada, {"text": "Hello, Admiral!"}, message_id=HELLO)
+    await say("markRead", ada, {"message_id": HELLO}, channel_id="general")
+    await say("deleteMessage", ada, message_id=BYE)
+    await say("sync", ada, cursor=cursor, limit=3)
+    await say("leaveChannel", sk, {"user_id": "edsger"}, channel_id="general")
+    await say("createChannel", ada, {"id": "old"})
+    await say("deleteChannel", ada, channel_id="old")
+    await say("revokeUser", sk, user_id="edsger")
+    await say("getDescription", None)
+    scribe.operations["getDescription"]["answers"] = {}
+    await live_node(scribe.house)
+    await say("locate", None, key=scribe.house.opened.publishable_key)
+
+
+async def trouble(scribe: Scribe) -> None:
+    """Every code that a REST call can bring, once."""
+    house, tenant, fail, say = scribe.house, scribe.house.tenant, scribe.fail, scribe.say
+    sk = tenant.secret_key
+    ada, eve = house.token(tenant, "ada"), house.token(tenant, "eve")
+    json = {"content-type": "application/json"}
+    await fail("malformed", "createChannel", ada, content=b'{"name": "Den",}', headers=json)
+    await fail("invalid_input", "createChannel", ada, {"name": "Den", "colour": "red"})
+    await fail("too_large", "createChannel", ada, content=b" " * 262_145, headers=json)
+    await fail("unsupported_media_type", "createChannel", ada, content=b"<name/>", headers={"content-type": "text/xml"})
+    await fail("unauthenticated", "getMe", None)
+    await fail("token_invalid", "getMe", "garbage")
+    await fail("token_expired", "getMe", house.token(tenant, "ada", shift=timedelta(hours=-2)))
+    old = house.token(tenant, "bo", shift=timedelta(seconds=-5))
+    await say("revokeUser", sk, user_id="bo")
+    await fail("token_revoked", "getMe", old)
+    await fail("key_expired", "listChannels", house.add_key(tenant, expires_at=house.installation.clock.now()))
+    await fail("missing_scope", "revokeUser", house.add_key(tenant, "messages"), user_id="bo")
+    await fail("forbidden", "upsertUsers", ada, {"users": [{"id": "ada"}]})
+    await fail("not_found", "getChannel", eve, channel_id="general")
+    await fail("channel_exists", "createChannel", eve, {"id": "general"})
+    await fail("unknown_users", "createChannel", ada, {"members": ["nobody"]})
+    await fail("idempotency_conflict", "createChannel", ada, {"id": "x"}, headers={
+        "Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"
+    })  # fmt: skip
+    grace = house.token(tenant, "grace")
+    await fail("owner_needed", "updateChannel", grace, {"name": "Mine"}, channel_id="general")
+    await say("createChannel", ada, {"id": "pair", "type": "direct", "members": ["grace"]})
+    await fail("direct_is_fixed", "leaveChannel", ada, channel_id="pair")
+    await fail("message_id_taken", "sendMessage", grace, {"id": HELLO, "text": "Mine"}, channel_id="general")
+    await fail("message_deleted", "editMessage", ada, {"text": "Again"}, message_id=BYE)
+    await fail("not_the_author", "editMessage", grace, {"text": "Mine"}, message_id=HELLO)
+    await fail("bad_cursor", "sync", ada, cursor="yesterday")
+    await say("createChannel", ada, {"id": "ice"})
+    await say("updateChannel", ada, {"frozen": True}, channel_id="ice")
+    await fail("channel_frozen", "sendMessage", ada, {"text": "Hello?"}, channel_id="ice")
+    await fail("not_found", "locate", None, key="pk_nothing")
+
+    await fail("refresh_invalid", "refreshTokens", None, {"refresh_token": "rt_nothing"})
+    pair = (await say("mintTokens", sk, {"user_id": "ada"})).json()
+    await say("refreshTokens", None, {"refresh_token": pair["refresh_token"]})
+    chat = await house.chat.connect()
+    await chat.execute("update chat.refresh_tokens set used_at = used_at - interval '2 minutes'")
+    await fail("refresh_reused", "refreshTokens", None, {"refresh_token": pair["refresh_token"]})
+    await chat.execute("insert into chat.users (app_id, id, created_at, updated_at, deactivated_at)"
+                       " select app_id, 'gone', now(), now(), now() from chat.users limit 1")  # fmt: skip
+    await fail("user_deactivated", "getMe", house.token(tenant, "gone"))
+    await chat.close()
+
+    poor = house.other
+    carl = house.token(poor, "carl")
+    house.change(poor, allowed_origins=("https://shop.example",))
+    await fail("origin_not_allowed", "getMe", carl, headers={"Origin": "https://evil.example"})
+    house.change(poor, quotas=(full(house),))
+    await fail("quota_exceeded", "getMe", carl)
+    keys = poor.snapshot.signing_keys
+    house.change(poor, quotas=(), signing_keys=())
+    await fail("no_signing_key", "mintTokens", poor.secret_key, {"user_id": "carl"})
+    house.change(poor, signing_keys=keys, allowed_origins=("*",), status="suspended")
+    await fail("app_suspended", "getMe", carl)
+    house.change(poor, status="deleted")
+    await fail("app_deleted", "getMe", carl)
+    house.change(poor, status="active")
+
+    flusher: Flusher = house.node.node.flusher
+    flusher._max_waiting, most = 0, flusher._max_waiting
+    await fail("overloaded", "sendMessage", ada, {"text": "Hello?"}, channel_id="general")
+    flusher._max_waiting = most
+    await no_live_node(house)
+    await fail("unavailable", "locate", None, key=house.opened.publishable_key)
+
+
+def full(house: House) -> Quota:
+    """A plan that stops at a hundred users this month."""
+    period = month_of(house.installation.clock.now())
+    return Quota(meter="mau", period=period, used=100, limit=100, over="stop", exceeded=True)
+
+
+async def live_node(house: House) -> None:
+    """A node of the shard asks for its configuration, and counts as live for a while."""
+    async with httpx.AsyncClient(base_url=house.control_url, trust_env=False) as http:
+        call = http.get("/internal/v1/snapshots", params={"url": house.url}, headers=bearer(house.node_credential))
+        assert (await call).is_success
+
+
+async def no_live_node(house: House) -> None:
+    """As if none had asked for long."""
+    connection = await house.control.connect()
+    await connection.execute("update control.credentials set last_seen_at = last_seen_at - interval '1 day'")
+    await connection.close()
+
+
+async def test_the_documents_examples_are_what_a_node_answers(house: House) -> None:
+    scribe = Scribe(house)
+    await life(scribe)
+    await trouble(scribe)
+    await scribe.http.aclose()
+    said = {"operations": scribe.operations, "problems": dict(sorted(scribe.problems.items()))}
+    document = orjson.loads(openapi_document())
+    assert set(said["operations"]) == set(scribe.known)
+    assert missing(document, said) == []
+    if os.environ.get("NATTER_TEST_RECORD"):
+        EXAMPLES.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")
+    assert shape(said) == shape(orjson.loads(EXAMPLES.read_bytes()))
+
+
+def missing(document: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    """Answers with content, and codes, that the document tells of and nothing was recorded for."""
+    silent = []
+    for item in document["paths"].values():
+        for operation in (operation for method, operation in item.items() if method != "servers"):
+            told = said["operations"][operation["operationId"]]["answers"]
+            for status, answer in operation["responses"].items():
+                if status < "3" and "content" in answer and status not in told:
+                    silent.append(f"{operation['operationId']} {status}")
+    for name, response in document["components"]["responses"].items():
+        codes = response["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+        silent += [f"{name} {code}" for code in codes if code not in {*said["problems"], *NOT_MADE_BY_A_CALL}]
+    return [what for what in silent if what != "getDescription 200"]  # it is this document

@@ -1,0 +1,199 @@
+"""schemathesis against a node over a real socket: examples, coverage, fuzzing and stateful phases, all checks.
+
+Its findings are mended in the product. What it may not expect is in `MORE_THAN_A_SCHEMA_SAYS`, each with the reason.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from litestar import Litestar, get
+
+from data_plane.reference import FILE, openapi_document
+from tests.api.house import House, Logs, Served, bearer
+from tests.api.test_examples import BYE, HELLO
+from tests.clients.installation import Tenant
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+EXAMPLES_AN_OPERATION = 40
+
+_FREE_FORM = "`custom` and attachments are free, within limits on bytes, depth and numbers that JSON Schema cannot say"
+_USERS = "users that are named must exist, which is answered with 422 `unknown_users`"
+_CURSOR = "a cursor is opaque: its form is no promise, and only one that was given out is taken back"
+MORE_THAN_A_SCHEMA_SAYS = {
+    "upsertUsers": f"no id comes twice in a batch, and {_FREE_FORM}",
+    "putUser": _FREE_FORM,
+    "updateUser": _FREE_FORM,
+    "updateMe": _FREE_FORM,
+    "createChannel": f"a direct channel has two members, {_USERS}, and {_FREE_FORM}",
+    "updateChannel": _FREE_FORM,
+    "listChannels": _CURSOR,
+    "listMembers": _CURSOR,
+    "sync": _CURSOR,
+    "addMembers": _USERS,
+    "putMember": _USERS,
+    "sendMessage": f"a message needs text that is not blank or an attachment, its author exists, and {_FREE_FORM}",
+    "editMessage": f"the same, and {_USERS}",
+    "deleteMessage": _USERS,
+    "listMessages": "one of `before`, `after` and `around` is given, not two",
+    "markRead": "`number` or `message_id` is given, not both",
+}
+"""Operations whose valid requests may be refused with 422, for `sync` with 400, and why. All other checks stay."""
+LEAVING = ("leaveChannel", "removeMember")
+"""Not between the steps of a story: whoever left a channel rightly finds it no more, which looks like a loss."""
+STATELESS = "examples,coverage,fuzzing"
+CALM = ("--include-tag", "Messages", "--include-tag", "Members")
+
+
+def configuration(url: str, credential: str) -> str:
+    """The run's `schemathesis.toml`."""
+    lines = [
+        f'base-url = "{url}"',
+        "[generation]",
+        "deterministic = true",
+        'database = "none"',
+        f"max-examples = {EXAMPLES_AN_OPERATION}",
+        # A NUL is refused in every text, which the schemas do not repeat; `test_sweep.py` tries it everywhere.
+        "allow-x00 = false",
+        "[cache]",
+        "enabled = false",
+        "[phases.coverage]",
+        "generate-duplicate-query-parameters = true",
+        "[auth.openapi]",
+        f'secretKey = {{ bearer = "{credential}" }}',
+        f'userToken = {{ bearer = "{credential}" }}',
+    ]
+    for operation in MORE_THAN_A_SCHEMA_SAYS:
+        refusal = 400 if operation == "sync" else 422
+        lines += ["[[operations]]", f'include-operation-id = "{operation}"']
+        lines += [f'checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, {refusal}]']
+    for operation in LEAVING:
+        lines += ["[[operations]]", f'include-operation-id = "{operation}"', "phases.stateful.enabled = false"]
+    return "\n".join(lines)
+
+
+@contextmanager
+def run(
+    folder: Path, name: str, url: str, credential: str, *filters: str, phases: str = STATELESS + ",stateful"
+) -> Iterator["subprocess.Popen[str]"]:
+    """A run with all checks."""
+    settings = folder / f"{name}.toml"
+    settings.write_text(configuration(url, credential))
+    command = [str(SCHEMATHESIS), "--config-file", str(settings), "run", str(FILE), "--phases"]
+    command += [phases, "--checks", "all", *filters]
+    with subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def furnish(house: House, tenant: Tenant) -> None:
+    """What the document's examples speak of."""
+    with httpx.Client(base_url=house.url, headers=bearer(tenant.secret_key), trust_env=False) as http:
+
+        def post(path: str, **body: Any) -> None:
+            assert http.post(path, json=body).is_success
+
+        post("/v1/users", users=[{"id": user} for user in ("ada", "grace", "edsger")])
+        post("/v1/channels", id="general", members=["grace"], user_id="ada")
+        for message_id in (HELLO, BYE):
+            post("/v1/channels/general/messages", id=message_id, text="Hello", user_id="ada")
+
+
+@pytest.mark.timeout(300)
+def test_schemathesis_finds_nothing(house: House, logs: Logs, tmp_path: Path) -> None:
+    # Each with an app of its own, because a server's run may well revoke the other's token.
+    tenants = [house.run(house.installation.tenant()) for _ in range(3)]
+    for tenant in tenants:
+        furnish(house, tenant)
+    server, user, calm = tenants
+    token = house.token(user, "ada", lifetime=timedelta(hours=4))
+    node = ["--exclude-path", "/v1/locate"]
+    with (
+        run(tmp_path, "server", house.url, server.secret_key, *node) as first,
+        run(tmp_path, "user", house.url, token, *node) as second,
+        # Where nobody deletes the channel beneath them.
+        run(tmp_path, "calm", house.url, calm.secret_key, *CALM, phases=STATELESS) as third,
+        run(tmp_path, "locate", house.control_url, "none", "--include-path", "/v1/locate", phases=STATELESS) as fourth,
+    ):
+        for process in (first, second, third, fourth):
+            said, _ = process.communicate(timeout=240)
+            assert process.returncode == 0, said
+            assert all(f"{phase} (in" in said for phase in ("Examples", "Coverage", "Fuzzing")), said
+    assert logs.failures == []
+    assert unheard(logs) == set()
+    for tenant in tenants:
+        house.run(tenant.close())
+    assert house.run(torn_logs(house)) == []
+
+
+def unheard(logs: Logs) -> set[str]:
+    """Operations that never did what they are for, so that nothing was seen of it."""
+    document = orjson.loads(openapi_document())
+    known = [
+        (operation["operationId"], method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)))
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "servers"
+    ]
+    heard = set()
+    for line in logs.lines:
+        if line["event"] == "http.request" and line["status"] < 300:
+            # `/v1/users/me` is also what the pattern of `/v1/users/{user_id}` fits, so the first that is meant counts.
+            fits = [name for name, method, path in known if method == line["method"] and path.fullmatch(line["path"])]
+            heard |= {name for name in fits if name.endswith("Me") or not line["path"].endswith("/me")}
+    # A live node is what `locate` tells of, and this installation's does not know the control plane.
+    return {name for name, _, _ in known} - heard - {"locate"}
+
+
+async def torn_logs(house: House) -> list[str]:
+    """Logs whose entries do not count from 1 to their head without a gap."""
+    connection = await house.chat.connect()
+    rows = await connection.fetch(
+        """
+        select h.log from chat.log_heads h left join (
+            select app_id, log, count(*) as entries, max(seq) as last from (
+                select app_id, log, seq from chat.events
+                union all select app_id, 'c:' || channel_id, seq from chat.messages
+            ) entry group by app_id, log
+        ) e using (app_id, log) where h.last_seq is distinct from coalesce(e.entries, 0)
+            or h.last_seq is distinct from coalesce(e.last, 0)
+        """
+    )
+    await connection.close()
+    return [row["log"] for row in rows]
+
+
+@get("/v1/users/me")
+async def forgetful() -> dict[str, str]:
+    """Asks nobody for a credential and forgets most of the answer."""
+    return {"id": "ada"}
+
+
+@pytest.mark.timeout(120)
+def test_schemathesis_would_notice(house: House, tmp_path: Path) -> None:
+    async def serve() -> Served:
+        return await house.serve(Litestar([forgetful], logging_config=None))
+
+    bad = house.run(serve())
+    with run(tmp_path, "planted", bad.url, "none", "--include-operation-id", "getMe") as process:
+        said, _ = process.communicate(timeout=100)
+    assert process.returncode == 1, said
+    for finding in ("Response violates schema", "without authentication"):
+        assert finding in said, said
+
+
+def test_every_exclusion_names_an_operation() -> None:
+    document = orjson.loads(openapi_document())
+    known = {operation.get("operationId") for item in document["paths"].values() for operation in item.values()
+             if isinstance(operation, dict)}  # fmt: skip
+    assert {*MORE_THAN_A_SCHEMA_SAYS, *LEAVING} <= known

@@ -1,0 +1,221 @@
+"""Every REST route of a running node is given everything bad: refused by name, nothing written, nothing broken."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+from litestar import post
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
+from litestar.routes import HTTPRoute
+from sqlalchemy import text
+
+from data_plane.shard import Shard
+from kernel.errors import NotFound
+from kernel.http import build_app
+from tests.api.badness import Forger, server_keys
+from tests.api.house import House, Logs, Served, Stored
+from tests.api.sweep import JSON, Checker, Entry, load, sweep
+from tests.api.test_document import FOR_OPERATORS
+
+HELLO, THEIRS = "msg_01k2x7m5t1e8b9v3q4w5r6t7y8", "msg_01k2x7m5t1e8b9v3q4w5r6t7yg"
+CHANNEL = {"channel_id": "general"}
+THEIR_CHANNEL = {"channel_id": "theirs"}
+PROFILE: dict[str, Any] = {"name": "Ada", "image": "https://x.example/a.png", "role": "user", "custom": {"a": 1}}
+CONTENT: dict[str, Any] = {"text": "Hello", "attachments": [{"type": "image"}], "custom": {"a": 1}, "user_id": "ada"}
+KEY = ("Idempotency-Key",)
+
+ROUTES: dict[str, Entry] = {
+    "POST /v1/tokens": Entry(body={"user_id": "ada", "expires_in": 900}),
+    "POST /v1/tokens/refresh": Entry(body={"refresh_token": "rt_nothing"}, credential="nobody"),
+    "POST /v1/users/{user_id}/revoke": Entry({"user_id": "ada"}),
+    "POST /v1/users": Entry(body={"users": [{"id": "ada", **PROFILE}]}),
+    "GET /v1/users/{user_id}": Entry({"user_id": "ada"}, foreign={"user_id": "eve"}),
+    "PUT /v1/users/{user_id}": Entry({"user_id": "ada"}, PROFILE),
+    "PATCH /v1/users/{user_id}": Entry({"user_id": "ada"}, PROFILE, {"user_id": "eve"}),
+    "GET /v1/users/me": Entry(credential="user"),
+    "PATCH /v1/users/me": Entry(body={"name": "Ada", "image": None, "custom": {}}, credential="user"),
+    "POST /v1/channels": Entry(
+        body={"id": "new", "type": "team", "name": "New", "image": "x", "custom": {}, "members": ["ada"],
+              "user_id": "ada"},
+        headers=KEY,
+    ),
+    "GET /v1/channels": Entry(),
+    "GET /v1/channels/{channel_id}": Entry(CHANNEL, foreign=THEIR_CHANNEL),
+    "PATCH /v1/channels/{channel_id}": Entry(
+        CHANNEL, {"name": "General", "image": None, "custom": {}, "frozen": False}, THEIR_CHANNEL
+    ),
+    "DELETE /v1/channels/{channel_id}": Entry({"channel_id": "spare"}, foreign=THEIR_CHANNEL),
+    "GET /v1/channels/{channel_id}/members": Entry(CHANNEL, foreign=THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/members": Entry(
+        CHANNEL, {"user_ids": ["grace"], "role": "member"}, THEIR_CHANNEL, headers=KEY
+    ),
+    "PUT /v1/channels/{channel_id}/members/{user_id}": Entry(
+        {**CHANNEL, "user_id": "grace"}, {"role": "member"}, THEIR_CHANNEL
+    ),
+    "DELETE /v1/channels/{channel_id}/members/{user_id}": Entry({**CHANNEL, "user_id": "grace"}, foreign=THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/leave": Entry(CHANNEL, {"user_id": "grace"}, THEIR_CHANNEL, headers=KEY),
+    "GET /v1/channels/{channel_id}/messages": Entry(CHANNEL, foreign=THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/messages": Entry(CHANNEL, {"id": HELLO, "silent": False, **CONTENT}, THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/read": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL, headers=KEY),
+    "GET /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "PATCH /v1/messages/{message_id}": Entry({"message_id": HELLO}, CONTENT, {"message_id": THEIRS}),
+    "DELETE /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "GET /v1/sync": Entry(credential="user"),
+    "GET /v1/openapi.json": Entry(credential="nobody"),
+}  # fmt: skip
+"""Every route with a call that is good. Whoever adds a route adds its line."""
+
+OPEN = {"POST /v1/tokens/refresh", "GET /v1/openapi.json"}
+"""Routes that ask for no credential."""
+
+
+@pytest.fixture
+async def checker(quiet: House, logs: Logs) -> AsyncIterator[Checker]:
+    """Calls to a node on which nothing else happens."""
+    stored = await Stored.of(quiet.chat, "chat")
+    tenant = quiet.tenant
+    credentials = {"server": tenant.secret_key, "user": quiet.token(tenant, "ada"), "nobody": ""}
+    yield Checker(quiet.url, stored, logs, credentials)
+    await stored.close()
+
+
+@pytest.fixture(scope="module")
+def quiet(quiet_house: House) -> House:
+    """Both apps furnished alike, but for the names."""
+    for tenant, user, channel, message in (
+        (quiet_house.tenant, "ada", "general", HELLO),
+        (quiet_house.other, "eve", "theirs", THEIRS),
+    ):
+        quiet_house.run(tenant.post("/v1/users", users=[{"id": user}, {"id": "grace"}]))
+        quiet_house.run(tenant.channel(channel, user, "grace"))
+        quiet_house.run(tenant.post(f"/v1/channels/{channel}/messages", id=message, text="Hello", user_id=user))
+    quiet_house.run(quiet_house.tenant.post("/v1/channels", id="spare"))
+    return quiet_house
+
+
+def test_every_route_of_a_running_node_has_an_entry(quiet: House) -> None:
+    served = set()
+    for route in quiet.node.node.rest.routes:
+        if isinstance(route, HTTPRoute) and route.path not in FOR_OPERATORS:
+            served |= {f"{method} {route.path_format}" for method in route.methods if method != "OPTIONS"}
+    assert served == set(ROUTES)
+
+
+def test_every_field_of_every_body_is_in_its_entry() -> None:
+    document = load()
+    left_out = []
+    for name, entry in ROUTES.items():
+        method, path = name.split()
+        body = document["paths"][path][method.lower()].get("requestBody")
+        if body is not None:
+            schema = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            fields = set(document["components"]["schemas"][schema]["properties"])
+            left_out += [f"{name} {field}" for field in fields - set(entry.body or {})]
+    # A message is read up to a number or up to an id, and a user gives itself no role.
+    assert sorted(left_out) == ["PATCH /v1/users/me role", "POST /v1/channels/{channel_id}/read message_id"]
+
+
+@pytest.mark.parametrize("name", ROUTES)
+async def test_bad_input_is_refused_and_leaves_nothing(name: str, checker: Checker) -> None:
+    method, path = name.split()
+    await sweep(checker, load(), method, path, ROUTES[name])
+    assert checker.wrong == [], "\n".join(checker.wrong[:20])
+
+
+async def test_every_route_refuses_every_credential_that_is_none(quiet: House, checker: Checker) -> None:
+    forger = Forger(quiet)
+    bad = [*forger.all(), *server_keys(quiet), ("none", "", {"unauthenticated"})]
+    for name, entry in ROUTES.items():
+        method, path = name.split()
+        if name not in OPEN:
+            for what, credential, codes in bad:
+                answer = await checker.refuse(
+                    what, method, path.format(**entry.path), credential=credential or None, codes=codes
+                )
+                assert answer.status == 401
+                assert answer.headers["www-authenticate"] == f'Bearer error="{answer.problem["code"]}"'
+    assert checker.wrong == [], "\n".join(checker.wrong[:20])
+    assert checker.calls > 700
+
+
+async def test_another_apps_token_and_a_wrong_origin_open_nothing(quiet: House, checker: Checker) -> None:
+    quiet.change(quiet.tenant, allowed_origins=("https://shop.example",))
+    theirs = {"server": quiet.other.secret_key, "user": quiet.token(quiet.other, "eve")}
+    try:
+        for name, entry in ROUTES.items():
+            method, path = name.split()
+            target = path.format(**entry.path)
+            if name not in OPEN:
+                for origin in ("https://evil.example", "null", "https://shop.example.evil.example", "\xff"):
+                    await checker.refuse(
+                        f"origin {origin!r}", method, target, headers=[("origin", origin.encode("latin-1"))],
+                        credential=entry.credential, codes=["origin_not_allowed"],
+                    )  # fmt: skip
+            if "channel_id" in entry.path or "message_id" in entry.path:
+                for credential in theirs.values():
+                    body = orjson.dumps(entry.body) if entry.body is not None else None
+                    await checker.refuse(
+                        "another app's caller", method, target, headers=[JSON], body=body, credential=credential,
+                        codes=["not_found", "forbidden", "unknown_users"],
+                    )  # fmt: skip
+    finally:
+        quiet.change(quiet.tenant, allowed_origins=("*",))
+    assert checker.wrong == [], "\n".join(checker.wrong[:20])
+
+
+async def test_a_route_for_servers_refuses_a_user(checker: Checker) -> None:
+    document = load()
+    for name, entry in ROUTES.items():
+        method, path = name.split()
+        if document["paths"][path][method.lower()]["security"] == [{"secretKey": []}]:
+            body = orjson.dumps(entry.body) if entry.body is not None else None
+            await checker.refuse(
+                "a user", method, path.format(**entry.path), headers=[JSON], body=body, credential="user",
+                codes=["forbidden"],
+            )  # fmt: skip
+    assert checker.wrong == [], "\n".join(checker.wrong[:20])
+    assert checker.calls == 4
+
+
+@post("/v1/planted/raises")
+async def raises() -> None:
+    """A defect."""
+    raise RuntimeError("planted")
+
+
+@post("/v1/planted/half")
+async def half(shard: NamedDependency[SkipValidation[Shard]]) -> None:
+    """Writes, commits, and refuses only then."""
+    async with shard.system.unit_of_work() as uow:
+        await uow.session.execute(text("update chat.users set name = 'half' || random()"))
+    raise NotFound("planted")
+
+
+@post("/v1/planted/accepts", status_code=200)
+async def accepts() -> dict[str, str]:
+    """Takes anything."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("raises", "failed with 500"), ("half", "wrote to ['users']"), ("accepts", "accepted with 200")]
+)
+async def test_a_bad_handler_would_be_noticed(path: str, words: str, quiet: House, checker: Checker) -> None:
+    shard = quiet.node.node.shard
+
+    async def serve() -> Served:
+        app = build_app(
+            routes=[raises, half, accepts],
+            dependencies={"shard": Provide(lambda: shard, sync_to_thread=False)},
+            clock=shard.clock,
+            ids=shard.ids,
+        )
+        return await quiet.serve(app)
+
+    checker.url = (await quiet.on_loop(serve())).url
+    await checker.refuse("planted", "POST", f"/v1/planted/{path}", credential=None)
+    assert any(words in wrong for wrong in checker.wrong), checker.wrong
+    if path == "raises":
+        assert any("logged" in wrong and "planted" in wrong for wrong in checker.wrong)
