@@ -41,7 +41,7 @@ browser: ## Debian's Chromium for the tests of pages, installed when it is missi
 	  echo "The tests need Chromium, and this user may not install it: sudo apt-get install chromium"; exit 1; fi; \
 	command -v apt-get > /dev/null || { echo "The tests need a chromium on the PATH."; exit 1; }; \
 	echo "Installing Chromium ..."; \
-	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq chromium > /dev/null
+	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null
 
 test: install browser lint ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
 	$(BIN)/pytest $(ARGS)

@@ -1,0 +1,1 @@
+"""Pages about oneself: sign up, sign in, reset, the account."""

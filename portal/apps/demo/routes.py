@@ -1,0 +1,99 @@
+"""`/apps/{app_id}/demo`: the page, the tokens it renews, and the one thing that it may mend."""
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from litestar import Request, Response, get, post
+
+from control_plane.apps.service import set_allowed_origins
+from control_plane.context import Deps
+from kernel.clock import rfc3339
+from kernel.errors import Conflict
+from portal.apps.demo.readiness import Hindrance, Place, allows, place_of
+from portal.apps.demo.tokens import USERS, mint
+from portal.apps.location import origin_of, socket_origin
+from portal.http.forms import Field, Form, read_form
+from portal.http.page import page, redirect
+from portal.http.policy import content_policy
+from portal.http.scope import AppScope, AppScopeDependency, VisitDependency
+from portal.http.visit import Visit
+
+
+class DemoHindered(Conflict):
+    """The demo cannot run now; its page says why."""
+
+    code = "demo_hindered"
+    title = "The demo cannot run now"
+
+
+class SessionForm(Form, frozen=True, kw_only=True):
+    """`node`: the address that the page was loaded with."""
+
+    node: Annotated[str, Field("Node")] = ""
+
+
+@get("/apps/{app_id:str}/demo")
+async def show_demo(
+    request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str]:
+    """Two users side by side, or what keeps them from chatting."""
+    app_scope.member.require("demo.use")
+    origin = own_origin(request, visit.deps)
+    place = await _place(visit, app_scope, origin)
+    if not isinstance(place, Place):
+        return page(request, "apps/demo/hindered.html", scope=app_scope, hindrance=place, origin=origin)
+    return page(
+        request,
+        "apps/demo/page.html",
+        scope=app_scope,
+        place=place,
+        users=USERS,
+        policy=content_policy(connect=(origin_of(place.node), socket_origin(place.node))),
+    )
+
+
+@post("/apps/{app_id:str}/demo/session", status_code=200)
+async def renew_session(
+    request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
+) -> dict[str, Any]:
+    """`{node, tokens, expires_at}` for the page's script. Raises `DemoHindered`; then the page loads again."""
+    app_scope.member.require("demo.use")
+    form = await read_form(request, SessionForm)
+    place = await _place(visit, app_scope, own_origin(request, visit.deps), node=form.data.node)
+    if not isinstance(place, Place):
+        raise DemoHindered("The demo cannot run now; load the page again to see why.", reason=place)
+    deps = visit.deps
+    tokens = mint(place.signing, app_scope.app.public_id, deps.ids, now=deps.clock.now())
+    return {"node": place.node, "tokens": tokens.by_user, "expires_at": rfc3339(tokens.expires_at)}
+
+
+@post("/apps/{app_id:str}/demo/origin")
+async def allow_this_page(
+    request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[bytes]:
+    """Add the portal's own origin to those that may connect to the app."""
+    app_scope.member.require("apps.update")
+    origin, app = own_origin(request, visit.deps), app_scope.app
+    if not allows(app, origin):
+        async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+            await set_allowed_origins(ctx, app.id, [*app.allowed_origins, origin])
+        visit.flash(f"{origin} may connect now.")
+    return redirect(request, f"/apps/{app.public_id}/demo")
+
+
+def own_origin(request: Request[Any, Any, Any], deps: Deps) -> str:
+    """The origin of the portal's pages as this browser sees it: a machine may have several names."""
+    scheme = urlsplit(deps.settings.portal).scheme
+    host = request.headers.get("host")
+    return f"{scheme}://{host}".lower() if host else origin_of(deps.settings.portal)
+
+
+async def _place(visit: Visit, scope: AppScope, origin: str, *, node: str | None = None) -> Place | Hindrance:
+    deps = visit.deps
+    async with deps.read(scope.member) as uow:
+        return await place_of(
+            uow.session, deps.settings, deps.vault, scope.app, origin=origin, now=deps.clock.now(), node=node
+        )
+
+
+ROUTES = [show_demo, renew_session, allow_this_page]

@@ -1,0 +1,1 @@
+"""The app's keys: list, create, roll, revoke."""

@@ -1,0 +1,1 @@
+"""What an app is, where it is served, and how it stands."""

@@ -1,0 +1,47 @@
+"""`/apps/{app_id}`."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from billing.plans import load_catalog
+from billing.usage.report import month_report, months_with_usage
+from control_plane.keys.reads import list_api_keys
+from kernel.clock import month_of
+from portal.apps.location import addresses, works
+from portal.apps.usage.units import amount, share
+from portal.apps.usage.view import view_of
+from portal.http.page import page
+from portal.http.scope import AppScopeDependency, VisitDependency
+
+
+@get("/apps/{app_id:str}")
+async def show_overview(
+    request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str]:
+    """Where the app is served, its keys, how it stands this month, and what to do first."""
+    member, app, deps = app_scope.member, app_scope.app, visit.deps
+    member.require("apps.read")
+    now = deps.clock.now()
+    async with deps.read(member) as uow:
+        served = await addresses(uow.session, deps.settings, app, now=now)
+        keys = [key for key in await list_api_keys(uow.session, app, now=now) if works(key)]
+        report = await month_report(uow.session, app, month_of(now), now=now) if member.may("usage.read") else None
+        months = await months_with_usage(uow.session, app, now=now)
+    return page(
+        request,
+        "apps/overview/page.html",
+        scope=app_scope,
+        served=served,
+        publishable=[key for key in keys if key.kind == "publishable"],
+        secret=[key for key in keys if key.kind == "secret"],
+        report=report,
+        meters=[view_of(meter, report) for meter in report.meters if meter.measured] if report else [],
+        first_steps=report is not None and len(months) == 1 and not report.meter("messages").total,
+        amount=amount,
+        share=share,
+        plan=load_catalog().get(app.plan, app.plan_version),
+    )
+
+
+ROUTES = [show_overview]

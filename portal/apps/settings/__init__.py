@@ -1,0 +1,1 @@
+"""The app's name, and the web pages that may connect."""

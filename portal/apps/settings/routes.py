@@ -1,0 +1,96 @@
+"""`/apps/{app_id}/settings`."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+
+from control_plane.apps.service import rename_app, set_allowed_origins
+from kernel.errors import NatterError
+from portal.http.forms import Field, Form, FormView, read_form
+from portal.http.page import page, redirect
+from portal.http.scope import AppScope, AppScopeDependency, VisitDependency
+
+Pages = Request[Any, Any, Any]
+
+
+class NameForm(Form, frozen=True, kw_only=True):
+    """The app's new name."""
+
+    app: Annotated[str, Field("Name", blank="Enter a name.")] = ""
+
+
+class OriginForm(Form, frozen=True, kw_only=True):
+    """An origin to add or to take away; `*` stands for every one."""
+
+    allowed_origins: Annotated[str, Field("Origin", blank="Enter an origin, such as https://chat.example.com.")] = ""
+
+
+@get("/apps/{app_id:str}/settings")
+async def show_settings(request: Pages, app_scope: AppScopeDependency) -> Response[str]:
+    """The name, and the web pages that may connect."""
+    app_scope.member.require("apps.read")
+    return _settings_page(request, app_scope)
+
+
+@post("/apps/{app_id:str}/settings/name")
+async def rename(
+    request: Pages, visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str] | Response[None]:
+    """Give the app another name."""
+    app_scope.member.require("apps.update")
+    form = await read_form(request, NameForm)
+    try:
+        form.check()
+        async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+            await rename_app(ctx, app_scope.app.id, form.data.app)
+    except NatterError as error:
+        return _settings_page(request, app_scope, form=form.fail(error))
+    visit.flash("The name was changed.")
+    return redirect(request, _path(app_scope))
+
+
+@post("/apps/{app_id:str}/settings/origins/add")
+async def add_origin(
+    request: Pages, visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str] | Response[None]:
+    """Let one more origin in. The first one replaces `*`: from then on only listed origins connect."""
+    app_scope.member.require("apps.update")
+    form = await read_form(request, OriginForm)
+    try:
+        form.check()
+        wanted = form.data.allowed_origins.strip()
+        kept = [] if wanted == "*" else [origin for origin in app_scope.app.allowed_origins if origin != "*"]
+        async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+            await set_allowed_origins(ctx, app_scope.app.id, [*kept, wanted])
+    except NatterError as error:
+        return _settings_page(request, app_scope, form=form.fail(error))
+    visit.flash("Every origin may connect now." if wanted == "*" else f"{wanted} may connect now.")
+    return redirect(request, _path(app_scope))
+
+
+@post("/apps/{app_id:str}/settings/origins/remove")
+async def remove_origin(
+    request: Pages, visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str] | Response[None]:
+    """Let an origin in no more. The last one cannot go: an app that nobody may connect to is suspended instead."""
+    app_scope.member.require("apps.update")
+    form = await read_form(request, OriginForm)
+    kept = [origin for origin in app_scope.app.allowed_origins if origin != form.data.allowed_origins]
+    try:
+        async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+            await set_allowed_origins(ctx, app_scope.app.id, kept)
+    except NatterError as error:
+        return _settings_page(request, app_scope, form=form.fail(error))
+    visit.flash(f"{form.data.allowed_origins} may not connect any more.")
+    return redirect(request, _path(app_scope))
+
+
+def _settings_page(request: Pages, scope: AppScope, *, form: FormView | None = None) -> Response[str]:
+    return page(request, "apps/settings/page.html", scope=scope, form=form)
+
+
+def _path(scope: AppScope) -> str:
+    return f"/apps/{scope.app.public_id}/settings"
+
+
+ROUTES = [show_settings, rename, add_origin, remove_origin]

@@ -1,0 +1,1 @@
+"""Usage of a month against the limits of the plan."""

@@ -1,0 +1,53 @@
+"""What a limit means, in words."""
+
+from billing.plans import MeterTerms, Plan, load_catalog
+from billing.usage.report import MeterReport, MonthReport
+from portal.apps.usage.units import amount
+from portal.apps.usage.view import first_of_next_month
+
+_REFUSED = {
+    "messages": "New messages are refused",
+    "mau": "Users who were not active this month yet are refused",
+    "peak_connections": "Further connections are refused",
+    "storage_bytes": "New uploads are refused",
+}
+
+
+def over_words(meter: MeterReport, month: MonthReport) -> str:
+    """What happens now that the limit is reached."""
+    if month.complete:
+        return "The limit was reached in this month."
+    if meter.over == "bill":
+        return "What is used beyond the limit is billed."
+    if meter.over == "throttle":
+        return "Beyond the limit things go on, more slowly."
+    if meter.meter == "peak_connections":
+        return f"{_REFUSED[meter.meter]} while that many are open."
+    begins = first_of_next_month(month.end)
+    return f"{_REFUSED[meter.meter]} until {begins.day} {begins:%B}. Reading goes on."
+
+
+def soon_words(meter: MeterReport, month: MonthReport) -> str:
+    """What the forecast means."""
+    forecast = amount(meter.meter, meter.forecast or 0)
+    end = f"{month.end.day} {month.end:%B}"
+    return f"If it goes on like this, it will be about {forecast} by {end}, more than the plan includes."
+
+
+def beyond(meter: MeterReport, plan: Plan) -> str:
+    """What happens beyond what the plan includes."""
+    if meter.limit is None:
+        return "–"
+    if meter.over == "stop":
+        return f"{_REFUSED[meter.meter]}."
+    if meter.over == "throttle":
+        return "Slower."
+    terms: MeterTerms = getattr(plan, meter.meter)
+    if terms.overage is None:
+        return "Billed."
+    price = f"{terms.overage.price / 100:,.2f} {load_catalog().currency.upper()}"
+    return f"{price} for every {amount(meter.meter, terms.overage.per) if terms.overage.per > 1 else _one(meter)}."
+
+
+def _one(meter: MeterReport) -> str:
+    return amount(meter.meter, 1).removeprefix("1 ")

@@ -1,0 +1,81 @@
+"""Who may open what. Nothing is open that does not say so."""
+
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Guard
+
+from control_plane.accounts.sessions import resolve
+from control_plane.context import Deps
+from kernel.errors import NotFound, Unauthenticated
+from portal.http import cookies
+from portal.http.csrf import UNSAFE, check_source
+from portal.http.query import check_query
+from portal.http.visit import Visit, open_visit
+
+ACCESS: Final = "access"
+_Handler = TypeVar("_Handler", bound=BaseRouteHandler)
+
+
+class SignInNeeded(Unauthenticated):
+    """Nobody is signed in; `back` is where to go afterwards."""
+
+    code = "sign_in_needed"
+    title = "Sign in to see this page"
+
+    def __init__(self, back: str = "") -> None:
+        super().__init__()
+        self.back = back
+
+
+def public(handler: _Handler) -> _Handler:
+    """Mark a page that everybody may open: `@public` above `@get(…)`."""
+    handler.opt[ACCESS] = "public"
+    return handler
+
+
+def for_outbox(handler: _Handler) -> _Handler:
+    """Mark a page of the outbox: for staff and for the machine's owner, not there for anybody else."""
+    handler.opt[ACCESS] = "outbox"
+    return handler
+
+
+def portal_guard(deps: Deps) -> Guard:
+    """The guard of the portal's router: it runs before anything else does, on every route of it."""
+
+    async def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        assert isinstance(connection, Request)
+        visit = open_visit(connection, deps)
+        check_query(connection)
+        await _resolve(visit)
+        access = handler.opt.get(ACCESS)
+        if access == "outbox":
+            if visit.owner is None and not (visit.person and visit.person.staff):
+                raise NotFound()
+        elif access != "public" and visit.person is None:
+            raise SignInNeeded(_way_back(connection))
+        if connection.method in UNSAFE:
+            await check_source(connection, visit)
+
+    return check
+
+
+async def _resolve(visit: Visit) -> None:
+    if token := visit.jar.get(cookies.SESSION):
+        found = await resolve(visit.deps, token)
+        visit.signed_in = found if found and found.kind == "account" else None
+    if token := visit.jar.get(cookies.OWNER):
+        found = await resolve(visit.deps, token)
+        visit.owner = found if found and found.kind == "owner" else None
+
+
+def _way_back(request: Request[Any, Any, Any]) -> str:
+    """The page that was asked for, or the page whose form or part it was."""
+    if request.method == "GET" and request.headers.get("hx-request") != "true":
+        query = request.scope["query_string"].decode("latin-1")
+        return request.scope["path"] + (f"?{query}" if query else "")
+    sent = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+    return sent.path if sent.netloc == request.headers.get("host") else ""

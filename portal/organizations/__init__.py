@@ -1,0 +1,1 @@
+"""Pages of organizations: the first one, others, their apps, their settings."""

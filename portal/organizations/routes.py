@@ -1,0 +1,15 @@
+"""The pages of this folder."""
+
+from typing import Final
+
+from litestar.types import ControllerRouterHandler
+
+from portal.organizations import new, new_app, overview, settings, welcome
+
+ROUTES: Final[list[ControllerRouterHandler]] = [
+    *welcome.ROUTES,
+    *new.ROUTES,
+    *overview.ROUTES,
+    *new_app.ROUTES,
+    *settings.ROUTES,
+]

@@ -1,0 +1,1 @@
+"""The outbox: mails as they would be sent, for staff and for the machine's owner."""

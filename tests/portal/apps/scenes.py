@@ -1,0 +1,233 @@
+"""Pictures of an app's pages and of the documentation, with real nodes behind them.
+
+.venv/bin/python -m tests.portal.apps.scenes FOLDER [words that a picture's name holds …]
+"""
+
+import asyncio
+import random
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from playwright.async_api import Page, expect
+
+from control_plane.apps.service import set_allowed_origins
+from control_plane.keys.api_keys import create_secret_key, revoke_api_key
+from kernel.ids import parse_id
+from ops.ports import free_port
+from tests.portal.apps.demo import ADA, GRACE, NAMES, Demo
+from tests.portal.apps.house import House, open_house
+from tests.portal.browser import chromium
+from tests.portal.harness import Portal
+from tests.portal.screens import Shot, take
+
+TALK = (
+    (ADA, "Good morning, Grace. Did the night build pass?"),
+    (GRACE, "It did, after one retry."),
+    (GRACE, "The flaky one was the clock test again: it assumed that two timestamps taken in a row are never equal."),
+    (ADA, "I will look at it after lunch."),
+    (GRACE, "Thanks!"),
+)
+
+
+async def new_app(house: House) -> list[Shot]:
+    """An app as it begins."""
+    base = f"/apps/{(await house.app('New app')).app.public_id}"
+
+    async def make_key(page: Page) -> None:
+        await page.get_by_role("button", name="Create a secret key for this code").click()
+        await expect(page.get_by_text("Your secret key")).to_be_visible()
+
+    async def curl(page: Page) -> None:
+        await make_key(page)
+        await page.locator("label[for=guide-curl]").click()
+
+    return [
+        Shot("app-new", base, house.owner),
+        Shot("quickstart", f"{base}/quickstart", house.owner),
+        Shot("quickstart-secret", f"{base}/quickstart", house.owner, make_key),
+        Shot("quickstart-curl", f"{base}/quickstart", house.owner, curl),
+        Shot("usage-none", f"{base}/usage", house.owner),
+        Shot("settings-open", f"{base}/settings", house.owner),
+        Shot("demo-empty", f"{base}/demo", house.owner, lambda page: Demo(page).online()),
+    ]
+
+
+async def keys(house: House) -> list[Shot]:
+    """Keys in every state, and the forms about them."""
+    app = (await house.app("Keys")).app
+    base = f"/apps/{app.public_id}"
+    async with house.portal.deps.change_as(house.member, None) as ctx:
+        some = await create_secret_key(ctx, app.id, scopes=["messages", "channels"])
+        ending = await create_secret_key(ctx, app.id, expires_at=ctx.now + timedelta(days=6))
+        made = [await create_secret_key(ctx, app.id) for _ in range(2)]
+        await set_allowed_origins(ctx, app.id, ["https://chat.example.com", "https://staging.chat.example.com"])
+        ended, pending = [await revoke_api_key(ctx, app.id, parse_id("key", key.id)) for key in made]
+    # A version that no node has reached.
+    await house.portal.sql("update control.api_keys set revoked_version = 99999999 where id = $1", pending.id)
+    await house.portal.sql("update control.api_keys set revoked_version = 1 where id = $1", ended.id)
+
+    async def show_ended(page: Page) -> None:
+        await page.get_by_text("that ended").click()
+
+    async def choose_nothing(page: Page) -> None:
+        await page.get_by_text("Only what you choose").click()
+        await page.get_by_role("button", name="Create key").click()
+        await expect(page.get_by_text("Choose at least one.")).to_be_visible()
+
+    async def mistype(page: Page) -> None:
+        await page.get_by_label("Type the last four").fill("nope")
+        await page.get_by_role("button", name="Revoke key").click()
+        await expect(page.get_by_text("These are not")).to_be_visible()
+
+    async def roll(page: Page) -> None:
+        await page.get_by_role("button", name="Roll key").click()
+        await expect(page.get_by_text("I have stored it")).to_be_visible()
+
+    async def no_origin(page: Page) -> None:
+        await page.get_by_label("Add an origin").fill("chat.example.com/app")
+        await page.get_by_role("button", name="Add origin").click()
+        await expect(page.get_by_text("is not an origin")).to_be_visible()
+
+    return [
+        Shot("keys", f"{base}/keys", house.owner, show_ended),
+        Shot("keys-new", f"{base}/keys/new", house.owner),
+        Shot("keys-new-error", f"{base}/keys/new", house.owner, choose_nothing),
+        Shot("keys-revoke", f"{base}/keys/{some.id}/revoke", house.owner),
+        Shot("keys-revoke-error", f"{base}/keys/{some.id}/revoke", house.owner, mistype),
+        Shot("keys-roll", f"{base}/keys/{some.id}/roll", house.owner),
+        Shot("keys-rolled", f"{base}/keys/{ending.id}/roll", house.owner, roll),
+        Shot("settings-list", f"{base}/settings", house.owner),
+        Shot("settings-error", f"{base}/settings", house.owner, no_origin),
+        Shot("demo-origin", f"{base}/demo", house.owner),
+    ]
+
+
+async def usage(house: House) -> list[Shot]:
+    """Limits far away, in sight, reached, and none; a month that is over."""
+    shots = []
+    for name, messages, users in (("far", 2_000_000, 5_000), ("near", 70_000, 290), ("over", 30_000, None)):
+        app = (await house.portal.app_of(house.member, f"Usage {name}")).app
+        await _use(house.portal, app.id)
+        change = "update control.entitlements set included = $2, over = $3 where app_id = $1 and meter = $4"
+        await house.portal.sql(change, app.id, messages, "stop", "messages")
+        await house.portal.sql(change, app.id, users, "stop" if users else "bill", "mau")
+        base = f"/apps/{app.public_id}"
+        shots += [
+            Shot(f"usage-{name}", f"{base}/usage", house.owner, _point if name == "near" else _open_table),
+            Shot(f"app-{name}", base, house.owner),
+        ]
+    past = (datetime.now(UTC).replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+    shots.append(Shot("usage-past", f"{base}/usage?month={past}", house.owner))
+    await house.portal.sql("update control.apps set status = 'suspended' where id = $1", app.id)
+    production = (await house.portal.app_of(house.member, "Production", "production")).app
+    return [
+        *shots,
+        Shot("app-suspended", base, house.owner),
+        Shot("demo-suspended", f"{base}/demo", house.owner),
+        Shot("demo-production", f"/apps/{production.public_id}/demo", house.owner),
+    ]
+
+
+async def chat(house: House) -> list[Shot]:
+    """The demo in use."""
+    path = f"/apps/{(await house.app('Live')).app.public_id}/demo"
+
+    async def talk(page: Page) -> Demo:
+        demo = Demo(page)
+        await demo.online()
+        for user, text in TALK:
+            await look_at(page, user)
+            await demo.say(user, text)
+            await demo.until_stored(user)
+        return demo
+
+    async def edit(page: Page) -> None:
+        demo = await talk(page)
+        await demo.field(GRACE).press("ArrowUp")
+
+    async def ask(page: Page) -> None:
+        await edit(page)
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("Delete")
+
+    async def away(page: Page) -> Demo:
+        demo = await talk(page)
+        await demo.switch(GRACE)
+        await demo.say(GRACE, "Are you still there?")
+        await look_at(page, ADA)
+        await demo.say(ADA, "Yes. You are offline, it seems.")
+        await demo.until_stored(ADA)
+        await look_at(page, GRACE)
+        return demo
+
+    async def back(page: Page) -> None:
+        demo = await away(page)
+        await demo.switch(GRACE)
+        await demo.online(GRACE)
+        await page.get_by_text("What goes over the wire").click()
+
+    return [
+        Shot("demo-talk", path, house.owner, talk),
+        Shot("demo-edit", path, house.owner, edit),
+        Shot("demo-delete", path, house.owner, ask),
+        Shot("demo-away", path, house.owner, away),
+        Shot("demo-back", path, house.owner, back),
+    ]
+
+
+async def docs(house: House) -> list[Shot]:
+    """What is there to read, for members and for strangers."""
+    return [
+        Shot("docs-api", "/docs/api", house.owner),
+        Shot("docs-api-stranger", "/docs/api#sendMessage"),
+        Shot("docs-realtime", "/docs/realtime"),
+        Shot("docs-errors", "/docs/errors"),
+    ]
+
+
+async def look_at(page: Page, user: str) -> None:
+    """On a phone: choose the user's tab."""
+    tab = page.get_by_role("tab", name=NAMES[user])
+    if await tab.is_visible():
+        await tab.click()
+
+
+async def _point(page: Page) -> None:
+    box = await page.locator("[data-chart]").first.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 80)
+
+
+async def _open_table(page: Page) -> None:
+    await page.get_by_text("The same as a table").first.click()
+
+
+async def _use(portal: Portal, app_id: UUID) -> None:
+    """Two months of an app at work, the same in every picture."""
+    dice = random.Random(4)
+    now = datetime.now(UTC)
+    hour = (now.replace(day=1) - timedelta(days=20)).replace(hour=8, minute=0, second=0, microsecond=0)
+    while hour < now:
+        for meter, least, most in (("messages", 300, 1500), ("mau", 0, 9), ("peak_connections", 20, 70)):
+            await portal.sql(
+                "insert into control.usage_hourly (app_id, meter, hour, quantity) values ($1, $2, $3, $4)",
+                app_id,
+                meter,
+                hour,
+                dice.randint(least, most),
+            )
+        hour += timedelta(hours=8)
+
+
+async def main(folder: Path, words: list[str]) -> None:
+    async with open_house(free_port()) as house, chromium() as browser:
+        for scene in (new_app, keys, usage, chat, docs):
+            shots = await scene(house)
+            wanted = [shot for shot in shots if not words or any(word in shot.name for word in words)]
+            await take(house.portal, browser, wanted, folder)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))

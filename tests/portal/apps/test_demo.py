@@ -1,0 +1,493 @@
+"""The live demo in a real browser, over a real node: what UI.md asks of chat."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+
+from control_plane.apps.service import resume_app, set_allowed_origins, suspend_app
+from control_plane.context import Actor
+from control_plane.tenants import NewApp
+from portal.apps.demo import tokens
+from tests.portal.apps.conftest import HouseTab
+from tests.portal.apps.demo import ADA, GRACE, Demo, Network
+from tests.portal.apps.house import House
+
+
+async def history(house: House, app: NewApp, *, channel: str = "demo") -> list[dict[str, object]]:
+    """What the node has stored."""
+    url = next(iter(house.whole.node_urls.values()))
+    answer = await house.whole.http.get(
+        f"{url}/v1/channels/{channel}/messages?limit=100", headers={"authorization": f"Bearer {app.secret_key}"}
+    )
+    messages: list[dict[str, object]] = answer.json()["messages"]
+    return messages
+
+
+async def unread(house: House, app: NewApp, user: str) -> int:
+    """What the node counts as unread."""
+    url = next(iter(house.whole.node_urls.values()))
+    answer = await house.whole.http.get(
+        f"{url}/v1/channels?user_id={user}", headers={"authorization": f"Bearer {app.secret_key}"}
+    )
+    count: int = answer.json()["channels"][0]["membership"]["unread"]
+    return count
+
+
+async def send(house: House, app: NewApp, user: str, *texts: str) -> None:
+    """As the customer's server would, in a user's name."""
+    url = next(iter(house.whole.node_urls.values()))
+    for text in texts:
+        answer = await house.whole.http.post(
+            f"{url}/v1/channels/demo/messages",
+            json={"text": text, "user_id": user},
+            headers={"authorization": f"Bearer {app.secret_key}"},
+        )
+        assert answer.status_code == 201, answer.text
+
+
+def nodes(house: House) -> tuple[str, ...]:
+    return tuple(house.whole.node_urls.values())
+
+
+async def opened(house: House, page: Page) -> tuple[Demo, NewApp]:
+    """The demo of a fresh app."""
+    app = await house.app()
+    demo = Demo(page)
+    await demo.open(f"/apps/{app.app.public_id}/demo")
+    return demo, app
+
+
+async def test_two_users_chat(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await expect(demo.page.get_by_text("No messages yet")).to_have_count(2)
+    await demo.say(ADA, "Hello, Grace.")
+    await expect(demo.row(GRACE, "Hello, Grace.")).to_be_visible()
+    await demo.say(GRACE, "Hello, Ada.", "How are you?")
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, ["Hello, Grace.", "Hello, Ada.", "How are you?"])
+    await demo.until_stored(GRACE)
+    assert [message["text"] for message in await history(house, app)] == await demo.texts(ADA)
+
+
+async def test_a_message_is_there_at_once_and_dim_until_it_is_stored(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    network = Network(nodes(house))
+    await network.lay(page)
+    demo, _ = await opened(house, page)
+    await demo.say(ADA, "First.")
+    await demo.until_stored(ADA)
+    network.held = True
+    await demo.field(ADA).fill("Second.")
+    # In the very frame: asked before the browser could draw another.
+    shown = await demo.field(ADA).evaluate(
+        """field => {
+            field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+            const row = [...document.querySelectorAll("#pane-demo-ada li.message")].at(-1);
+            return [row.querySelector(".bubble").textContent, row.dataset.state];
+        }"""
+    )
+    assert shown == ["Second.", "waiting"]
+    row = demo.row(ADA, "Second.")
+    colour = "bubble => getComputedStyle(bubble).backgroundColor"
+    stored = await demo.row(ADA, "First.").locator(".bubble").evaluate(colour)
+    assert await row.locator(".bubble").evaluate(colour) != stored
+    network.release()
+    await expect(row).to_have_attribute("data-state", "stored")
+    assert await row.locator(".bubble").evaluate(colour) == stored
+
+
+async def test_a_lost_answer_neither_loses_nor_doubles(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    network = Network(nodes(house))
+    await network.lay(page)
+    demo, app = await opened(house, page)
+    await demo.say(ADA, "Before.")
+    await demo.until_stored(ADA)
+    network.held = True
+    await demo.say(ADA, "Was it stored?")
+    for _ in range(200):
+        if len(await history(house, app)) == 2:
+            break
+        await asyncio.sleep(0.05)
+    await network.break_off()
+    await expect(demo.pane(ADA)).to_have_attribute("data-state", "away")
+    assert await demo.row(ADA, "Was it stored?").get_attribute("data-state") == "waiting"
+    network.mend()
+    await demo.online()
+    await demo.until_stored(ADA)
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, ["Before.", "Was it stored?"])
+    assert [message["text"] for message in await history(house, app)] == ["Before.", "Was it stored?"]
+
+
+async def test_offline_queues_and_resume_brings_everything_in_order(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "One.")
+    await demo.until_texts(GRACE, ["One."])
+    await demo.switch(GRACE)
+    await expect(demo.bar(GRACE)).to_contain_text("Offline by the switch")
+    await demo.say(GRACE, "Mine, first.", "Mine, second.")
+    await expect(demo.bar(GRACE)).to_contain_text("2 messages wait to be sent")
+    await demo.say(ADA, "Two.", "Three.")
+    await demo.until_stored(ADA)
+    assert await demo.texts(GRACE) == ["One.", "Mine, first.", "Mine, second."]
+    await demo.switch(GRACE)
+    await demo.online(GRACE)
+    await expect(demo.bar(GRACE)).to_contain_text("2 messages came while you were away")
+    everything = ["One.", "Two.", "Three.", "Mine, first.", "Mine, second."]
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, everything)
+    await expect(demo.pane(GRACE).locator("li.new + li")).to_contain_text("Two.")
+    assert [message["text"] for message in await history(house, app)] == everything
+
+
+async def test_a_reload_keeps_drafts_and_what_was_not_sent(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    network = Network(nodes(house))
+    await network.lay(page)
+    demo, app = await opened(house, page)
+    await demo.say(ADA, "Stored.")
+    await demo.until_stored(ADA)
+    await network.break_off()
+    await expect(demo.pane(ADA)).to_have_attribute("data-state", "away")
+    await demo.say(ADA, "Not sent yet.", "Nor this.")
+    await demo.field(GRACE).fill("A draft that nobody")
+    await page.reload()
+    await demo.until_texts(ADA, ["Not sent yet.", "Nor this."])
+    await expect(demo.bar(ADA)).to_contain_text("does not answer")
+    await expect(demo.field(GRACE)).to_have_value("A draft that nobody")
+    network.mend()
+    await demo.bar(ADA).get_by_role("button", name="Try now").click()
+    await demo.online()
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, ["Stored.", "Not sent yet.", "Nor this."])
+    assert [message["text"] for message in await history(house, app)] == ["Stored.", "Not sent yet.", "Nor this."]
+    await page.reload()
+    await demo.online()
+    await demo.until_texts(ADA, ["Stored.", "Not sent yet.", "Nor this."])
+    assert len(await history(house, app)) == 3, "what was sent is not sent again"
+
+
+async def test_a_node_that_is_killed_costs_nothing(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "Before.")
+    await demo.until_texts(GRACE, ["Before."])
+    house.whole.kill("n1")
+    await demo.say(GRACE, "While it is down.")
+    await demo.say(ADA, "Me too.")
+    await house.whole.ready("n1")
+    await demo.online()
+    await demo.until_stored(ADA)
+    await demo.until_stored(GRACE)
+    stored = [str(message["text"]) for message in await history(house, app)]
+    assert sorted(stored) == ["Before.", "Me too.", "While it is down."]
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, stored)
+
+
+async def test_edit_in_place(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "Helo.")
+    await demo.until_texts(GRACE, ["Helo."])
+    await demo.field(ADA).press("ArrowUp")
+    editor = demo.pane(ADA).get_by_label("Edit message")
+    await expect(editor).to_be_focused()
+    await editor.fill("Hello.")
+    await editor.press("Enter")
+    for user in (ADA, GRACE):
+        await expect(demo.row(user, "Hello.")).to_contain_text("edited")
+    await demo.until_stored(ADA)
+    assert (await history(house, app))[0]["text"] == "Hello."
+    await expect(demo.row(GRACE, "Hello.").locator("[data-do]")).to_have_count(0)
+
+
+async def test_escape_leaves_a_message_as_it_was(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "As it was.")
+    await demo.until_stored(ADA)
+    await demo.field(ADA).press("ArrowUp")
+    await demo.pane(ADA).get_by_label("Edit message").fill("Something else")
+    await demo.page.keyboard.press("Escape")
+    assert await demo.texts(ADA) == ["As it was."]
+    assert (await history(house, app))[0]["text"] == "As it was."
+
+
+async def test_delete_asks_first_and_leaves_the_place(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "Secret.", "Public.")
+    await demo.until_texts(GRACE, ["Secret.", "Public."])
+    row = demo.row(ADA, "Secret.")
+    await row.hover()
+    await row.get_by_role("button", name="Delete").click()
+    await row.get_by_role("button", name="Keep").click()
+    await row.focus()
+    await demo.page.keyboard.press("Delete")
+    await row.get_by_role("button", name="Delete").click()
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, ["Message deleted", "Public."])
+    await demo.until_stored(ADA)
+    assert [message["text"] for message in await history(house, app)] == ["", "Public."]
+
+
+async def test_edits_and_deletions_wait_for_the_connection_too(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "To be changed.", "To be deleted.")
+    await demo.until_texts(GRACE, ["To be changed.", "To be deleted."])
+    await demo.switch(ADA)
+    await demo.say(ADA, "Never sent.", "Changed before it was sent.")
+    for text, do in (("Never sent.", "remove"), ("To be deleted.", "remove")):
+        row = demo.row(ADA, text)
+        await row.hover()
+        await row.get_by_role("button", name="Delete").click()
+        await row.locator(f"[data-do={do}]").click()
+    for text, changed in (("To be changed.", "Changed."), ("Changed before", "Sent.")):
+        row = demo.row(ADA, text)
+        await row.hover()
+        await row.get_by_role("button", name="Edit").click()
+        await demo.pane(ADA).get_by_label("Edit message").fill(changed)
+        await demo.page.keyboard.press("Enter")
+    assert await demo.texts(GRACE) == ["To be changed.", "To be deleted."]
+    await demo.switch(ADA)
+    await demo.online()
+    for user in (ADA, GRACE):
+        await expect(demo.row(user, "Changed.")).to_have_count(1)
+        await demo.until_stored(ADA)
+        assert [text.replace(" edited", "") for text in await demo.texts(user)] == [
+            "Changed.",
+            "Message deleted",
+            "Sent.",
+        ]
+    assert [message["text"] for message in await history(house, app)] == ["Changed.", "", "Sent."]
+
+
+async def test_unread_counts_until_the_pane_is_looked_at(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "One.", "Two.")
+    await expect(demo.unread(GRACE)).to_have_text("2")
+    await expect(demo.pane(GRACE).locator("li.new + li")).to_contain_text("One.")
+    assert await unread(house, app, GRACE) == 2
+    await demo.pane(GRACE).locator("[data-part=log]").click()
+    await expect(demo.unread(GRACE)).to_be_hidden()
+    for _ in range(100):
+        if await unread(house, app, GRACE) == 0:
+            break
+        await asyncio.sleep(0.05)
+    assert await unread(house, app, GRACE) == 0
+    await expect(demo.pane(GRACE).locator("li.new")).to_have_count(1)
+    await demo.say(GRACE, "Three.")
+    await expect(demo.pane(GRACE).locator("li.new")).to_have_count(0)
+
+
+async def test_older_messages_load_and_nothing_jumps(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    demo, app = await opened(house, page)
+    await send(house, app, ADA, *(f"Message {number}." for number in range(120)))
+    await page.reload()
+    await demo.online()
+    await expect(demo.row(GRACE, "Message 119.")).to_be_visible()
+    log = demo.pane(GRACE).locator("[data-part=log]")
+    loaded = len(await demo.texts(GRACE))
+    assert loaded == 50
+    jumps = await log.evaluate(
+        """async log => {
+            const frame = () => new Promise(requestAnimationFrame);
+            const jumps = [];
+            let rows = log.querySelectorAll("li.message").length;
+            for (let round = 0; round < 300 && rows < 120; round += 1) {
+                log.scrollTop -= 40;
+                const seen = [...log.querySelectorAll("li.message")].find(
+                    (row) => row.getBoundingClientRect().top > log.getBoundingClientRect().top);
+                await frame();
+                const before = seen.getBoundingClientRect().top;
+                await frame();
+                await frame();
+                const moved = Math.abs(seen.getBoundingClientRect().top - before);
+                if (moved > 1) jumps.push([round, moved]);
+                rows = log.querySelectorAll("li.message").length;
+            }
+            return { jumps, rows };
+        }"""
+    )
+    assert jumps == {"jumps": [], "rows": 120}
+    assert await demo.texts(GRACE) == [f"Message {number}." for number in range(120)]
+    await log.evaluate("log => { log.scrollTop = 0 }")
+    await expect(demo.pane(GRACE).get_by_text("The channel begins here.")).to_be_visible()
+
+
+async def test_who_reads_above_is_told_what_comes_below(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await send(house, app, ADA, *(f"Message {number}." for number in range(40)))
+    await demo.until_texts(GRACE, [f"Message {number}." for number in range(40)])
+    log = demo.pane(GRACE).locator("[data-part=log]")
+    await log.click()
+    await log.evaluate("log => { log.scrollTop = 40 }")
+    jump = demo.pane(GRACE).locator("[data-part=jump]")
+    await expect(jump).to_have_attribute("aria-label", "Jump to latest")
+    top = await log.evaluate("log => log.scrollTop")
+    await send(house, app, ADA, "News.", "More news.")
+    await expect(jump).to_have_attribute("aria-label", "Jump to latest, 2 new")
+    assert await log.evaluate("log => log.scrollTop") == top
+    await expect(demo.unread(GRACE)).to_have_text("2")
+    await jump.click()
+    await expect(demo.row(GRACE, "More news.")).to_be_in_viewport()
+    await expect(jump).to_be_hidden()
+    await expect(demo.unread(GRACE)).to_be_hidden()
+
+
+async def test_tokens_are_renewed_while_the_page_is_open(
+    house: House, house_tab: HouseTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "LIFETIME", timedelta(seconds=8))
+    demo, _ = await opened(house, await house_tab())
+    await demo.page.get_by_text("What goes over the wire").click()
+    renewed = demo.page.locator("[data-part=wire] tr[data-direction=ack]").filter(has_text="auth.refresh")
+    await expect(renewed.first).to_be_visible(timeout=15_000)
+    assert "eyJ" not in await demo.page.locator("[data-part=wire]").inner_text(), "no token is shown"
+    await demo.say(ADA, "Still here.")
+    await demo.until_texts(GRACE, ["Still here."])
+
+
+async def test_a_revoked_user_is_told_and_can_come_back(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    url = nodes(house)[0]
+    await house.whole.http.post(f"{url}/v1/users/{ADA}/revoke", headers={"authorization": f"Bearer {app.secret_key}"})
+    await expect(demo.bar(ADA)).to_contain_text("tokens were revoked")
+    await expect(demo.pane(GRACE)).to_have_attribute("data-state", "online")
+    await demo.bar(ADA).get_by_role("button", name="Try now").click()
+    await demo.online(ADA)
+
+
+async def test_an_app_that_is_suspended_meanwhile_explains_itself(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.field(ADA).fill("A draft")
+    async with house.portal.deps.change(Actor("operator:test")) as ctx:
+        await suspend_app(ctx, app.app.id, reason="a test")
+    await expect(demo.page.get_by_role("heading", name="This app is suspended")).to_be_visible(timeout=15_000)
+    async with house.portal.deps.change(Actor("operator:test")) as ctx:
+        await resume_app(ctx, app.app.id)
+    await demo.page.reload()
+    await demo.online()
+    await expect(demo.field(ADA)).to_have_value("A draft")
+
+
+async def test_an_origin_that_is_shut_out_meanwhile_can_be_let_in_again(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    async with house.portal.deps.change_as(house.member, None) as ctx:
+        await set_allowed_origins(ctx, app.app.id, ["https://chat.example.com"])
+    await demo.page.reload()
+    await demo.page.get_by_role("button", name=f"Allow {house.portal.url}").click()
+    await demo.online()
+    await demo.say(ADA, "Let in.")
+    await demo.until_texts(GRACE, ["Let in."])
+
+
+async def test_who_is_signed_out_meanwhile_is_asked_to_sign_in(
+    house: House, house_tab: HouseTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "LIFETIME", timedelta(seconds=20))
+    page = await house_tab()
+    network = Network(nodes(house))
+    await network.lay(page)
+    demo, _ = await opened(house, page)
+    await page.context.clear_cookies()
+    await network.break_off()
+    network.mend()
+    await expect(demo.bar(ADA)).to_contain_text("You are signed out here.", timeout=15_000)
+    await demo.bar(ADA).get_by_role("link", name="Sign in again").click()
+    await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+async def test_markup_is_text(house: House, house_tab: HouseTab) -> None:
+    demo, _ = await opened(house, await house_tab())
+    payload = "<img src=x onerror=\"alert('x')\"><script>alert(1)</script> &amp; {{ 7*7 }}"
+    await demo.say(ADA, payload)
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, [payload])
+    await demo.page.get_by_text("What goes over the wire").click()
+    assert await demo.page.locator("[data-demo] img").count() == 0
+
+
+async def test_a_full_plan_is_explained_where_the_message_stays(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    app = await house.app()
+    await house.portal.sql(
+        "update control.entitlements set included = 2 where app_id = $1 and meter = 'messages'", app.app.id
+    )
+    demo = Demo(page)
+    await demo.open(f"/apps/{app.app.public_id}/demo")
+    await demo.say(ADA, "One.", "Two.")
+    await demo.until_texts(GRACE, ["One.", "Two."])
+    refused = demo.pane(ADA).locator("li.message[data-state=refused]")
+    deadline = time.monotonic() + 30
+    number = 3
+    while await refused.count() == 0:
+        assert time.monotonic() < deadline, "the limit never came into force"
+        await demo.say(ADA, f"{number}.")
+        await demo.until_stored(ADA)
+        number += 1
+        await asyncio.sleep(0.2)
+    await expect(refused.first).to_contain_text("Not sent.")
+    await expect(demo.bar(ADA).get_by_role("link", name="See usage and limits")).to_have_attribute(
+        "href", f"/apps/{app.app.public_id}/usage"
+    )
+    kept = await refused.locator(".bubble").first.inner_text()
+    await page.reload()
+    await demo.online()
+    await expect(demo.row(ADA, kept)).to_have_attribute("data-state", "refused")
+    await demo.row(ADA, kept).get_by_role("button", name="Discard").click()
+    await expect(demo.row(ADA, kept)).to_have_count(0)
+    await expect(demo.bar(ADA)).to_be_hidden()
+
+
+async def test_what_is_sent_is_counted_in_usage(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    demo, app = await opened(house, page)
+    await demo.say(ADA, "One.", "Two.")
+    await demo.until_texts(GRACE, ["One.", "Two."])
+    await demo.say(GRACE, "Three.")
+    await demo.until_texts(ADA, ["One.", "Two.", "Three."])
+    deadline = time.monotonic() + 30
+    while True:
+        await page.goto(f"/apps/{app.app.public_id}/usage")
+        seen = [
+            await page.locator(f"[aria-labelledby=meter-{meter}] .meter-total").inner_text()
+            for meter in ("messages", "mau")
+        ]
+        if seen == ["3 of 200,000 messages", "2 of 1,000 active users"]:
+            return
+        assert time.monotonic() < deadline, seen
+        await asyncio.sleep(0.3)
+
+
+async def test_on_a_phone_one_pane_at_a_time(house: House, house_tab: HouseTab) -> None:
+    demo, _ = await opened(house, await house_tab(width=390, has_touch=True))
+    await expect(demo.pane(ADA)).to_be_visible()
+    await expect(demo.pane(GRACE)).to_be_hidden()
+    await demo.say(ADA, "Hello.")
+    tab = demo.page.get_by_role("tab", name="Grace")
+    await expect(tab).to_contain_text("1")
+    await demo.page.get_by_role("tab", name="Ada").focus()
+    await demo.page.keyboard.press("ArrowRight")
+    await expect(tab).to_be_focused()
+    await expect(demo.pane(GRACE)).to_be_visible()
+    await expect(demo.row(GRACE, "Hello.")).to_be_in_viewport()
+    await demo.say(GRACE, "Hello back.")
+    row = demo.row(GRACE, "Hello back.")
+    await expect(row.locator("[data-part=actions]")).to_be_hidden()
+    box = await row.bounding_box()
+    assert box is not None
+    await row.dispatch_event("pointerdown", {"pointerType": "touch"})
+    await expect(row.locator("[data-part=actions]")).to_be_visible()
+    assert await demo.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_nothing_moves_for_who_asked_for_that(house: House, house_tab: HouseTab) -> None:
+    demo, _ = await opened(house, await house_tab(reduced_motion="reduce"))
+    await demo.say(ADA, "Hello.")
+    moving = await demo.page.evaluate(
+        "document.getAnimations().filter(animation => animation.effect.getTiming().duration > 1).length"
+    )
+    assert moving == 0

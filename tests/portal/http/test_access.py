@@ -1,0 +1,71 @@
+"""Nothing is open that does not say so."""
+
+from collections.abc import Callable
+
+from litestar import Litestar, Response, get
+from litestar.enums import MediaType
+
+from portal.http.guard import ACCESS
+from tests.portal.harness import Portal
+from tests.portal.pages import NO_PAGES, furnish, page_routes, path_of
+
+OPEN = {
+    "/",
+    "/sign-up",
+    "/check-mail",
+    "/verify/{token}",
+    "/sign-in",
+    "/reset",
+    "/reset/{token}",
+    "/invitations/{token}",
+    "/local/{token}",
+    "/docs/api",
+    "/docs/errors",
+    "/docs/realtime",
+}
+"""Pages that everybody may open. A page is added here by somebody who means it."""
+FOR_OUTBOX = {"/outbox", "/outbox/{mail_id}", "/outbox/{mail_id}/body"}
+
+
+def without_guard(app: Litestar) -> set[str]:
+    """Routes for browsers that the portal's guard does not watch."""
+    return {
+        route.path_format
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if not route.path_format.startswith(NO_PAGES) and not handler.resolve_guards()
+    }
+
+
+async def test_only_what_is_meant_to_be_open_is(shared_portal: Portal) -> None:
+    marked: dict[str, set[str]] = {"public": set(), "outbox": set()}
+    for route in shared_portal.app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if "GET" in handler.http_methods and ACCESS in handler.opt:
+                marked[handler.opt[ACCESS]].add(route.path_format)
+    assert marked == {"public": OPEN, "outbox": FOR_OUTBOX}
+
+
+async def test_strangers_are_sent_to_the_door(shared_portal: Portal, address: Callable[[], str]) -> None:
+    house = await furnish(shared_portal, address, "Analytical Engines")
+    client = await shared_portal.client()
+    for route in page_routes(shared_portal.app):
+        answer = await client.get(path_of(route, house))
+        if route in OPEN:
+            assert answer.status_code in (200, 303), route
+        elif route in FOR_OUTBOX:
+            assert answer.status_code == 404, route
+        else:
+            assert answer.status_code == 303, route
+            assert answer.headers["location"].startswith("/sign-in?next=/"), route
+
+
+async def test_every_page_stands_behind_the_guard(portal: Portal) -> None:
+    assert without_guard(portal.app) == set()
+
+    @get("/planted", media_type=MediaType.TEXT, sync_to_thread=False)
+    def planted() -> Response[str]:
+        return Response("open to all")
+
+    portal.app.register(planted)
+    assert without_guard(portal.app) == {"/planted"}

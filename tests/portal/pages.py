@@ -1,0 +1,107 @@
+"""Every page of the portal by its route, in an organization where there is something to see.
+
+A page of the running application that `PATHS` does not name fails the tests that open them all.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from litestar import Litestar
+
+from control_plane.accounts.client import Client
+from control_plane.accounts.local import create_outbox_link
+from control_plane.accounts.reset import request_reset
+from control_plane.accounts.sign_up import sign_up
+from control_plane.apps.service import rename_app
+from control_plane.context import Actor
+from control_plane.mail.outbox import list_letters
+from control_plane.members.invitations import invite
+from control_plane.organizations.service import rename_organization
+from kernel.ids import format_id
+from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
+
+NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
+REDIRECTS = {"/", "/check-mail", "/welcome"}
+"""They lead on to another page, for who has what they are about."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Somebody's organization with everything in it that a page can show."""
+
+    owner: Somebody
+    organization_id: str
+    app_id: str
+    account_id: str
+    key_id: str
+    mail_id: str
+    verify: str
+    reset: str
+    invitation: str
+    local: str
+
+
+async def furnish(portal: Portal, address: Callable[[], str], words: str) -> House:
+    """Put the words wherever somebody may write something that is kept."""
+    email, guest, newcomer = address(), address(), address()
+    await portal.account(email, words)
+    await portal.sql("update control.accounts set staff = true where email = $1", email)
+    await portal.sign_in(email, client=Client("192.0.2.66", words))
+    owner = await portal.sign_in(email, client=Client(words[:40], words))
+    member = await portal.organization(owner, "Before " + words[:80])
+    made = await portal.app_of(member, "Before " + words[:80])
+    async with portal.deps.change_as(member, "req_test") as ctx:
+        await rename_organization(ctx, member, words)
+        await rename_app(ctx, made.app.id, words)
+    member = await portal.member(owner, member.organization_id)
+    other = await portal.account(address(), words)
+    await portal.join(member, other)
+    async with portal.deps.change_as(member, "req_test") as ctx:
+        await invite(ctx, member, email=guest, role="viewer")
+    async with portal.deps.database.unit_of_work(read_only=True) as uow:
+        # The invitation: its subject and its text hold the names.
+        letters = await list_letters(uow.session, portal.deps.vault, limit=1)
+    cookieless = await sign_up(portal.deps, email=newcomer, name=words, password=PASSWORD, client=CLIENT)
+    assert cookieless
+    verify = await portal.link(newcomer)
+    await request_reset(portal.deps, email=email, client=CLIENT)
+    async with portal.deps.change(Actor("operator:test")) as ctx:
+        local = await create_outbox_link(ctx)
+    keys = await portal.sql("select id from control.api_keys where app_id = $1 and kind = 'secret'", made.app.id)
+    return House(
+        owner=owner,
+        organization_id=member.public_organization_id,
+        app_id=made.app.public_id,
+        account_id=other.person.public_id,
+        key_id=format_id("key", keys[0]["id"]),
+        mail_id=letters.items[0].public_id,
+        verify=urlsplit(verify).path,
+        reset=urlsplit(await portal.link(email)).path,
+        invitation=urlsplit(await portal.link(guest)).path,
+        local=urlsplit(local).path,
+    )
+
+
+def path_of(route: str, house: House) -> str:
+    """The address of a page in that house."""
+    links = {
+        "/verify/{token}": house.verify,
+        "/reset/{token}": house.reset,
+        "/invitations/{token}": house.invitation,
+        "/local/{token}": house.local,
+    }
+    if route in links:
+        return links[route]
+    for name in ("organization_id", "app_id", "account_id", "key_id", "mail_id"):
+        route = route.replace(f"{{{name}}}", getattr(house, name))
+    assert "{" not in route, f"{route} has a parameter that no house has"
+    return route
+
+
+def page_routes(app: Litestar) -> Iterator[str]:
+    """Every page of the running application."""
+    for route in app.routes:
+        methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
+        if "GET" in methods and not route.path_format.startswith(NO_PAGES):
+            yield route.path_format

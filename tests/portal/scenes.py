@@ -1,0 +1,261 @@
+"""What the pictures show: people, organizations and the states that their pages can be in."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from playwright.async_api import Page, Route
+
+from control_plane.accounts.client import Client
+from control_plane.accounts.local import create_outbox_link, open_local
+from control_plane.accounts.reset import request_reset
+from control_plane.accounts.sign_up import sign_up
+from control_plane.apps.service import rename_app, set_allowed_origins
+from control_plane.context import Actor
+from control_plane.keys.api_keys import create_publishable_key, create_secret_key
+from control_plane.members.invitations import invite
+from control_plane.members.scope import Member
+from tests.portal.harness import CLIENT, PASSWORD, Portal
+from tests.portal.screens import Scene, Shot
+
+PHONE = Client("2001:db8::7", "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Safari/605.1")
+NAMES = (
+    "Grace Hopper", "Alan Turing", "Katherine Johnson", "Edsger Dijkstra", "Barbara Liskov", "Tony Hoare",
+    "Radia Perlman", "Donald Knuth", "Frances Allen", "John McCarthy", "Adele Goldberg", "Niklaus Wirth",
+)  # fmt: skip
+ROLES = ("admin", "developer", "developer", "billing", "viewer")
+
+
+async def door(portal: Portal) -> list[Shot]:
+    """Before somebody is signed in."""
+    await portal.account("known@example.com")
+
+    async def fill_badly(page: Page) -> None:
+        await page.fill("[name=email]", "ada at example")
+        await page.fill("[name=password]", "short")
+        await page.click("main form button:not([type=button])")
+
+    async def wrong_password(page: Page) -> None:
+        await page.fill("[name=email]", "known@example.com")
+        await page.fill("[name=password]", "not the password")
+        await page.click("main form button:not([type=button])")
+
+    async def ask_for_reset(page: Page) -> None:
+        await page.fill("[name=email]", "known@example.com")
+        await page.click("main form button:not([type=button])")
+
+    async def sign_up_well(page: Page) -> None:
+        await page.fill("[name=name]", "Ada Lovelace")
+        await page.fill("[name=email]", "ada@example.com")
+        await page.fill("[name=password]", PASSWORD)
+        await page.click("main form button:not([type=button])")
+
+    cookie = await sign_up(portal.deps, email="new@example.com", name="New", password=PASSWORD, client=CLIENT)
+    verify = urlsplit(await portal.link("new@example.com")).path
+    await request_reset(portal.deps, email="known@example.com", client=CLIENT)
+    reset = urlsplit(await portal.link("known@example.com")).path
+    async with portal.deps.change(Actor("operator:test")) as ctx:
+        local = urlsplit(await create_outbox_link(ctx)).path
+    return [
+        Shot("sign-in", "/sign-in"),
+        Shot("sign-in-wrong", "/sign-in", act=wrong_password),
+        Shot("sign-up", "/sign-up"),
+        Shot("sign-up-errors", "/sign-up", act=fill_badly),
+        Shot("check-mail", "/sign-up", act=sign_up_well),
+        Shot("verify", verify, cookies=(("natter_signup", cookie),)),
+        Shot("verify-elsewhere", verify),
+        Shot("reset", "/reset"),
+        Shot("reset-mailed", "/reset", act=ask_for_reset),
+        Shot("new-password", reset),
+        Shot("link-ended", "/verify/nothing"),
+        Shot("local", local),
+        Shot("not-found", "/nothing/here"),
+        Shot("csrf-refused", "/sign-in", act=_spoil_token),
+    ]
+
+
+async def _spoil_token(page: Page) -> None:
+    await page.eval_on_selector("main form [name=csrf]", "field => { field.value = 'spoiled' }")
+    await page.click("main form button:not([type=button])")
+
+
+async def beginning(portal: Portal) -> list[Shot]:
+    """Somebody new: nothing is there yet."""
+    ada = await portal.account("ada@example.com")
+    viewer = await portal.account("viewer@example.com", "Vera Viewer")
+    owner = await portal.account("owner@example.com", "Olga Owner")
+    organization = await portal.organization(owner, "Empty Rooms")
+    await portal.join(organization, viewer, "viewer")
+    base = f"/organizations/{organization.public_organization_id}"
+
+    async def submit(page: Page) -> None:
+        await page.click("main form:not(.theme) button:not([type=button])")
+
+    async def welcome_blank(page: Page) -> None:
+        await page.click("main form button:has-text('Create app')")
+
+    async with portal.deps.change(Actor("operator:test")) as ctx:
+        link = await create_outbox_link(ctx)
+    opened = await open_local(portal.deps, link.rpartition("/")[2], client=CLIENT)
+    await portal.sql("delete from control.mails")
+    return [
+        Shot("welcome", "/welcome", ada),
+        Shot("welcome-errors", "/welcome", ada, welcome_blank),
+        Shot("organization-empty", base, owner),
+        Shot("organization-empty-viewer", base, viewer),
+        Shot("members-alone", f"{base}/members", owner),
+        Shot("members-viewer", f"{base}/members", viewer),
+        Shot("audit-forbidden", f"{base}/audit", viewer),
+        Shot("organization-settings-viewer", f"{base}/settings", viewer),
+        Shot("organizations-new", "/organizations/new", ada),
+        Shot("organizations-new-error", "/organizations/new", ada, submit),
+        Shot("outbox-empty", "/outbox", cookies=(("natter_owner", opened.token),)),
+    ]
+
+
+async def busy(portal: Portal) -> list[Shot]:
+    """An organization at work: long names, many rows, pending invitations."""
+    ada = await portal.account("ada@example.com", staff=True)
+    organization = await portal.organization(ada)
+    await portal.organization(ada, "A second organization whose name is too long for any switcher that was ever drawn")
+    made = [await portal.app_of(organization, name) for name in ("Support chat", "Marketplace", "Field service")]
+    await portal.app_of(organization, "Live shop", "production")
+    await _use(portal, organization)
+    people = []
+    for index, name in enumerate(NAMES):
+        person = await portal.account(f"{name.lower().replace(' ', '.')}@example.com", name)
+        people.append(person)
+        await portal.join(organization, person, ROLES[index % len(ROLES)])
+    async with portal.deps.change_as(organization, "req_test") as ctx:
+        for email, role in (("margaret@example.com", "developer"), ("hedy@example.com", "viewer")):
+            await invite(ctx, organization, email=email, role=role)
+        await create_secret_key(ctx, made[0].app.id)
+        for index in range(30):
+            await set_allowed_origins(ctx, made[0].app.id, [f"https://shop{index}.example"])
+            await rename_app(ctx, made[index % 3].app.id, ("Support chat", "Marketplace", "Field service")[index % 3])
+            if index % 5 == 0:
+                await create_publishable_key(ctx, made[1].app.id)
+    await portal.sign_in("ada@example.com", client=PHONE)
+    await portal.sign_in("ada@example.com", client=Client("203.0.113.9", "curl/8.15.0"))
+    invitation = urlsplit(await portal.link("margaret@example.com")).path
+    guest = await portal.account("margaret@example.com", "Margaret Hamilton")
+    base = f"/organizations/{organization.public_organization_id}"
+    grace = f"{base}/members/{people[0].person.public_id}"
+    crowd = await portal.organization(ada, "Crowd")
+    for index in range(26):
+        await portal.app_of(crowd, f"App number {index + 1} of a customer with many")
+    async with portal.deps.database.unit_of_work(read_only=True) as uow:
+        from control_plane.mail.outbox import list_letters
+
+        mail = (await list_letters(uow.session, portal.deps.vault)).items[0].public_id
+
+    crowd_path = f"/organizations/{crowd.public_organization_id}"
+
+    async def open_menu(page: Page) -> None:
+        summary = ".bar summary" if (page.viewport_size or {}).get("width") == 390 else ".side .switcher"
+        await page.locator(summary).first.click()
+
+    async def open_account(page: Page) -> None:
+        if (page.viewport_size or {}).get("width") == 390:
+            await page.locator(".bar summary").first.click()
+            await page.locator(".bar .nav-foot summary").click()
+        else:
+            await page.locator(".side .nav-foot summary").click()
+
+    async def invite_badly(page: Page) -> None:
+        await page.fill("[name=email]", "grace.hopper@example.com")
+        await page.click("main .form button:has-text('Send invitation')")
+
+    async def remove_badly(page: Page) -> None:
+        await page.fill("[name=email]", "somebody.else@example.com")
+        await page.click("main .form button:has-text('Remove member')")
+
+    async def last_owner(page: Page) -> None:
+        await page.fill("[name=organization]", "Analytical Engines")
+        await page.click("main .form button:has-text('Leave')")
+
+    async def search_nothing(page: Page) -> None:
+        await page.fill("[name=search]", "zzz")
+        await page.wait_for_selector(".empty")
+
+    async def search_slowly(page: Page) -> None:
+        async def never(_: Route) -> None:
+            pass
+
+        await page.route("**/organizations/**", never)
+        await page.fill("[name=search]", "number")
+        await page.wait_for_timeout(900)
+
+    async def rename(page: Page) -> None:
+        await page.fill("[name=organization]", "Analytical Engines")
+        await page.click("main .form button:has-text('Save name')")
+        await page.wait_for_selector(".toast")
+
+    async def open_entry(page: Page) -> None:
+        await page.locator(".more summary").first.click()
+
+    async def wrong_current(page: Page) -> None:
+        await page.fill("[name=current]", "not the password")
+        await page.fill("[name=new]", "short")
+        await page.click("main .form button:has-text('Change password')")
+
+    await _age(portal)
+    return [
+        Shot("organization", base, ada),
+        Shot("organization-menu", base, ada, open_menu),
+        Shot("account-menu", base, ada, open_account),
+        Shot("organization-many", crowd_path, ada),
+        Shot("organization-search-nothing", crowd_path, ada, search_nothing),
+        Shot("organization-loading", crowd_path, ada, search_slowly, settled=False),
+        Shot("app-new", f"{base}/apps/new", ada),
+        Shot("members", f"{base}/members", ada),
+        Shot("members-invite", f"{base}/members/invite", ada),
+        Shot("members-invite-error", f"{base}/members/invite", ada, invite_badly),
+        Shot("member", grace, ada),
+        Shot("member-remove-error", grace, ada, remove_badly),
+        Shot("member-not-mine", f"{base}/members/{ada.person.public_id}", people[0]),
+        Shot("leave-last-owner", f"{base}/leave", ada, last_owner),
+        Shot("audit", f"{base}/audit", ada),
+        Shot("audit-details", f"{base}/audit", ada, open_entry),
+        Shot("audit-filtered-nothing", f"{base}/audit?actor=system%3Aquota", ada),
+        Shot("organization-settings", f"{base}/settings", ada),
+        Shot("organization-settings-saved", f"{base}/settings", ada, rename),
+        Shot("account", "/account", ada),
+        Shot("account-errors", "/account", ada, wrong_current),
+        Shot("outbox", "/outbox", ada),
+        Shot("mail", f"/outbox/{mail}", ada),
+        Shot("mail-text", f"/outbox/{mail}?form=text", ada),
+        Shot("invitation", invitation),
+        Shot("invitation-mine", invitation, guest),
+        Shot("invitation-not-mine", invitation, people[1]),
+    ]
+
+
+async def _use(portal: Portal, organization: Member) -> None:
+    """Some usage of this month, as the rollup keeps it."""
+    now = portal.deps.clock.now()
+    rows = await portal.sql("select id from control.apps where organization_id = $1", organization.organization_id)
+    for index, row in enumerate(rows):
+        hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=index)
+        for meter, quantity in (("messages", 18_214 // (index + 1)), ("mau", 412 // (index + 1))):
+            await portal.sql(
+                "insert into control.usage_hourly (app_id, meter, hour, quantity) values ($1, $2, $3, $4)",
+                row["id"], meter, hour, quantity,
+            )  # fmt: skip
+
+
+async def _age(portal: Portal) -> None:
+    """Spread over the past what was made in seconds."""
+    for table, column, order in (
+        ("memberships", "created_at", "created_at"),
+        ("apps", "created_at", "id"),
+        ("audit_entries", "at", "id"),
+    ):
+        await portal.sql(
+            "do $$ begin set session_replication_role = replica; "
+            f"with numbered as (select ctid as place, row_number() over (order by {order} desc) as n "
+            f"from control.{table}) update control.{table} as t set {column} = t.{column} - n * interval '127 minutes' "
+            "from numbered where t.ctid = numbered.place; end $$"
+        )
+
+
+SCENES: list[Scene] = [door, beginning, busy]

@@ -1,0 +1,130 @@
+"""Nothing that a page can change is changed by a request that does not come from a page of that very session."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from litestar import Litestar, post
+
+from portal.http.csrf import UNSAFE
+from tests.portal.apps.forms import forms_of
+from tests.portal.harness import Portal
+from tests.portal.unsafe import CASES, Case, Scenery
+
+FOR_PROGRAMS = ("/v1/", "/internal/")
+"""Called with credentials of their own in a header, which no browser adds by itself."""
+
+
+def unsafe_routes(app: Litestar) -> Iterator[str]:
+    """Every path of the running application that answers a method which may change something."""
+    for route in app.routes:
+        methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
+        if methods & UNSAFE and not route.path_format.startswith(FOR_PROGRAMS):
+            yield route.path_format
+
+
+async def everything(portal: Portal) -> dict[str, str | None]:
+    """A digest of every row of every table, but for the list that the quota keeper works off by itself."""
+    tables = await portal.sql(
+        "select tablename from pg_tables where schemaname = 'control' and tablename <> 'standings_due'"
+    )
+    parts = [
+        f"select '{row['tablename']}' as name, md5(string_agg(t::text, '|' order by t::text)) as digest "
+        f'from control."{row["tablename"]}" t'
+        for row in tables
+    ]
+    rows = await portal.sql(" union all ".join(parts))
+    return {row["name"]: row["digest"] for row in rows}
+
+
+async def faults(portal: Portal, case: Case, foreign_token: str) -> list[str]:
+    """Send the request in every way that must be refused; what was not."""
+    page = await case.client.get(case.page)
+    assert page.status_code == 200, (case.page, page.status_code)
+    forms = forms_of(page.text)
+    found = next((form for form in forms if form.action == case.action), None)
+    assert found is not None or not case.form, f"{case.page} has no form for {case.action}"
+    values = {**(found.values if found else {}), **case.values}
+    token = values.pop("csrf", "") or forms[0].values["csrf"]
+    good = {"sec-fetch-site": "same-origin", "origin": portal.url}
+    wrong = secrets.token_hex(32)
+    refused: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+        "no token": (good, {}),
+        "an empty token": (good, {"csrf": ""}),
+        "a wrong token": (good, {"csrf": wrong}),
+        "a wrong token in the header": ({**good, "x-csrf-token": wrong}, {}),
+        "another session's token": (good, {"csrf": foreign_token}),
+        "another session's token in the header": ({**good, "x-csrf-token": foreign_token}, {}),
+        "from another site": ({**good, "sec-fetch-site": "cross-site"}, {"csrf": token}),
+        "from a neighbour of the site": ({**good, "sec-fetch-site": "same-site"}, {"csrf": token}),
+        "a foreign origin": ({**good, "origin": "https://evil.example"}, {"csrf": token}),
+        "no origin": ({**good, "origin": "null"}, {"csrf": token}),
+        "another port": ({**good, "origin": "http://127.0.0.1:1"}, {"csrf": token}),
+    }
+    before = await everything(portal)
+    found_faults: list[str] = []
+    for name, (headers, form) in refused.items():
+        answer = await case.client.post(case.action, data={**values, **form}, headers=headers)
+        if answer.status_code != 403:
+            found_faults.append(f"{case.action}: {answer.status_code} for {name}")
+    after = await everything(portal)
+    found_faults += [f"{case.action}: {table} was changed" for table in after if after[table] != before[table]]
+    answer = await case.client.post(case.action, data={**values, "csrf": token}, headers=good)
+    assert answer.status_code in (200, 201, 204, 303, 409), (case.action, answer.status_code, answer.text)
+    if case.changes:
+        assert await everything(portal) != before, f"{case.action} changes nothing, so refusing it proves nothing"
+    return found_faults
+
+
+async def foreign_token(portal: Portal, address: Callable[[], str]) -> str:
+    client = await portal.client(await portal.account(address()))
+    return forms_of((await client.get("/account")).text)[0].values["csrf"]
+
+
+async def test_every_unsafe_route_has_its_case(shared_portal: Portal) -> None:
+    assert sorted(set(unsafe_routes(shared_portal.app))) == sorted(CASES)
+
+
+@pytest.mark.parametrize("route", sorted(CASES))
+async def test_only_pages_of_the_session_can_change_something(
+    shared_portal: Portal, address: Callable[[], str], route: str
+) -> None:
+    scenery = await Scenery.make(shared_portal, address)
+    case = await CASES[route](scenery)
+    assert await faults(shared_portal, case, await foreign_token(shared_portal, address)) == []
+
+
+async def test_a_route_outside_the_guard_is_found(portal: Portal, address: Callable[[], str]) -> None:
+    scenery = await Scenery.make(portal, address)
+
+    @post("/planted", status_code=200)
+    async def planted() -> None:
+        await portal.sql("update control.accounts set name = name || '!'")
+
+    portal.app.register(planted)
+    assert set(unsafe_routes(portal.app)) - set(CASES) == {"/planted"}, "the sweep sees what is registered"
+    case = Case(await portal.client(scenery.owner), "/account", "/planted", form=False)
+    found = await faults(portal, case, await foreign_token(portal, address))
+    assert len(found) == 12
+    assert found[-1] == "/planted: accounts was changed"
+
+
+async def test_a_form_of_before_signing_in_is_refused_after(shared_portal: Portal, address: Callable[[], str]) -> None:
+    somebody = await shared_portal.account(address())
+    client = await shared_portal.client()
+    form = next(form for form in forms_of((await client.get("/sign-in")).text) if form.action == "/sign-in")
+    client.cookies.update(somebody.cookie)
+    answer = await client.post("/sign-in", data=form.values)
+    assert answer.status_code == 403
+    assert "This form is out of date" in answer.text
+
+
+async def test_a_page_opened_under_another_name_of_the_machine_works(shared_portal: Portal) -> None:
+    host = f"localhost:{shared_portal.deps.settings.control_port}"
+    client = await shared_portal.client()
+    page = await client.get("/sign-in", headers={"host": host})
+    form = next(form for form in forms_of(page.text) if form.action == "/sign-in")
+    headers = {"host": host, "origin": f"http://{host}", "sec-fetch-site": "same-origin"}
+    answer: httpx.Response = await client.post("/sign-in", data=form.values, headers=headers)
+    assert answer.status_code == 422, "the form was read, and its fields are blank"

@@ -1,0 +1,243 @@
+"""Every request by which a page changes something, once as a browser would send it.
+
+`CASES` names each by its route; a route of the running application that is not named here fails the sweep.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from control_plane.accounts.local import create_outbox_link
+from control_plane.accounts.reset import request_reset
+from control_plane.accounts.sign_up import sign_up
+from control_plane.context import Actor
+from control_plane.members.invitations import invite
+from control_plane.members.scope import Member
+from control_plane.tenants import NewApp
+from kernel.ids import format_id
+from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
+
+Values = dict[str, str]
+
+
+@dataclass(slots=True)
+class Scenery:
+    """What the requests are about: made anew for each, so that one may destroy what another needs."""
+
+    portal: Portal
+    address: Callable[[], str]
+    owner: Somebody
+    member: Member
+    other: Somebody
+    app: NewApp
+
+    @classmethod
+    async def make(cls, portal: Portal, address: Callable[[], str]) -> "Scenery":
+        owner = await portal.account(address())
+        other = await portal.account(address(), "Grace Hopper")
+        member = await portal.organization(owner, f"Organization of {owner.person.email}")
+        await portal.join(member, other)
+        return cls(portal, address, owner, member, other, await portal.app_of(member))
+
+    @property
+    def organization_path(self) -> str:
+        return f"/organizations/{self.member.public_organization_id}"
+
+    @property
+    def app_path(self) -> str:
+        return f"/apps/{self.app.app.public_id}"
+
+    async def key(self, kind: str) -> tuple[str, str]:
+        """The id and the last four characters of the app's first key of a kind."""
+        rows = await self.portal.sql(
+            "select id, last_four from control.api_keys where app_id = $1 and kind = $2", self.app.app.id, kind
+        )
+        return format_id("key", rows[0]["id"]), rows[0]["last_four"]
+
+
+@dataclass(slots=True)
+class Case:
+    """`page` holds the form whose action is `action`; what it does not hold is filled in from `values`."""
+
+    client: httpx.AsyncClient
+    page: str
+    action: str
+    values: Values = field(default_factory=dict)
+    changes: bool = True
+    """Whether it writes to the database."""
+    form: bool = True
+    """`False` for what a script sends, with the token in a header."""
+
+
+Make = Callable[[Scenery], Awaitable[Case]]
+CASES: dict[str, Make] = {}
+
+
+def case(route: str) -> Callable[[Make], Make]:
+    def add(make: Make) -> Make:
+        CASES[route] = make
+        return make
+
+    return add
+
+
+def by_owner(
+    route: str, page: str, values: Callable[[Scenery], Values] | None = None, *, changes: bool = True, form: bool = True
+) -> None:
+    """A request of the owner, below the organization or the app."""
+
+    async def make(scenery: Scenery) -> Case:
+        client = await scenery.portal.client(scenery.owner)
+        places = {
+            "{organization_id}": scenery.member.public_organization_id,
+            "{app_id}": scenery.app.app.public_id,
+            "{account_id}": scenery.other.person.public_id,
+            "{secret}": (await scenery.key("secret"))[0],
+        }
+        filled = {"page": page, "action": route.replace("{key_id}", "{secret}")}
+        for place, value in places.items():
+            filled = {name: text.replace(place, value) for name, text in filled.items()}
+        sent = values(scenery) if values else {}
+        return Case(client, **filled, values=sent, changes=changes, form=form)
+
+    CASES[route] = make
+
+
+_ORGANIZATION = "/organizations/{organization_id}"
+_APP = "/apps/{app_id}"
+
+by_owner("/account/name", "/account", lambda _: {"name": "Augusta King"})
+by_owner("/account/password", "/account", lambda _: {"current": PASSWORD, "new": "another password altogether"})
+by_owner("/sign-out", "/account")
+by_owner("/theme", "/account", lambda _: {"theme": "dark"}, changes=False)
+by_owner("/organizations/new", "/organizations/new", lambda _: {"organization": "A second one"})
+by_owner(f"{_ORGANIZATION}/apps/new", f"{_ORGANIZATION}/apps/new", lambda _: {"app": "Another"})
+by_owner(f"{_ORGANIZATION}/settings", f"{_ORGANIZATION}/settings", lambda _: {"organization": "Renamed"})
+by_owner(f"{_ORGANIZATION}/members/invite", f"{_ORGANIZATION}/members/invite", lambda s: {"email": s.address()})
+by_owner(
+    f"{_ORGANIZATION}/members/{{account_id}}/role",
+    f"{_ORGANIZATION}/members/{{account_id}}",
+    lambda _: {"role": "admin"},
+)
+by_owner(
+    f"{_ORGANIZATION}/members/{{account_id}}/remove",
+    f"{_ORGANIZATION}/members/{{account_id}}",
+    lambda s: {"email": s.other.person.email},
+)
+by_owner(f"{_APP}/settings/name", f"{_APP}/settings", lambda _: {"app": "Renamed"})
+by_owner(f"{_APP}/settings/origins/add", f"{_APP}/settings", lambda _: {"allowed_origins": "https://chat.example.com"})
+by_owner(f"{_APP}/keys", f"{_APP}/keys/new")
+by_owner(f"{_APP}/keys/publishable", f"{_APP}/keys")
+by_owner(f"{_APP}/keys/{{key_id}}/roll", f"{_APP}/keys/{{secret}}/roll")
+by_owner(f"{_APP}/quickstart", f"{_APP}/quickstart")
+by_owner(f"{_APP}/demo/session", f"{_APP}/settings", changes=False, form=False)
+
+
+@case(f"{_APP}/settings/origins/remove")
+async def _remove_origin(scenery: Scenery) -> Case:
+    client, path = await scenery.portal.client(scenery.owner), f"{scenery.app_path}/settings"
+    await _set_origins(scenery, ["https://one.example", "https://two.example"])
+    return Case(client, path, f"{path}/origins/remove", {"allowed_origins": "https://one.example"})
+
+
+@case(f"{_APP}/demo/origin")
+async def _allow_the_demo(scenery: Scenery) -> Case:
+    await _set_origins(scenery, ["https://one.example"])
+    client, path = await scenery.portal.client(scenery.owner), f"{scenery.app_path}/demo"
+    # The page offers its form only while a node answers; the request itself needs none.
+    return Case(client, f"{scenery.app_path}/settings", f"{path}/origin", form=False)
+
+
+@case(f"{_APP}/keys/{{key_id}}/revoke")
+async def _revoke_key(scenery: Scenery) -> Case:
+    key, last_four = await scenery.key("secret")
+    path = f"{scenery.app_path}/keys/{key}/revoke"
+    return Case(await scenery.portal.client(scenery.owner), path, path, {"last_four": last_four})
+
+
+@case(f"{_ORGANIZATION}/invitations/{{invitation_id}}/revoke")
+async def _revoke_invitation(scenery: Scenery) -> Case:
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        invited = await invite(ctx, scenery.member, email=scenery.address(), role="viewer")
+    action = f"{scenery.organization_path}/invitations/{invited.public_id}/revoke"
+    return Case(await scenery.portal.client(scenery.owner), f"{scenery.organization_path}/members", action)
+
+
+@case("/invitations/{token}")
+async def _accept_invitation(scenery: Scenery) -> Case:
+    guest = await scenery.portal.account(scenery.address())
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        await invite(ctx, scenery.member, email=guest.person.email, role="viewer")
+    path = urlsplit(await scenery.portal.link(guest.person.email)).path
+    return Case(await scenery.portal.client(guest), path, path)
+
+
+@case(f"{_ORGANIZATION}/leave")
+async def _leave(scenery: Scenery) -> Case:
+    path = f"{scenery.organization_path}/leave"
+    values = {"organization": scenery.member.organization_name}
+    return Case(await scenery.portal.client(scenery.other), path, path, values)
+
+
+@case("/welcome")
+async def _welcome(scenery: Scenery) -> Case:
+    client = await scenery.portal.client(await scenery.portal.account(scenery.address()))
+    return Case(client, "/welcome", "/welcome", {"organization": "First", "app": "Chat"})
+
+
+@case("/account/sessions/{session_id}/end")
+async def _end_session(scenery: Scenery) -> Case:
+    second = await scenery.portal.sign_in(scenery.owner.person.email)
+    action = f"/account/sessions/{format_id('ses', second.session.session_id)}/end"
+    return Case(await scenery.portal.client(scenery.owner), "/account", action)
+
+
+@case("/account/sessions/end-others")
+async def _end_others(scenery: Scenery) -> Case:
+    await scenery.portal.sign_in(scenery.owner.person.email)
+    return Case(await scenery.portal.client(scenery.owner), "/account", "/account/sessions/end-others")
+
+
+@case("/sign-up")
+async def _sign_up(scenery: Scenery) -> Case:
+    values = {"name": "Ada", "email": scenery.address(), "password": PASSWORD}
+    return Case(await scenery.portal.client(), "/sign-up", "/sign-up", values)
+
+
+@case("/sign-in")
+async def _sign_in(scenery: Scenery) -> Case:
+    values = {"email": scenery.owner.person.email, "password": PASSWORD}
+    return Case(await scenery.portal.client(), "/sign-in", "/sign-in", values)
+
+
+@case("/reset")
+async def _reset(scenery: Scenery) -> Case:
+    return Case(await scenery.portal.client(), "/reset", "/reset", {"email": scenery.owner.person.email})
+
+
+@case("/reset/{token}")
+async def _new_password(scenery: Scenery) -> Case:
+    await request_reset(scenery.portal.deps, email=scenery.owner.person.email, client=CLIENT)
+    path = urlsplit(await scenery.portal.link(scenery.owner.person.email)).path
+    return Case(await scenery.portal.client(), path, path, {"password": "another password altogether"})
+
+
+@case("/verify/{token}")
+async def _verify(scenery: Scenery) -> Case:
+    email = scenery.address()
+    cookie = await sign_up(scenery.portal.deps, email=email, name="Ada", password=PASSWORD, client=CLIENT)
+    path = urlsplit(await scenery.portal.link(email)).path
+    return Case(await scenery.portal.client(natter_signup=cookie), path, path)
+
+
+@case("/local/{token}")
+async def _local(scenery: Scenery) -> Case:
+    async with scenery.portal.deps.change(Actor("operator:test")) as ctx:
+        path = urlsplit(await create_outbox_link(ctx)).path
+    return Case(await scenery.portal.client(), path, path)
+
+
+async def _set_origins(scenery: Scenery, origins: list[str]) -> None:
+    await scenery.portal.sql("update control.apps set allowed_origins = $2 where id = $1", scenery.app.app.id, origins)
