@@ -74,6 +74,21 @@ async def list_members(
     return Page(members, members[-1].public_id if len(rows) > limit else None)
 
 
+async def get_member(session: AsyncSession, member: Member, account_id: UUID) -> MemberView:
+    """One member. Raises `Forbidden`, and `NotFound` for who belongs to another organization or to none."""
+    member.require("members.read")
+    query = (
+        select(Account.id, Account.email, Account.name, Membership.role, Membership.created_at)
+        .join(Membership, Membership.account_id == Account.id)
+        .where(*_is(member, account_id))
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such member.")
+    found, email, name, role, since = row
+    return MemberView(found, email, name, check_role(role), since)
+
+
 async def change_role(ctx: Context, member: Member, account_id: UUID, role: str) -> None:
     """Raises `Forbidden`, `NotFound`, `InvalidInput` and `LastOwner`."""
     wanted = check_role(role)

@@ -1,0 +1,202 @@
+"""How each REST operation of the data plane is swept. A new route needs its lines here, or the sweep fails."""
+
+from data_plane.paging import encode_cursor
+from tests.invariants.chat.tries import Expect, Open, Try
+from tests.invariants.chat.world import PERSON
+from tests.invariants.coverage import Operation
+
+SERVERS_ONLY = Expect(403, free=403)
+USERS_ONLY = Expect(403, free=403)
+HIDDEN = Expect(200, {"channel": 404, "message": 404, "user": 404})
+OWN = Expect(200, free=200)
+GONE = Expect(204, {"channel": 404}, free=204)
+
+_TOKENS = ("access_token", "refresh_token")
+
+REST: dict[Operation, list[Try] | Open] = {
+    ("GET", "/healthz"): Open("says that the process answers"),
+    ("GET", "/readyz"): Open("says whether the node takes traffic"),
+    ("GET", "/metrics"): Open("numbers of the process, none by tenant"),
+    ("GET", "/v1/openapi.json"): Open("the reference"),
+    # -- tokens --------------------------------------------------------------------------------------------------------
+    ("POST", "/v1/tokens"): [
+        Try(
+            lambda k: "/v1/tokens",
+            lambda k: {"user_id": k.user},
+            server=Expect(201, free=201),
+            user=SERVERS_ONLY,
+            varies=_TOKENS,
+        ),
+    ],
+    # Its only credential is the token in the body, so `test_rest.py` has tests of its own for it.
+    ("POST", "/v1/tokens/refresh"): [],
+    ("POST", "/v1/users/{user_id}/revoke"): [
+        Try(lambda k: f"/v1/users/{k.user}/revoke", server=OWN, user=SERVERS_ONLY),
+    ],
+    # -- users ---------------------------------------------------------------------------------------------------------
+    ("POST", "/v1/users"): [
+        Try(
+            lambda k: "/v1/users",
+            lambda k: {"users": [{"id": k.user, "name": "mine"}]},
+            server=OWN,
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("GET", "/v1/users/{user_id}"): [
+        Try(lambda k: f"/v1/users/{k.user}", server=HIDDEN, user=HIDDEN),
+        Try(lambda k: f"/v1/users/{PERSON}", server=OWN, user=OWN),
+    ],
+    ("PUT", "/v1/users/{user_id}"): [
+        Try(
+            lambda k: f"/v1/users/{k.user}",
+            lambda k: {"name": "mine"},
+            server=Expect(200, free=201),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("PATCH", "/v1/users/{user_id}"): [
+        Try(lambda k: f"/v1/users/{k.user}", lambda k: {"name": "mine"}, server=HIDDEN, user=SERVERS_ONLY),
+        Try(lambda k: f"/v1/users/{PERSON}", lambda k: {"name": "mine"}, server=OWN, user=OWN),
+    ],
+    ("GET", "/v1/users/me"): [Try(lambda k: "/v1/users/me", server=USERS_ONLY, user=OWN)],
+    ("PATCH", "/v1/users/me"): [
+        Try(lambda k: "/v1/users/me", lambda k: {"name": "mine"}, server=USERS_ONLY, user=OWN),
+    ],
+    # -- channels ------------------------------------------------------------------------------------------------------
+    ("POST", "/v1/channels"): [
+        Try(
+            lambda k: "/v1/channels",
+            lambda k: {"id": k.channel},
+            server=Expect(409, free=201),
+            user=Expect(409, free=201),
+        ),
+        Try(
+            lambda k: "/v1/channels",
+            lambda k: {"members": [k.user]},
+            server=Expect(201, {"user": 422}),
+            user=Expect(201, {"user": 422}),
+            varies=("id",),
+        ),
+        Try(
+            lambda k: "/v1/channels",
+            lambda k: {"user_id": k.user},
+            server=Expect(201, {"user": 422}),
+            user=SERVERS_ONLY,
+            varies=("id",),
+        ),
+    ],
+    ("GET", "/v1/channels"): [
+        Try(lambda k: "/v1/channels?limit=100", server=OWN, user=OWN),
+        Try(lambda k: f"/v1/channels?limit=1&cursor={encode_cursor('channels', k.channel)}", server=OWN, user=OWN),
+        Try(lambda k: f"/v1/channels?user_id={k.user}", server=OWN, user=SERVERS_ONLY),
+    ],
+    ("GET", "/v1/channels/{channel_id}"): [
+        Try(lambda k: f"/v1/channels/{k.channel}", server=HIDDEN, user=HIDDEN),
+    ],
+    ("PATCH", "/v1/channels/{channel_id}"): [
+        Try(lambda k: f"/v1/channels/{k.channel}", lambda k: {"name": "mine"}, server=HIDDEN, user=HIDDEN),
+    ],
+    ("DELETE", "/v1/channels/{channel_id}"): [
+        Try(lambda k: f"/v1/channels/{k.channel}", server=GONE, user=GONE),
+    ],
+    # -- members -------------------------------------------------------------------------------------------------------
+    ("GET", "/v1/channels/{channel_id}/members"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/members", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/members?limit=1&cursor={encode_cursor('members', k.user)}",
+            server=Expect(200, {"channel": 404}, free=200),
+            user=Expect(200, {"channel": 404}, free=200),
+        ),
+    ],
+    ("POST", "/v1/channels/{channel_id}/members"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/members",
+            lambda k: {"user_ids": [k.user]},
+            server=Expect(200, {"channel": 404, "user": 422}),
+            user=Expect(200, {"channel": 404, "user": 422}),
+        ),
+    ],
+    ("PUT", "/v1/channels/{channel_id}/members/{user_id}"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/members/{k.user}",
+            lambda k: {"role": "owner"},
+            server=Expect(200, {"channel": 404, "user": 422}),
+            user=Expect(200, {"channel": 404, "user": 422}),
+        ),
+    ],
+    ("DELETE", "/v1/channels/{channel_id}/members/{user_id}"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/members/{k.user}", server=GONE, user=GONE),
+        Try(lambda k: f"/v1/channels/{k.channel}/members/{PERSON}", server=GONE, user=GONE),
+    ],
+    ("POST", "/v1/channels/{channel_id}/leave"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/leave",
+            lambda k: {"user_id": k.user},
+            server=GONE,
+            user=SERVERS_ONLY,
+        ),
+        Try(lambda k: f"/v1/channels/{k.channel}/leave", user=GONE),
+    ],
+    # -- messages ------------------------------------------------------------------------------------------------------
+    ("POST", "/v1/channels/{channel_id}/messages"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/messages",
+            lambda k: {"id": k.message, "text": "mine", "user_id": PERSON},
+            # An id that the victim has used is as free as any other.
+            server=Expect(409, {"channel+message": 404, "channel": 409}, free=201),
+            user=Expect(409, {"channel+message": 404, "channel": 409}, free=201),
+        ),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/messages",
+            lambda k: {"text": "mine", "user_id": k.user},
+            server=Expect(201, {"channel": 404, "user": 422}),
+            user=SERVERS_ONLY,
+            varies=("id",),
+        ),
+    ],
+    ("GET", "/v1/channels/{channel_id}/messages"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/messages", server=HIDDEN, user=HIDDEN),
+        Try(lambda k: f"/v1/channels/{k.channel}/messages?before={k.message}", server=HIDDEN, user=HIDDEN),
+        Try(lambda k: f"/v1/channels/{k.channel}/messages?after={k.message}", server=HIDDEN, user=HIDDEN),
+        Try(lambda k: f"/v1/channels/{k.channel}/messages?around={k.message}", server=HIDDEN, user=HIDDEN),
+    ],
+    ("GET", "/v1/messages/{message_id}"): [
+        Try(lambda k: f"/v1/messages/{k.message}", server=HIDDEN, user=HIDDEN),
+    ],
+    ("PATCH", "/v1/messages/{message_id}"): [
+        Try(lambda k: f"/v1/messages/{k.message}", lambda k: {"text": "mine"}, server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}",
+            lambda k: {"text": "mine", "user_id": k.user},
+            server=Expect(200, {"user": 422, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("DELETE", "/v1/messages/{message_id}"): [
+        Try(lambda k: f"/v1/messages/{k.message}", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}?user_id={k.user}",
+            server=Expect(200, {"user": 422, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("POST", "/v1/channels/{channel_id}/read"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/read",
+            lambda k: {"message_id": k.message},
+            user=HIDDEN,
+        ),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/read",
+            lambda k: {"message_id": k.message, "user_id": k.user},
+            server=HIDDEN,
+            user=SERVERS_ONLY,
+        ),
+    ],
+    # -- sync ----------------------------------------------------------------------------------------------------------
+    # Cursors have tests of their own in `test_rest.py`.
+    ("GET", "/v1/sync"): [
+        Try(lambda k: "/v1/sync", user=OWN),
+        Try(lambda k: f"/v1/sync?user_id={k.user}", server=OWN, user=SERVERS_ONLY, varies=("cursor",)),
+    ],
+}

@@ -1,0 +1,144 @@
+"""No REST operation of the data plane tells a stranger of another tenant's things, changes them, or is heard there."""
+
+import pytest
+
+from data_plane.sync.cursor import decode_cursor
+from kernel.ids import encode
+from kernel.security import keys
+from tests.invariants.answers import same
+from tests.invariants.chat.rest import REST
+from tests.invariants.chat.stranger import Stranger
+from tests.invariants.chat.tries import Open
+from tests.invariants.chat.world import PERSON, World
+from tests.invariants.coverage import Operation, operations, uncovered
+
+SWEPT = {operation: entry for operation, entry in REST.items() if not isinstance(entry, Open)}
+OPEN = [operation for operation, entry in REST.items() if isinstance(entry, Open)]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+def name(operation: Operation) -> str:
+    return " ".join(operation)
+
+
+def test_every_operation_of_the_running_node_has_an_entry(world: World) -> None:
+    there = operations(world.installation.nodes[0].node.rest)
+    uncovered("REST operations", there, REST, "tests/invariants/chat/rest.py")
+
+
+@pytest.mark.parametrize("operation", SWEPT, ids=name)
+async def test_another_tenants_ids_are_those_of_nothing(stranger: Stranger, operation: Operation) -> None:
+    await stranger.try_all(operation, SWEPT[operation])
+
+
+@pytest.mark.parametrize("operation", OPEN, ids=name)
+async def test_an_open_route_is_the_same_for_everybody(stranger: Stranger, operation: Operation) -> None:
+    method, path = operation
+    async with stranger.unnoticed(path):
+        answers = [await stranger.ask(method, path, bearer=bearer) for bearer in (None, *stranger.bearers.values())]
+    ids = [each.tenant.snapshot.app_id for each in (stranger.world.victim, stranger.world.stranger)]
+    for answer in answers:
+        assert answer.status == 200
+        assert answer.headers == answers[0].headers
+        assert not [each for each in ids if each in answer.body]
+
+
+@pytest.mark.parametrize("operation", SWEPT, ids=name)
+async def test_no_credential_made_by_a_stranger_opens_another_tenants_app(
+    stranger: Stranger, operation: Operation
+) -> None:
+    await stranger.knock_all(operation, SWEPT[operation])
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in SWEPT}))
+async def test_methods_that_a_path_does_not_have_tell_nothing_either(stranger: Stranger, path: str) -> None:
+    there = {method for method, template in REST if template == path}
+    foreign = stranger.world.bystander
+    nothing = stranger.world.take_none(foreign)
+    async with stranger.unnoticed(path):
+        for method in METHODS:
+            if method in there:
+                continue
+            answers = [
+                await stranger.ask(
+                    method,
+                    path.format(channel_id=kit.channel, user_id=kit.user, message_id=kit.message),
+                    bearer=stranger.bearers["server"],
+                    said={"channel": kit.channel, "user": kit.user, "message": kit.message},
+                )
+                for kit in (foreign, nothing)
+            ]
+            same(f"{method} {path}", *answers)
+
+
+async def test_a_refresh_token_is_good_for_the_app_alone_that_it_was_made_for(stranger: Stranger) -> None:
+    world = stranger.world
+    theirs = (await world.victim.tenant.post("/v1/tokens", user_id=PERSON))["refresh_token"].partition(".")[0]
+    own = (await world.stranger.tenant.post("/v1/tokens", user_id=PERSON))["refresh_token"].partition(".")[0]
+    crossed = [(theirs, world.stranger.app_id), (own, world.victim.app_id)]
+    async with stranger.unnoticed("POST /v1/tokens/refresh"):
+        for key, app_id in crossed:
+            tokens = [f"{value}.{encode(app_id)}" for value in (key, keys.generate("rt"))]
+            answers = [
+                await stranger.ask("POST", "/v1/tokens/refresh", body={"refresh_token": token}) for token in tokens
+            ]
+            same("POST /v1/tokens/refresh", *answers)
+            assert answers[0].status == 401
+        # Also where the app does not exist.
+        nobody = world.installation.ids.uuid7()
+        gone = await stranger.ask("POST", "/v1/tokens/refresh", body={"refresh_token": f"{own}.{encode(nobody)}"})
+        same("POST /v1/tokens/refresh", answers[0], gone)
+
+
+async def test_another_tenants_cursor_brings_the_callers_own_changes_and_no_others(stranger: Stranger) -> None:
+    world = stranger.world
+    cursor = world.victims_first_cursor
+    assert decode_cursor(cursor).horizon > 0
+    async with stranger.unnoticed("GET /v1/sync"):
+        answer = await stranger.ask("GET", f"/v1/sync?cursor={cursor}&limit=1000", bearer=stranger.bearers["user"])
+    assert answer.status == 200
+    assert '"recovered":true' in answer.body
+    assert world.stranger.mark in answer.body
+    assert world.victim.tenant.snapshot.app_id not in answer.body
+
+
+@pytest.mark.parametrize("caller", ["server", "user"])
+async def test_an_idempotency_key_of_another_tenant_is_a_fresh_one(stranger: Stranger, caller: str) -> None:
+    world = stranger.world
+    bearers = {"server": world.victim.tenant.secret_key, "user": world.victim.tenant.token(PERSON)}
+    acting = {"user_id": PERSON} if caller == "server" else {}
+    repeated = 0
+    for path, body in (
+        ("/v1/channels", lambda k: {"name": "repeated"} | acting),
+        ("/v1/channels/{}/members", lambda k: {"user_ids": [k.user]}),
+        ("/v1/channels/{}/read", lambda k: acting),
+        ("/v1/channels/{}/leave", lambda k: acting),
+    ):
+        kit = world.take_twin()
+        key, target = f"{caller}-{path}", path.format(kit.channel)
+        request = {"headers": {"idempotency-key": key}, "json": body(kit)}
+        for _ in range(2):
+            first = await world.victim.tenant.http.post(
+                target,
+                headers=request["headers"] | {"authorization": f"Bearer {bearers[caller]}"},
+                json=request["json"],
+            )
+            assert first.is_success, first.text
+        repeated += first.headers.get("idempotent-replayed") == "true"
+        await world.settle()
+        async with stranger.unnoticed(target):
+            answers = [
+                await stranger.http.post(
+                    target,
+                    headers={"idempotency-key": name, "authorization": f"Bearer {stranger.bearers[caller]}"},
+                    json=request["json"],
+                )
+                for name in (key, key)
+            ]
+        assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true"], target
+        assert all(answer.is_success for answer in answers)
+    assert repeated == 4
+
+
+async def test_nothing_of_all_this_was_heard_by_the_other_tenant(stranger: Stranger) -> None:
+    await stranger.silence()

@@ -1,0 +1,40 @@
+"""One tenant's rows, in every table there is: did anything change?"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from tests.invariants.answers import Leak
+
+_TABLES = """
+    select c.relname as name, array_agg(a.attname::text) as columns
+    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relnamespace = $1::text::regnamespace and c.relkind in ('r', 'p') group by 1 order by 1
+"""
+Digest = dict[str, str]
+Whose = str
+"""A condition on a table's rows that says which are a tenant's; `$1` is its id."""
+
+
+async def tables(connection: Any, schema: str) -> dict[str, set[str]]:
+    """Tables of a schema with their columns, from the catalogue."""
+    return {row["name"]: set(row["columns"]) for row in await connection.fetch(_TABLES, schema)}
+
+
+async def digest(connection: Any, conditions: Mapping[str, Whose], tenant: UUID | str) -> Digest:
+    """A hash of a tenant's rows by table. `connection` is a superuser's, `conditions` by schema-qualified table."""
+    return {
+        table: await connection.fetchval(
+            f"select coalesce(md5(string_agg(x.r, '|' order by x.r)), '') || ' of ' || count(*) "
+            f"from (select t::text as r from {table} t where {condition}) x",
+            tenant,
+        )
+        for table, condition in conditions.items()
+    }
+
+
+def unchanged(what: str, before: Digest, after: Digest) -> None:
+    """Raise `Leak` naming the tables whose rows are others now."""
+    touched = [table for table in before if before[table] != after[table]]
+    if touched:
+        raise Leak(f"{what}: changed another tenant's rows in {', '.join(touched)}")
