@@ -14,11 +14,12 @@ from data_plane.fanout.bus import Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
 from data_plane.gateway.closing import DESYNCED
+from data_plane.gateway.connection import MAX_BUFFERED
 from data_plane.gateway.dispatcher import Dispatcher
-from data_plane.gateway.engineio_transport import EngineIoServer
+from data_plane.gateway.engineio.server import EngineServer
 from data_plane.gateway.events import connection_events
 from data_plane.gateway.gate import NodeGate
-from data_plane.gateway.gateway import Gateway, encode_entry
+from data_plane.gateway.gateway import Gateway, encode_entries
 from data_plane.gateway.session import SessionOpener
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator
@@ -34,6 +35,7 @@ from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
+from data_plane.typing.socket import Typing
 from data_plane.usage.samples import PeakSamples
 from kernel.clock import Clock, month_of
 from kernel.contracts import AppSnapshot
@@ -105,7 +107,7 @@ class Node:
             deliver=lambda entries: self.hub.deliver(entries),
             on_signal=self._on_signal,
         )
-        self.hub = Hub(reader, encode=encode_entry, subscribe=self.bus.subscribe, unsubscribe=self.bus.unsubscribe)
+        self.hub = Hub(reader, encode=encode_entries, subscribe=self.bus.subscribe, unsubscribe=self.bus.unsubscribe)
         self.shard = Shard(
             id=deps.shard_id,
             epoch=epoch,
@@ -135,6 +137,8 @@ class Node:
         )
         for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
             dispatcher.add(event, payload, handle)
+        for route in Typing(self.shard, self.hub, self._publish).routes():
+            dispatcher.add_immediate(route)
         self.revocations.on_revoked(self.gateway.close_user)
         self.snapshots.on_change(self._app_changed)
         self.follower = Follower(
@@ -157,7 +161,7 @@ class Node:
             registry=deps.registry,
             problem=self.problem,
         )
-        self._engine = EngineIoServer(self.gateway)
+        self.engine = EngineServer(self.gateway, max_buffered=MAX_BUFFERED)
         self.metrics.watch(
             connections=self.gateway.registry,
             waiting_sends=lambda: self.flusher.waiting,
@@ -174,14 +178,11 @@ class Node:
         _log.info("node.started", shard=deps.shard_id, node=deps.node_name, apps=len(self.snapshots))
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
-        """Socket.IO under its path, REST everywhere else."""
+        """HTTP: Socket.IO's polling under its path, REST everywhere else. WebSockets go to `websocket_protocol`."""
         if scope["type"] == "lifespan":
             return
         if scope["path"].startswith("/socket.io"):
-            await self._engine(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+            await self.engine(scope, receive, send)
         else:
             await self.rest(scope, receive, send)
 
@@ -205,7 +206,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.puller.stop()
-        await self._engine.stop()
+        await self.engine.stop()
         await self.bus.stop()
         await self._limits.aclose()
         await self.samples.finish()

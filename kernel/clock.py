@@ -48,7 +48,9 @@ class ManualClock:
 
 def rfc3339(at: datetime) -> str:
     """`2026-01-15T12:00:00.000Z`: UTC with milliseconds, the one form of time on the wire."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def truncate_ms(at: datetime) -> datetime:
@@ -58,4 +60,6 @@ def truncate_ms(at: datetime) -> datetime:
 
 def month_of(at: datetime) -> str:
     """The UTC billing month of an instant, as `2026-01`."""
-    return at.astimezone(UTC).strftime("%Y-%m")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return f"{at.year:04d}-{at.month:02d}"

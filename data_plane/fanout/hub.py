@@ -27,16 +27,16 @@ _log = get_logger(__name__)
 class Hub:
     """Streams and recipients of one node.
 
-    `encode` makes an entry's frame; it is called once an entry, however many hear it. `subscribe` and `unsubscribe`
-    are the bus's. Within a stream entries pass in `seq` order, each once; a hole is filled from the log before
-    anything behind it passes.
+    `encode` makes the frame of entries that go out together, once, however many hear them. `subscribe` and
+    `unsubscribe` are the bus's. Within a stream entries pass in `seq` order, each once; a hole is filled from the log
+    before anything behind it passes.
     """
 
     def __init__(
         self,
         reader: LogReader,
         *,
-        encode: Callable[[Entry], object],
+        encode: Callable[[Sequence[Entry]], object],
         subscribe: Callable[[int], None] = lambda slot: None,
         unsubscribe: Callable[[int], None] = lambda slot: None,
     ) -> None:
@@ -46,6 +46,7 @@ class Hub:
         self._unsubscribe = unsubscribe
         self._streams: dict[LogKey, Stream] = {}
         self._by_recipient: dict[Recipient, set[LogKey]] = {}
+        self._watchers: dict[LogKey, set[Recipient]] = {}
         self._slots: dict[int, int] = {}
         self._gaps: set[LogKey] = set()
         self._filler: asyncio.Task[None] | None = None
@@ -56,13 +57,32 @@ class Hub:
     # -- entries ---------------------------------------------------------------------------------------------------
 
     def deliver(self, entries: Iterable[Entry]) -> None:
-        """Take entries in from anywhere: a local commit, the bus, a fill."""
+        """Take entries in from anywhere: a local commit, the bus, a fill.
+
+        What is ready of one log goes out as one frame, so a batch costs each of its recipients one write.
+        """
+        runs: dict[LogKey, list[Entry]] = {}
+        touched: dict[LogKey, Stream] = {}
         for entry in entries:
             stream = self._streams.get(entry.key)
             if stream is None:
                 continue
-            for ready in stream.offer(entry):
-                self._pass_on(stream, ready)
+            if not entry.seq:
+                self._pass_on_passing(entry)
+                continue
+            ready = stream.offer(entry)
+            touched[stream.key] = stream
+            if not ready:
+                continue
+            if entry.subject is None and len(ready) == 1:
+                runs.setdefault(stream.key, []).append(entry)
+                continue
+            # These may change who hears what, so everything before them goes out first.
+            self._pass_on_runs(runs)
+            for each in ready:
+                self._pass_on(stream, [each])
+        self._pass_on_runs(runs)
+        for stream in touched.values():
             if stream.behind:
                 self._notice_gap(stream.key)
             if stream.idle:
@@ -84,20 +104,47 @@ class Hub:
             else:
                 await asyncio.wait({self._filler})
 
-    def _pass_on(self, stream: Stream, entry: Entry) -> None:
-        stream.recent.append(entry)
-        if (starting := stream.joining.pop(entry.seq, None)) is not None:
+    def _pass_on_runs(self, runs: dict[LogKey, list[Entry]]) -> None:
+        for key, run in runs.items():
+            stream = self._streams.get(key)
+            if stream is None:
+                continue
+            if stream.joining:
+                for entry in run:
+                    self._pass_on(stream, [entry])
+            else:
+                self._pass_on(stream, run)
+        runs.clear()
+
+    def _pass_on(self, stream: Stream, run: list[Entry]) -> None:
+        """Entries that follow each other; more than one only where none concerns who hears the log."""
+        first = run[0]
+        stream.recent.extend(run)
+        if stream.joining and (starting := stream.joining.pop(first.seq, None)) is not None:
             stream.recipients |= starting
         for buffer in stream.catching.values():
-            buffer.append(entry)
+            buffer.extend(run)
         if stream.recipients:
-            frame = self._encode(entry)
-            for recipient in list(stream.recipients) if entry.subject is not None else stream.recipients:
-                recipient.deliver(entry, frame)
-                if entry.subject is not None:
-                    self._act_on(stream, recipient, entry)
-        if entry.type == "member.removed" and entry.subject is not None:
-            stream.drop_user(entry.subject)
+            frame = self._encode(run)
+            if first.subject is None:
+                for recipient in stream.recipients:
+                    recipient.deliver(frame)
+            else:
+                for recipient in list(stream.recipients):
+                    recipient.deliver(frame)
+                    self._act_on(stream, recipient, first)
+        if first.type == "member.removed" and first.subject is not None:
+            stream.drop_user(first.subject)
+            self._stop_watching(stream.key, first.subject)
+
+    def _pass_on_passing(self, entry: Entry) -> None:
+        """What is in no log: for those who watch, and not for its own author."""
+        watchers = self._watchers.get(entry.key)
+        if watchers:
+            frame = self._encode([entry])
+            for recipient in watchers:
+                if recipient.user_id != entry.subject:
+                    recipient.deliver(frame)
 
     def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:
         if entry.subject is not None and entry.type == "membership.added":
@@ -135,8 +182,30 @@ class Hub:
             self._catchers.add(task)
             task.add_done_callback(self._catchers.discard)
 
+    def hears(self, recipient: Recipient, key: LogKey) -> bool:
+        """Whether this log is passed on to this recipient."""
+        stream = self._streams.get(key)
+        return stream is not None and recipient in stream.recipients
+
+    def watch(self, recipient: Recipient, key: LogKey) -> None:
+        """Pass on what happens in passing, too: what is in no log, such as who types."""
+        self._watchers.setdefault(key, set()).add(recipient)
+
+    def unwatch(self, recipient: Recipient, key: LogKey) -> None:
+        """The end of `watch`."""
+        watchers = self._watchers.get(key)
+        if watchers is not None:
+            watchers.discard(recipient)
+            if not watchers:
+                del self._watchers[key]
+
+    def _stop_watching(self, key: LogKey, user_id: str) -> None:
+        for recipient in [r for r in self._watchers.get(key, ()) if r.user_id == user_id]:
+            self.unwatch(recipient, key)
+
     def leave(self, recipient: Recipient, key: LogKey) -> None:
         """Pass nothing of this log to this recipient any more."""
+        self.unwatch(recipient, key)
         self._by_recipient.get(recipient, set()).discard(key)
         stream = self._streams.get(key)
         if stream is not None:
@@ -147,6 +216,7 @@ class Hub:
     def leave_all(self, recipient: Recipient) -> None:
         """Forget a recipient, as when its connection ends."""
         for key in self._by_recipient.pop(recipient, set()).copy():
+            self.unwatch(recipient, key)
             stream = self._streams.get(key)
             if stream is not None:
                 stream.drop(recipient)
@@ -183,7 +253,7 @@ class Hub:
 
     def _hand(self, stream: Stream, recipient: Recipient, entries: Sequence[Entry]) -> bool:
         for entry in entries:
-            recipient.deliver(entry, self._encode(entry))
+            recipient.deliver(self._encode([entry]))
             if entry.subject is not None:
                 self._act_on(stream, recipient, entry)
                 if entry.type == "member.removed" and entry.subject == recipient.user_id:

@@ -5,7 +5,7 @@ The bus may lose, double and reorder, so entries wait here until their turn. The
 """
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from data_plane.log import Entry, LogKey
@@ -25,8 +25,8 @@ class Recipient(Protocol):
         """Whose connection this is."""
         ...
 
-    def deliver(self, entry: Entry, frame: object) -> None:
-        """Pass one entry to the client. Must not block, raise, join or leave: the fan-out is in mid-loop."""
+    def deliver(self, frame: Any) -> None:
+        """Pass encoded entries to the client. Must not block, raise, join or leave: the fan-out is in mid-loop."""
         ...
 
 

@@ -8,23 +8,13 @@ from uuid import UUID
 
 import orjson
 
-from data_plane.gateway.closing import SLOW_CONSUMER, Closing
+from data_plane.gateway.closing import Closing
+from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.packets import DISCONNECTED, encode_event
 from data_plane.identity.caller import Caller
-from data_plane.log import Entry
 
 MAX_BUFFERED: Final = 1_000_000
 """Bytes that may wait for one client before it is closed as a slow consumer."""
-
-
-class Frame:
-    """One packet's text, and whatever a transport makes of it, made once however many connections it goes to."""
-
-    __slots__ = ("made", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.made: Any = None
 
 
 class Transport(Protocol):
@@ -32,10 +22,6 @@ class Transport(Protocol):
 
     def send(self, frame: Frame) -> None:
         """Queue a frame. Never blocks."""
-        ...
-
-    def buffered(self) -> int:
-        """Bytes that are queued and not yet on the wire, as far as is known."""
         ...
 
     def close(self) -> None:
@@ -78,19 +64,14 @@ class Connection:
         self.issued_at = caller.token_issued_at
         self.expires_at = caller.token_expires_at
 
-    def deliver(self, entry: Entry, frame: object) -> None:
-        """The hub's call: pass one log entry on."""
-        if self.closed or not isinstance(frame, Frame):
-            return
+    def deliver(self, frame: Frame) -> None:
+        """The hub's call: pass log entries on."""
         self.dirty = True
-        self.send_frame(frame)
+        self.transport.send(frame)
 
     def send_frame(self, frame: Frame) -> None:
-        """Queue a frame, and close a client that does not keep up."""
+        """Queue a frame."""
         self.transport.send(frame)
-        if self.transport.buffered() > MAX_BUFFERED:
-            # Not at once: the hub may be in the middle of its recipients.
-            asyncio.get_running_loop().call_soon(self.close, SLOW_CONSUMER)
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
         """Send an event to this client alone."""
@@ -107,7 +88,21 @@ class Connection:
         self.transport.send(Frame(encode_event("connection.closing", orjson.dumps(reason.payload()))))
         if not reason.reconnect:
             self.transport.send(Frame(DISCONNECTED))
-        self.transport.close()
+        transport, self.transport = self.transport, _OVER
+        transport.close()
+
+
+class _Over:
+    """Where packets go after the end."""
+
+    def send(self, frame: Frame) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+_OVER: Final = _Over()
 
 
 class Registry:

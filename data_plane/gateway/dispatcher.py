@@ -1,15 +1,18 @@
 """From a decoded event to its acknowledgement. One for all transports."""
 
+import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import orjson
 
-from data_plane.gateway.connection import Connection, Frame
+from data_plane.gateway.connection import Connection
+from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.packets import Packet, encode_ack
-from data_plane.gateway.routes import Payload, SocketRoute
+from data_plane.gateway.routes import ImmediateRoute, Payload, SocketRoute
 from kernel.contracts import AppSnapshot
 from kernel.errors import InvalidInput, NatterError, NotFound, RateLimited
 from kernel.http.convert import convert
@@ -49,34 +52,54 @@ class Dispatcher:
 
     def __init__(self, routes: Iterable[SocketRoute], current_app: CurrentApp = lambda _: None) -> None:
         self._routes: dict[str, tuple[type[Payload], Handler]] = {}
+        self._immediate: dict[str, ImmediateRoute] = {}
+        self._verbose = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
         for route in routes:
             self.add(route.event, route.payload, _for_caller(route, current_app))
 
     def add(self, event: str, payload: type[Payload], handle: "Handler") -> None:
         """Add an event whose handler needs the connection itself. Features offer `SocketRoute`s instead."""
-        if event in self._routes:
-            raise ValueError(f"two handlers for {event}")
+        self._check_new(event)
         self._routes[event] = (payload, handle)
+
+    def add_immediate(self, route: ImmediateRoute) -> None:
+        """Add an event that is answered from memory."""
+        self._check_new(route.event)
+        self._immediate[route.event] = route
 
     @property
     def events(self) -> tuple[str, ...]:
         """The events there are."""
-        return tuple(sorted(self._routes))
+        return tuple(sorted([*self._routes, *self._immediate]))
 
-    async def dispatch(self, connection: Connection, packet: Packet) -> None:
-        """Handle one event. Handlers reach their first wait in the order of arrival, which keeps a sender's order."""
+    def dispatch(self, connection: Connection, packet: Packet) -> "Coroutine[Any, Any, None] | None":
+        """Handle one event: on the spot, or by the coroutine that is returned, to be run as a task.
+
+        Handlers reach their first wait in the order of arrival, which keeps a sender's order.
+        """
+        route = self._immediate.get(packet.event)
+        if route is None:
+            return self._dispatch(connection, packet)
+        try:
+            answer = route.handle(connection, convert(self._payload(packet), route.payload))
+        except Exception as error:
+            answer = self._failure(packet, error)
+        self._reply(connection, packet, answer)
+        return None
+
+    async def _dispatch(self, connection: Connection, packet: Packet) -> None:
         started = time.perf_counter()
         answer = await self._answer(connection, packet)
-        if packet.ack_id is not None and not connection.closed:
-            connection.send_frame(Frame(encode_ack(packet.ack_id, answer)))
-        error = answer.get("error")
-        _log.debug(
-            "socket.event",
-            name=packet.event,
-            userId=connection.user_id,
-            latency=round((time.perf_counter() - started) * 1000, 1),
-            code=error["code"] if error else None,
-        )
+        self._reply(connection, packet, answer)
+        if self._verbose:
+            error = answer.get("error")
+            _log.debug(
+                "socket.event",
+                name=packet.event,
+                userId=connection.user_id,
+                latency=round((time.perf_counter() - started) * 1000, 1),
+                code=error["code"] if error else None,
+            )
 
     async def _answer(self, connection: Connection, packet: Packet) -> Mapping[str, Any]:
         if connection.in_flight >= MAX_IN_FLIGHT:
@@ -86,17 +109,34 @@ class Dispatcher:
             route = self._routes.get(packet.event)
             if route is None:
                 raise UnknownEvent(f"There is no event `{packet.event[:64]}`.")
-            if not isinstance(packet.payload, dict):
-                raise InvalidInput(f"`{packet.event}` takes one object.")
             payload, handle = route
-            return await handle(connection, convert(packet.payload, payload))
+            return await handle(connection, convert(self._payload(packet), payload))
         except Exception as error:
-            known = as_natter_error(error)
-            if not isinstance(error, NatterError):
-                _log.error("socket.failed", exc_info=error, name=packet.event, code=known.code)
-            return {"error": known.as_dict()}
+            return self._failure(packet, error)
         finally:
             connection.in_flight -= 1
+
+    @staticmethod
+    def _payload(packet: Packet) -> dict[str, Any]:
+        if not isinstance(packet.payload, dict):
+            raise InvalidInput(f"`{packet.event}` takes one object.")
+        return packet.payload
+
+    @staticmethod
+    def _reply(connection: Connection, packet: Packet, answer: Mapping[str, Any]) -> None:
+        if packet.ack_id is not None and not connection.closed:
+            connection.send_frame(Frame(encode_ack(packet.ack_id, orjson.dumps(answer))))
+
+    @staticmethod
+    def _failure(packet: Packet, error: Exception) -> dict[str, Any]:
+        known = as_natter_error(error)
+        if not isinstance(error, NatterError):
+            _log.error("socket.failed", exc_info=error, name=packet.event, code=known.code)
+        return {"error": known.as_dict()}
+
+    def _check_new(self, event: str) -> None:
+        if event in self._routes or event in self._immediate:
+            raise ValueError(f"two handlers for {event}")
 
 
 def _for_caller(route: SocketRoute, current_app: CurrentApp) -> Handler:

@@ -49,9 +49,12 @@ def connection_events(gateway: Gateway, hub: Hub, shard: Shard) -> list[tuple[st
             if not connection.closed:
                 hub.join(connection, LogKey(connection.app_id, channel_log(channel_id)), state.last_seq + 1)
                 connection.watching.add(channel_id)
+        if not connection.closed:
+            hub.watch(connection, LogKey(connection.app_id, channel_log(channel_id)))
         return {"channel": view_of(state, member_count)}
 
     async def unwatch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
+        hub.unwatch(connection, LogKey(connection.app_id, channel_log(packet.channel_id)))
         if packet.channel_id in connection.watching:
             connection.watching.discard(packet.channel_id)
             hub.leave(connection, LogKey(connection.app_id, channel_log(packet.channel_id)))

@@ -1,7 +1,7 @@
 """The Socket.IO server: handshakes, connections and their end. Transport and features are elsewhere."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,13 +10,15 @@ import orjson
 
 from data_plane.fanout.hub import Hub
 from data_plane.gateway import closing, packets
-from data_plane.gateway.connection import Connection, Frame, Registry, Transport
+from data_plane.gateway.connection import Connection, Registry, Transport
 from data_plane.gateway.dispatcher import Dispatcher
+from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.session import Gate, Opened, SessionOpener, expires_in
+from data_plane.log import Entry
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor
 from kernel.clock import rfc3339
-from kernel.errors import InvalidInput, Malformed, NatterError
+from kernel.errors import InvalidInput, Malformed, NatterError, RateLimited, Unavailable
 from kernel.http.problems import as_natter_error
 from kernel.logging import get_logger
 
@@ -29,25 +31,63 @@ CURSOR_PERIOD: Final = 10.0
 _log = get_logger(__name__)
 
 
-class _Wire:
-    """One transport's life before and after it has a connection."""
+class TooManyHandshakes(RateLimited):
+    """Too many connections of this address have not authenticated yet."""
 
-    __slots__ = ("address", "connecting", "connection", "id", "key", "over", "timer", "transport")
+    code = "too_many_handshakes"
+    title = "Too many unfinished handshakes"
 
-    def __init__(self, id: str, transport: Transport, key: str | None, address: str) -> None:
-        self.id = id
+
+class Wire:
+    """One client's transport, before it has a connection and after. What the transport speaks to."""
+
+    __slots__ = ("_gateway", "address", "connecting", "connection", "key", "live", "over", "timer", "transport")
+
+    def __init__(self, gateway: "Gateway", transport: Transport, key: str | None, address: str) -> None:
+        self._gateway = gateway
         self.transport = transport
         self.key = key
         self.address = address
         self.connecting = False
         self.connection: Connection | None = None
+        self.live = True
+        """Whether the transport is there."""
         self.over = False
         """Whether it was told to go, and its packets count no more while it does."""
         self.timer: asyncio.TimerHandle | None = None
 
+    def received(self, message: bytes) -> None:
+        """A packet arrived."""
+        self._gateway.received(self, message)
+
+    def received_binary(self, data: bytes) -> None:
+        """Attachments follow a packet that was refused already, so this comes from a client that made it up."""
+        self._gateway.received(self, packets.BINARY_EVENT)
+
+    def broken(self) -> None:
+        """Something arrived that is no packet."""
+        self._gateway.received(self, b"")
+
+    def moved(self, transport: Transport) -> None:
+        """The client upgraded to another transport."""
+        self.transport = transport
+        if self.connection is not None:
+            self.connection.transport = transport
+
+    def clogged(self) -> None:
+        """The client does not keep up."""
+        if self.connection is not None:
+            # Not at once: the hub may be in the middle of its recipients.
+            asyncio.get_running_loop().call_soon(self.connection.close, closing.SLOW_CONSUMER)
+
+    def ended(self) -> None:
+        """The transport is gone."""
+        self.live = False
+        self._gateway.ended(self)
+
 
 class Gateway:
-    """The `Wire` that transports speak to.
+    """What transports speak to: it judges handshakes, and makes a `Wire` for each client.
 
     `check_origin(key, origin)` raises a `NatterError` when a handshake with an `Origin` header is not allowed.
     """
@@ -67,7 +107,7 @@ class Gateway:
         self._opener = opener
         self._gate = gate
         self._check_origin = check_origin
-        self._wires: dict[str, _Wire] = {}
+        self._wires: set[Wire] = set()
         self._unauthenticated: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.registry = Registry()
@@ -75,32 +115,33 @@ class Gateway:
 
     # -- transports call these -------------------------------------------------------------------------------------
 
-    def origin_refusal(self, query: dict[str, list[str]], origin: str | None) -> dict[str, Any] | None:
+    def refusal(self, query: dict[str, list[str]], origin: str | None, address: str) -> dict[str, Any] | None:
         """A problem document when this handshake may not go on."""
         try:
+            if self.draining:
+                raise Unavailable("This node is being restarted; connect again.", retry_after=1.0)
+            if self._unauthenticated.get(address, 0) >= MAX_UNAUTHENTICATED:
+                raise TooManyHandshakes()
             self._check_origin(query.get("key", [None])[0], origin)
         except NatterError as error:
             return error.as_problem()
         return None
 
-    def opened(self, wire_id: str, transport: Transport, query: dict[str, list[str]], address: str) -> bool:
+    def opened(self, transport: Transport, query: dict[str, list[str]], address: str) -> Wire:
         """A client opened a transport; it has five seconds to authenticate."""
-        if self.draining or self._unauthenticated.get(address, 0) >= MAX_UNAUTHENTICATED:
-            return False
-        wire = _Wire(wire_id, transport, query.get("key", [None])[0], address)
-        self._wires[wire_id] = wire
+        wire = Wire(self, transport, query.get("key", [None])[0], address)
+        self._wires.add(wire)
         self._unauthenticated[address] = self._unauthenticated.get(address, 0) + 1
         wire.timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._too_late, wire)
-        return True
+        return wire
 
-    def received(self, wire_id: str, text: str) -> None:
+    def received(self, wire: Wire, data: bytes) -> None:
         """A packet arrived."""
-        wire = self._wires.get(wire_id)
         # What a client sends between its closing and its end must do nothing: its token may have been revoked.
-        if wire is None or wire.over or (wire.connection is not None and wire.connection.closed):
+        if wire.over or (wire.connection is not None and wire.connection.closed):
             return
         try:
-            packet = packets.decode(text)
+            packet = packets.decode(data)
         except packets.NamespaceRefused as error:
             wire.transport.send(Frame(packets.encode_connect_error(error.as_dict())))
             return
@@ -117,18 +158,19 @@ class Gateway:
         elif wire.connection is None:
             self._protocol_error(wire, Malformed("The first packet must connect."))
         elif packet.type == packets.EVENT:
-            self._spawn(self._dispatcher.dispatch(wire.connection, packet))
+            work = self._dispatcher.dispatch(wire.connection, packet)
+            if work is not None:
+                self._spawn(work)
         elif packet.type == packets.DISCONNECT:
             wire.over = True
             self._detach(wire)
             wire.transport.close()
 
-    def ended(self, wire_id: str) -> None:
+    def ended(self, wire: Wire) -> None:
         """The transport is gone."""
-        wire = self._wires.pop(wire_id, None)
-        if wire is not None:
-            self._handshake_over(wire)
-            self._detach(wire)
+        self._wires.discard(wire)
+        self._handshake_over(wire)
+        self._detach(wire)
 
     # -- the node calls these --------------------------------------------------------------------------------------
 
@@ -177,7 +219,7 @@ class Gateway:
         while any(c.in_flight for c in self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         self.close_all(closing.SHUTDOWN)
-        for wire in list(self._wires.values()):
+        for wire in list(self._wires):
             if wire.connection is None and not wire.connecting:
                 self._turn_away(wire)
         while len(self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
@@ -185,7 +227,7 @@ class Gateway:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    async def _connect(self, wire: _Wire, auth: Any) -> None:
+    async def _connect(self, wire: Wire, auth: Any) -> None:
         try:
             opened = await self._opener.open(wire.transport, auth, wire.key)
         except Exception as error:
@@ -195,27 +237,28 @@ class Gateway:
             wire.connecting = False
             wire.transport.send(Frame(packets.encode_connect_error(known.as_dict())))
             return
-        if wire.id in self._wires and not wire.over and not self.draining:
+        if wire.live and not wire.over and not self.draining:
             self._go_live(wire, opened)
         else:
             self._opener.released(opened.connection.caller)
             if self.draining and not wire.over:
                 self._turn_away(wire)
 
-    def _turn_away(self, wire: _Wire) -> None:
+    def _turn_away(self, wire: Wire) -> None:
         """Tell who has no connection yet to come again, elsewhere."""
         wire.transport.send(Frame(packets.encode_event("connection.closing", orjson.dumps(closing.SHUTDOWN.payload()))))
         wire.transport.close()
 
-    def _go_live(self, wire: _Wire, opened: Opened) -> None:
+    def _go_live(self, wire: Wire, opened: Opened) -> None:
         """Without a wait in between, so that nothing can pass between the replay and the streams."""
         connection = wire.connection = opened.connection
+        connection.transport = wire.transport  # the client may have upgraded while its state was read
         self._handshake_over(wire)
         self.registry.add(connection)
         connection.send_frame(Frame(packets.encode_connected(connection.id)))
         connection.emit("connection.ready", opened.ready)
-        for entry in opened.replay:
-            connection.deliver(entry, encode_entry(entry))
+        if opened.replay:
+            connection.deliver(encode_entries(opened.replay))
         if opened.replayed_to is not None:
             connection.emit("sync.cursor", {"cursor": opened.replayed_to})
         connection.dirty = False
@@ -236,14 +279,14 @@ class Gateway:
         seconds = expires_in(connection, self._shard.clock.now())
         connection.expiry = asyncio.get_running_loop().call_later(seconds, connection.close, closing.TOKEN_EXPIRED)
 
-    def _too_late(self, wire: _Wire) -> None:
-        if wire.connection is None and wire.id in self._wires:
+    def _too_late(self, wire: Wire) -> None:
+        if wire.connection is None and wire.live:
             payload = orjson.dumps(closing.NOT_AUTHENTICATED.payload())
             wire.transport.send(Frame(packets.encode_event("connection.closing", payload)))
             wire.over = True
             wire.transport.close()
 
-    def _handshake_over(self, wire: _Wire) -> None:
+    def _handshake_over(self, wire: Wire) -> None:
         if wire.timer is not None:
             wire.timer.cancel()
             wire.timer = None
@@ -251,7 +294,7 @@ class Gateway:
             if not self._unauthenticated[wire.address]:
                 del self._unauthenticated[wire.address]
 
-    def _detach(self, wire: _Wire) -> None:
+    def _detach(self, wire: Wire) -> None:
         connection, wire.connection = wire.connection, None
         if connection is not None:
             connection.closed = True
@@ -261,7 +304,7 @@ class Gateway:
             self.registry.remove(connection)
             self._opener.released(connection.caller)
 
-    def _protocol_error(self, wire: _Wire, error: NatterError) -> None:
+    def _protocol_error(self, wire: Wire, error: NatterError) -> None:
         if wire.connection is not None:
             wire.connection.emit("error", error.as_dict())
             wire.connection.close(closing.PROTOCOL_ERROR)
@@ -276,6 +319,6 @@ class Gateway:
         task.add_done_callback(self._tasks.discard)
 
 
-def encode_entry(entry: Any) -> Frame:
-    """A log entry's frame: the event's name is its type."""
-    return Frame(packets.encode_event(entry.type, entry.event))
+def encode_entries(entries: Sequence[Entry]) -> Frame:
+    """The frame of log entries: an event's name is its entry's type."""
+    return Frame(*[packets.encode_event(entry.type, entry.event) for entry in entries])

@@ -22,3 +22,15 @@ class SocketRoute(msgspec.Struct, frozen=True):
     event: str
     payload: type[Payload]
     handle: Callable[[Caller, Any], Awaitable[Mapping[str, Any]]]
+
+
+class ImmediateRoute(msgspec.Struct, frozen=True):
+    """One inbound event that is answered from memory, on the spot.
+
+    `handle(connection, payload)` must not block; it returns the acknowledgement or raises a `NatterError`. No task is
+    made for it.
+    """
+
+    event: str
+    payload: type[Payload]
+    handle: Callable[[Any, Any], Mapping[str, Any]]

@@ -41,7 +41,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `event` is the finished JSON object that clients get. `subject` is what a node itself must act on: the user who is
     removed by a `member.removed`, the channel and position of a `membership.added`, the channel of a
-    `membership.removed`; null for all else.
+    `membership.removed`; null for all else. `seq` 0 is what happens in passing and is in no log, such as who types;
+    its `subject` is whoever does it.
     """
 
     app_id: UUID
@@ -78,6 +79,20 @@ def make_entry(
     subject, position = _node_matter(type, data)
     event = render_event(log=log, seq=seq, epoch=epoch, type=type, at=at, actor=actor, data=encoded)
     return Entry(app_id, log, seq, type, event, subject, position)
+
+
+def passing_entry(*, app_id: UUID, log: str, epoch: str, type: str, at: datetime, actor: str, data: Any) -> Entry:
+    """What happens in passing: an event without `seq`, for those who watch. Nothing keeps it."""
+    body = {
+        "type": type,
+        "channel_id": log[2:],
+        "seq": None,
+        "epoch": epoch,
+        "at": rfc3339(at),
+        "actor": actor,
+        "data": data,
+    }
+    return Entry(app_id, log, 0, type, orjson.dumps(body), actor)
 
 
 def entry_from_row(row: Any, epoch: str) -> Entry:

@@ -105,6 +105,14 @@ def as_natter_error(error: BaseException) -> NatterError:
     return InternalError()
 
 
+def problem_for(status: int, code: str, detail: str) -> dict[str, Any]:
+    """A problem document outside a Litestar application."""
+    known = _BY_STATUS[status](detail)
+    if known.code != code:
+        raise ValueError(f"{status} is {known.code}, not {code}")
+    return known.as_problem()
+
+
 def database_is_away(error: BaseException | None) -> bool:
     """Whether an exception, or what caused it, means that PostgreSQL cannot do this now but may soon."""
     for _ in range(8):

@@ -1,6 +1,8 @@
 """`natter bench`."""
 
 import json
+from collections.abc import Coroutine
+from typing import Any
 
 import click
 import uvloop
@@ -8,19 +10,110 @@ import uvloop
 
 @click.group()
 def bench() -> None:
-    """Measure on this machine, over loopback. Compare numbers of one run only: machines are noisy."""
+    """Measure on this machine, over loopback. Compare numbers of one run only: machines are noisy.
+
+    With `--peer node` the same load runs against a plain Node.js server in turn, and `ratio` compares the two.
+    """
+
+
+def _run(work: Coroutine[Any, Any, dict[str, Any]], as_json: bool) -> None:
+    result = uvloop.run(work)
+    click.echo(json.dumps(result) if as_json else json.dumps(result, indent=2))
+
+
+_seconds = click.option("--seconds", default=8.0, show_default=True, type=click.FloatRange(1, 300), help="Of each run.")
+_rounds = click.option(
+    "--rounds", default=3, show_default=True, type=click.IntRange(1, 20), help="Runs; the middle one counts."
+)
+_peer = click.option("--peer", type=click.Choice(["node"]), help="Compare with a plain Node.js server.")
+_json = click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 
 
 @bench.command()
-@click.option("--users", default=200, show_default=True, type=click.IntRange(2, 2_000))
+@click.option("--room", default=100, show_default=True, type=click.IntRange(2, 20_000), help="Connected members.")
+@click.option("--in-flight", default=8, show_default=True, type=click.IntRange(1, 100), help="Sends of each sender.")
+@_seconds
+@_rounds
+@_peer
+@_json
+def fanout(room: int, in_flight: int, seconds: float, rounds: int, peer: str | None, as_json: bool) -> None:
+    """Deliveries of stored messages in one channel, per second of the server's CPU."""
+    from ops.bench.fanout import bench_fanout
+
+    work = bench_fanout(room=room, in_flight=in_flight, seconds=seconds, rounds=rounds, with_peer=peer is not None)
+    _run(work, as_json)
+
+
+@bench.command()
+@click.option("--sockets", default=100, show_default=True, type=click.IntRange(2, 20_000))
+@click.option("--in-flight", default=1, show_default=True, type=click.IntRange(1, 100), help="Events of each socket.")
+@_seconds
+@_rounds
+@_peer
+@_json
+def acks(sockets: int, in_flight: int, seconds: float, rounds: int, peer: str | None, as_json: bool) -> None:
+    """Acknowledged events that touch no database, per second of the server's CPU."""
+    from ops.bench.acks import bench_acks
+
+    work = bench_acks(sockets=sockets, in_flight=in_flight, seconds=seconds, rounds=rounds, with_peer=peer is not None)
+    _run(work, as_json)
+
+
+@bench.command()
+@click.option("--users", default=200, show_default=True, type=click.IntRange(2, 5_000))
 @click.option("--room", default=10, show_default=True, type=click.IntRange(2, 1_000), help="Members of each channel.")
-@click.option("--in-flight", default=4, show_default=True, type=click.IntRange(1, 50), help="Unanswered sends a user.")
-@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 300))
+@click.option("--in-flight", default=4, show_default=True, type=click.IntRange(1, 100), help="Sends of each user.")
+@click.option("--rate", default=0.0, help="Sends a second of all together; 0 for as many as are answered.")
 @click.option("--nodes", default=1, show_default=True, type=click.IntRange(1, 8))
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-def send(users: int, room: int, in_flight: int, seconds: float, nodes: int, as_json: bool) -> None:
+@_seconds
+@_rounds
+@_peer
+@_json
+def send(
+    users: int,
+    room: int,
+    in_flight: int,
+    rate: float,
+    nodes: int,
+    seconds: float,
+    rounds: int,
+    peer: str | None,
+    as_json: bool,
+) -> None:
     """Durable sends a second, acknowledged after the commit and delivered live."""
     from ops.bench.send import bench_send
 
-    result = uvloop.run(bench_send(users=users, room=room, in_flight=in_flight, seconds=seconds, nodes=nodes))
-    click.echo(json.dumps(result) if as_json else "\n".join(f"{key}: {value}" for key, value in result.items()))
+    work = bench_send(
+        users=users, room=room, in_flight=in_flight, seconds=seconds, rounds=rounds, nodes=nodes, rate=rate,
+        with_peer=peer is not None,
+    )  # fmt: skip
+    _run(work, as_json)
+
+
+@bench.command()
+@click.option("--sockets", default=5_000, show_default=True, type=click.IntRange(10, 20_000))
+@click.option("--room", default=10, show_default=True, type=click.IntRange(2, 1_000), help="Members of each channel.")
+@_peer
+@_json
+def idle(sockets: int, room: int, peer: str | None, as_json: bool) -> None:
+    """Memory of each connection that says nothing."""
+    from ops.bench.idle import bench_idle
+
+    _run(bench_idle(sockets=sockets, room=room, with_peer=peer is not None), as_json)
+
+
+@bench.command()
+@click.option("--messages", default=500, show_default=True, type=click.IntRange(50, 100_000))
+@click.option("--connections", default=20, show_default=True, type=click.IntRange(1, 200))
+@_seconds
+@_rounds
+@_peer
+@_json
+def history(messages: int, connections: int, seconds: float, rounds: int, peer: str | None, as_json: bool) -> None:
+    """REST pages of 50 messages, per second of the server's CPU."""
+    from ops.bench.history import bench_history
+
+    work = bench_history(
+        messages=messages, connections=connections, seconds=seconds, rounds=rounds, with_peer=peer is not None
+    )
+    _run(work, as_json)

@@ -41,28 +41,30 @@ def node_deps(settings: Settings) -> Deps:
     )
 
 
-async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; then drain, and return."""
-    deps = node_deps(settings)
-    node = Node(deps)
-    await node.start()
-    config = uvicorn.Config(
+def server_config(node: Node, host: str, port: int) -> uvicorn.Config:
+    """How uvicorn serves a started node: HTTP by its own parser, WebSockets by the gateway."""
+    return uvicorn.Config(
         node.asgi,
-        host=settings.host,
-        port=settings.node_port,
+        host=host,
+        port=port,
         loop="none",
         http="httptools",
-        ws="websockets-sansio",
+        ws=node.engine.websocket_protocol,  # type: ignore[arg-type]
         interface="asgi3",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        ws_max_size=262_144,
-        ws_ping_interval=None,
         timeout_graceful_shutdown=5,
     )
-    server = Server(config)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; then drain, and return."""
+    deps = node_deps(settings)
+    node = Node(deps)
+    await node.start()
+    server = Server(server_config(node, settings.host, settings.node_port))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -13,6 +13,7 @@ from data_plane.gateway.gateway import CURSOR_PERIOD, HANDSHAKE_SECONDS
 from data_plane.gateway.packets import MAX_PACKET
 from data_plane.gateway.routes import Payload
 from data_plane.gateway.session import MAX_REPLAY
+from data_plane.typing.socket import Typing
 from ops.reference.text import as_json, field_table, fill, table
 
 EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "reference" / "examples.json"
@@ -34,6 +35,10 @@ USER_EVENTS: Final = {
     "unread.changed": "Your read position moved, on any of your devices.",
     "user.updated": "Your own profile changed.",
 }
+PASSING_EVENTS: Final = {
+    "typing.started": "Somebody types. It means nothing any more after 6 s without another.",
+    "typing.stopped": "They have stopped.",
+}
 CONNECTION_EVENTS: Final = {
     "connection.ready": "The first event of every connection, also after a reconnect.",
     "sync.cursor": "Where a resume may start from now on. Keep the newest.",
@@ -47,6 +52,7 @@ def client_events() -> dict[str, type[Payload]]:
     nothing = cast(Any, None)
     routes = {route.event: route.payload for route in features.socket_routes(nothing, nothing, nothing)}
     routes.update({event: payload for event, payload, _ in connection_events(nothing, nothing, nothing)})
+    routes.update({route.event: route.payload for route in Typing(nothing, nothing, nothing).routes()})
     return dict(sorted(routes.items()))
 
 
@@ -66,6 +72,7 @@ def realtime_page() -> str:
         error=as_json(acks["error"]),
         channel_events=_events(CHANNEL_EVENTS, events),
         user_events=_events(USER_EVENTS, events),
+        passing_events=_events(PASSING_EVENTS, events),
         connection_events=_events(CONNECTION_EVENTS, {**events, "connection.ready": None}),
         requests=_requests(acks),
         endings=_endings(),

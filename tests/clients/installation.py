@@ -19,6 +19,7 @@ from kernel.ids import Ids
 from kernel.security import keys
 from kernel.security.tokens import mint_access_token
 from kernel.security.vault import Vault
+from ops.entrypoints.node import server_config
 
 
 @dataclass
@@ -70,23 +71,7 @@ class Installation:
         )
         node = Node(deps)
         await node.start()
-        config = uvicorn.Config(
-            node.asgi,
-            host="127.0.0.1",
-            port=port,
-            loop="none",
-            http="httptools",
-            ws="websockets-sansio",
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws_max_size=262_144,
-            ws_ping_interval=None,
-            timeout_graceful_shutdown=2,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config(node, "127.0.0.1", port))
         task = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)

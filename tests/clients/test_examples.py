@@ -8,7 +8,14 @@ from typing import Any
 
 import orjson
 
-from ops.reference.realtime import CHANNEL_EVENTS, CONNECTION_EVENTS, EXAMPLES, USER_EVENTS, client_events
+from ops.reference.realtime import (
+    CHANNEL_EVENTS,
+    CONNECTION_EVENTS,
+    EXAMPLES,
+    PASSING_EVENTS,
+    USER_EVENTS,
+    client_events,
+)
 from tests.clients.conftest import Connect
 from tests.clients.driver import Client
 from tests.clients.installation import Tenant
@@ -52,6 +59,11 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice A."})).is_success
     await tenant.post("/v1/channels/general/members", user_ids=["carol"])
     await carol.event("member.added")
+    await carol.call("channel.watch", channel_id="general")
+    await ask(alice, "typing.start", channel_id="general")
+    await carol.event("typing.started")
+    await ask(alice, "typing.stop", channel_id="general")
+    await carol.event("typing.stopped")
     assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success
     await carol.event("membership.removed")
     assert (await tenant.http.patch("/v1/channels/general", json={"name": "Everybody"})).is_success
@@ -71,7 +83,7 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
 
 async def test_the_references_examples_are_what_clients_see(connect: Connect, tenant: Tenant) -> None:
     said = await converse(connect, tenant)
-    assert set(said["events"]) == {*CHANNEL_EVENTS, *USER_EVENTS, *CONNECTION_EVENTS}
+    assert set(said["events"]) == {*CHANNEL_EVENTS, *USER_EVENTS, *PASSING_EVENTS, *CONNECTION_EVENTS}
     assert set(said["acks"]) == {*client_events(), "error"}
     if os.environ.get("NATTER_TEST_RECORD"):
         EXAMPLES.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")

@@ -14,14 +14,14 @@ class Ear:
         self.user_id = "alice"
         self.heard: list[int] = []
 
-    def deliver(self, entry: Entry, frame: object) -> None:
-        self.heard.append(entry.seq)
+    def deliver(self, frame: list[Entry]) -> None:
+        self.heard.extend(entry.seq for entry in frame)
 
 
 def follow(world: World) -> tuple[Hub, Follower, list[int], list[str]]:
     horizons: list[int] = []
     lost: list[str] = []
-    hub = Hub(world.shard.reader, encode=lambda entry: entry.event)
+    hub = Hub(world.shard.reader, encode=list)
     follower = Follower(
         hub, world.shard.reader, world.clock, on_horizon=horizons.append, on_lost=lambda: lost.append("lost")
     )

@@ -55,8 +55,8 @@ class Ear:
         self.user_id = user_id
         self.heard: list[tuple[str, int]] = []
 
-    def deliver(self, entry: Entry, frame: object) -> None:
-        self.heard.append((entry.log, entry.seq))
+    def deliver(self, frame: list[Entry]) -> None:
+        self.heard.extend((entry.log, entry.seq) for entry in frame)
 
     def seqs(self, log: str = "c:general") -> list[int]:
         return [seq for name, seq in self.heard if name == log]
@@ -68,7 +68,7 @@ def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make(log: Log) -> Hub:
-    return Hub(log, encode=lambda item: item.event)  # type: ignore[arg-type]
+    return Hub(log, encode=list)  # type: ignore[arg-type]
 
 
 async def settle(hub: Hub, *ears: Ear) -> None:
@@ -187,7 +187,7 @@ async def test_a_stream_nobody_hears_is_dropped() -> None:
     slots: list[tuple[str, int]] = []
     hub = Hub(
         Log(),  # type: ignore[arg-type]
-        encode=lambda item: item.event,
+        encode=list,
         subscribe=lambda slot: slots.append(("+", slot)),
         unsubscribe=lambda slot: slots.append(("-", slot)),
     )

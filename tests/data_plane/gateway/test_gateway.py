@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -11,10 +12,10 @@ import pytest
 
 from data_plane.fanout.hub import Hub
 from data_plane.gateway import gateway as gateway_module
-from data_plane.gateway.connection import MAX_BUFFERED, Frame
 from data_plane.gateway.dispatcher import MAX_IN_FLIGHT, Dispatcher
+from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.events import connection_events
-from data_plane.gateway.gateway import MAX_UNAUTHENTICATED, Gateway, encode_entry
+from data_plane.gateway.gateway import MAX_UNAUTHENTICATED, Gateway, Wire, encode_entries
 from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.gateway.session import SessionOpener
 from data_plane.identity.activity import ActivityTracker
@@ -35,14 +36,10 @@ class Line:
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.closed = False
-        self.stuck = 0
 
     def send(self, frame: Frame) -> None:
         if not self.closed:
-            self.sent.append(frame.text)
-
-    def buffered(self) -> int:
-        return self.stuck
+            self.sent.extend(message.decode() for message in frame.messages)
 
     def close(self) -> None:
         self.closed = True
@@ -107,7 +104,7 @@ class House:
         self.app = app
         self.world = world
         self.gate = Gate(app)
-        self.hub = Hub(LogReader(world.shard.system, "test"), encode=encode_entry)
+        self.hub = Hub(LogReader(world.shard.system, "test"), encode=encode_entries)
         shard = world.shard
         self.release = asyncio.Event()
 
@@ -145,23 +142,20 @@ class House:
         self.gateway = Gateway(self.shard, self.hub, dispatcher, opener, self.gate, check_origin)
         for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
             dispatcher.add(event, payload, handle)
-        self.count = 0
 
-    def line(self, address: str = "10.0.0.1") -> tuple[str, Line]:
-        self.count += 1
+    def line(self, address: str = "10.0.0.1") -> tuple[Wire, Line]:
         line = Line()
-        wire = f"wire{self.count}"
-        assert self.gateway.opened(wire, line, {}, address)
-        return wire, line
+        assert self.gateway.refusal({}, None, address) is None
+        return self.gateway.opened(line, {}, address), line
 
-    async def connect(self, token: str, **auth: Any) -> tuple[str, Line]:
+    async def connect(self, token: str, **auth: Any) -> tuple[Wire, Line]:
         wire, line = self.line()
-        self.gateway.received(wire, "0" + orjson.dumps({"token": token, **auth}).decode())
+        self.gateway.received(wire, b"0" + orjson.dumps({"token": token, **auth}))
         await until(lambda: any(text.startswith(("0", "4")) for text in line.sent))
         return wire, line
 
-    def packet(self, wire: str, event: str, payload: Any = None, ack: int = 1) -> None:
-        self.gateway.received(wire, f"2{ack}" + orjson.dumps([event, payload or {}]).decode())
+    def packet(self, wire: Wire, event: str, payload: Any = None, ack: int = 1) -> None:
+        self.gateway.received(wire, b"2%d" % ack + orjson.dumps([event, payload or {}]))
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
@@ -254,17 +248,19 @@ async def test_who_does_not_authenticate_in_time_is_cut(house: House, monkeypatc
 
 async def test_unauthenticated_sockets_of_one_address_are_capped(house: House) -> None:
     wires = [house.line()[0] for _ in range(MAX_UNAUTHENTICATED)]
-    assert not house.gateway.opened("one more", Line(), {}, "10.0.0.1")
-    assert house.gateway.opened("from elsewhere", Line(), {}, "10.0.0.2")
+    refusal = house.gateway.refusal({}, None, "10.0.0.1")
+    assert refusal is not None
+    assert refusal["code"] == "too_many_handshakes"
+    assert house.gateway.refusal({}, None, "10.0.0.2") is None
     house.gateway.ended(wires[0])
-    assert house.gateway.opened("after one left", Line(), {}, "10.0.0.1")
+    assert house.gateway.refusal({}, None, "10.0.0.1") is None
 
 
 async def test_a_foreign_origin_is_refused_before_anything_else(house: House) -> None:
-    refusal = house.gateway.origin_refusal({"key": ["pk_x"]}, "https://evil.example")
+    refusal = house.gateway.refusal({"key": ["pk_x"]}, "https://evil.example", "10.0.0.1")
     assert refusal is not None
     assert refusal["status"] == 403
-    assert house.gateway.origin_refusal({}, None) is None
+    assert house.gateway.refusal({}, None, "10.0.0.1") is None
 
 
 async def test_events_before_connecting_end_the_transport(house: House) -> None:
@@ -276,7 +272,7 @@ async def test_events_before_connecting_end_the_transport(house: House) -> None:
 @pytest.mark.parametrize("text", ['51-["a"]', "2[", "9", "2[1]"])
 async def test_a_broken_packet_ends_the_connection_with_a_reason(house: House, text: str) -> None:
     wire, line = await house.connect("alice")
-    house.gateway.received(wire, text)
+    house.gateway.received(wire, text.encode())
     assert line.closed
     assert (
         line.events("connection.closing")[0][1] | {"code": "protocol_error", "reconnect": False}
@@ -286,7 +282,7 @@ async def test_a_broken_packet_ends_the_connection_with_a_reason(house: House, t
 
 async def test_another_namespace_is_refused_and_the_connection_lives(house: House) -> None:
     wire, line = await house.connect("alice")
-    house.gateway.received(wire, "0/admin,")
+    house.gateway.received(wire, b"0/admin,")
     assert line.sent[-1].startswith("4/admin,")
     assert not line.closed
 
@@ -314,9 +310,8 @@ async def test_unanswered_events_are_capped(house: House) -> None:
 
 
 async def test_a_client_that_does_not_keep_up_is_closed_and_told_to_resume(house: House) -> None:
-    _, line = await house.connect("alice")
-    line.stuck = MAX_BUFFERED + 1
-    await house.app.make_channel("a", "alice")
+    wire, line = await house.connect("alice")
+    wire.clogged()
     await until(lambda: line.closed)
     closing = line.events("connection.closing")[0][1]
     assert (closing["code"], closing["reconnect"], closing["resync"]) == ("slow_consumer", True, True)
@@ -450,7 +445,7 @@ async def test_a_draining_node_answers_what_is_in_flight_and_moves_its_clients(h
     draining = asyncio.create_task(house.gateway.drain(5))
     await asyncio.sleep(0.05)
     assert not line.closed
-    assert not house.gateway.opened("late", Line(), {}, "10.0.0.3")
+    assert house.gateway.refusal({}, None, "10.0.0.3") is not None
     house.release.set()
     await until(lambda: line.closed)
     house.gateway.ended(wire)
@@ -462,7 +457,7 @@ async def test_a_draining_node_answers_what_is_in_flight_and_moves_its_clients(h
 async def test_who_is_still_connecting_when_the_node_drains_is_told_to_come_again(house: House) -> None:
     _, silent = house.line()
     wire, connecting = house.line()
-    house.gateway.received(wire, '0{"token":"alice"}')
+    house.gateway.received(wire, b'0{"token":"alice"}')
     await house.gateway.drain(2)
     await until(lambda: silent.closed and connecting.closed)
     for line in (silent, connecting):
@@ -480,8 +475,10 @@ async def test_an_ended_connection_leaves_nothing_behind(house: House) -> None:
     assert house.gate.admitted == 0
 
 
-def test_a_frame_is_made_once_for_all() -> None:
-    from uuid import UUID
-
-    frame = encode_entry(Entry(UUID(int=1), "c:a", 1, "message.created", b'{"seq":1}'))
-    assert frame.text == '2["message.created",{"seq":1}]'
+def test_entries_that_go_out_together_are_one_frame() -> None:
+    entries = [Entry(UUID(int=1), "c:a", seq, "message.created", b'{"seq":%d}' % seq) for seq in (1, 2)]
+    frame = encode_entries(entries)
+    assert frame.messages == (b'2["message.created",{"seq":1}]', b'2["message.created",{"seq":2}]')
+    one, two = (encode_entries([entry]).wire for entry in entries)
+    assert frame.wire == one + two
+    assert one == bytes((0x81, len(one) - 2)) + b'42["message.created",{"seq":1}]'

@@ -26,6 +26,8 @@ EVENTS: dict[str, list[Emit]] = {
         Emit(lambda k: {"channel_id": LIVESTREAM}, twin="not_found"),
     ],
     "channel.unwatch": [Emit(lambda k: {"channel_id": k.channel})],
+    "typing.start": [Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN)],
+    "typing.stop": [Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN)],
     "sync": [Emit(lambda k: {})],
     # Takes a token and no ids: `test_socket.py` tries those.
     "auth.refresh": [],

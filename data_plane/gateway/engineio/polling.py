@@ -1,0 +1,302 @@
+"""HTTP long-polling: a GET waits for packets, a POST brings them."""
+
+import asyncio
+import base64
+import binascii
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from data_plane.gateway.engineio import protocol
+from data_plane.gateway.engineio.frame import Frame
+
+if TYPE_CHECKING:
+    from data_plane.gateway.engineio.server import EngineServer, Receiver, WebSocketSession
+
+_TEXT: Final = b"text/plain; charset=UTF-8"
+# Credentials are bearer tokens inside packets, never cookies, so any page may read the answers; whether its origin may
+# use the app is decided at the handshake.
+_CORS: Final = (b"access-control-allow-origin", b"*")
+
+
+class PollingSession:
+    """A client that polls. A `Transport`."""
+
+    __slots__ = (
+        "_awaits_pong", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting", "broken", "over", "sid",
+        "upgrading",
+    )  # fmt: skip
+
+    def __init__(self, server: "EngineServer", sid: str) -> None:
+        self._server = server
+        self.sid = sid
+        self.over = False
+        """Whether it was closed, or handed over to a WebSocket."""
+        self.broken = False
+        """Whether the client sent what is no packet."""
+        self.upgrading: WebSocketSession | None = None
+        self._receiver: Receiver | None = None
+        self._queue: deque[bytes] = deque()
+        self._waiting = 0
+        self._poll: asyncio.Future[None] | None = None
+        self._awaits_pong = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def live(self, receiver: "Receiver") -> None:
+        """The handshake is done."""
+        self._receiver = receiver
+        self._timer = asyncio.get_running_loop().call_later(self._server.limits.ping_interval, self._ping)
+
+    # -- as a transport ----------------------------------------------------------------------------------------------
+
+    def send(self, frame: Frame) -> None:
+        """Queue it for the next poll."""
+        for message in frame.messages:
+            self.put(protocol.MESSAGE + message)
+
+    def send_binary(self, data: bytes) -> None:
+        """Queue a binary message."""
+        self.put(protocol.BINARY + base64.b64encode(data))
+
+    def buffered(self) -> int:
+        """Bytes that wait for the next poll."""
+        return self._waiting
+
+    def close(self) -> None:
+        """End it once the client has fetched what waits, or has had a second to."""
+        if self.over:
+            return
+        self._stop_timer()
+        asyncio.get_running_loop().call_later(1.0, self.cut)
+
+    def cut(self) -> None:
+        """End it now."""
+        if self.over:
+            return
+        self.over = True
+        self._stop_timer()
+        self._server.polls.pop(self.sid, None)
+        self.release_poll()
+        if self.upgrading is not None:
+            self.upgrading.cut()
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.ended()
+
+    # -- packets -----------------------------------------------------------------------------------------------------
+
+    def put(self, packet: bytes) -> None:
+        """Queue an Engine.IO packet."""
+        if self.over:
+            return
+        self._queue.append(packet)
+        self._waiting += len(packet)
+        if self._poll is not None and not self._poll.done() and self.upgrading is None:
+            self._poll.set_result(None)
+        if self._waiting > self._server.max_buffered and self._receiver is not None:
+            self._receiver.clogged()
+
+    async def poll(self) -> bytes | None:
+        """What the next answer holds; `None` when another poll waits already, which ends the session."""
+        if self._poll is not None:
+            self.put(protocol.CLOSE)
+            self.cut()
+            return None
+        if not self._queue and not self.over and self.upgrading is None:
+            self._poll = asyncio.get_running_loop().create_future()
+            try:
+                await self._poll
+            finally:
+                self._poll = None
+        if self.upgrading is not None or not self._queue:
+            return protocol.NOOP
+        packets = [self._queue.popleft() for _ in range(min(len(self._queue), self._server.limits.poll_packets))]
+        self._waiting -= sum(map(len, packets))
+        return protocol.SEPARATOR.join(packets)
+
+    def release_poll(self) -> None:
+        """Answer a poll that waits, with nothing."""
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(None)
+
+    def take(self, packet: bytes) -> None:
+        """One packet of a request."""
+        kind, receiver = packet[:1], self._receiver
+        if receiver is None or self.over:
+            return
+        if kind == protocol.MESSAGE:
+            receiver.received(packet[1:])
+        elif kind == protocol.PONG:
+            self._awaits_pong = False
+        elif kind == protocol.CLOSE:
+            self.cut()
+        elif kind == protocol.BINARY and (data := _from_base64(packet[1:])) is not None:
+            receiver.received_binary(data)
+        else:
+            self.broken = True
+            receiver.broken()
+
+    def hand_over(self) -> "tuple[Receiver, list[Frame]]":
+        """The client has upgraded: end the polling, and give what it has not fetched to the WebSocket."""
+        if self._receiver is None:
+            raise RuntimeError("the session is not live")
+        self.over = True
+        self._stop_timer()
+        self._server.polls.pop(self.sid, None)
+        self.release_poll()
+        receiver, self._receiver = self._receiver, None
+        return receiver, [Frame(packet[1:]) for packet in self._queue if packet[:1] == protocol.MESSAGE]
+
+    # -- heartbeats --------------------------------------------------------------------------------------------------
+
+    def _ping(self) -> None:
+        self._awaits_pong = True
+        self.put(protocol.PING)
+        self._timer = asyncio.get_running_loop().call_later(self._server.limits.ping_timeout, self._check_pong)
+
+    def _check_pong(self) -> None:
+        limits = self._server.limits
+        if self._awaits_pong:
+            self.cut()
+            return
+        wait = max(0.0, limits.ping_interval - limits.ping_timeout)
+        self._timer = asyncio.get_running_loop().call_later(wait, self._ping)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+async def serve(server: "EngineServer", scope: Any, receive: Any, send: Any) -> None:
+    """One HTTP request."""
+    method = scope["method"]
+    if method == "OPTIONS":
+        await _answer(send, 204, b"", extra=_PREFLIGHT)
+        return
+    query = server.query_of(scope)
+    if query.get("EIO") != ["4"]:
+        await _refuse(send, problem(400, "malformed", "This server speaks Engine.IO 4: `EIO=4`."))
+    elif query.get("transport") != ["polling"]:
+        await _refuse(send, problem(400, "malformed", "`transport` must be `polling` or, for WebSockets, `websocket`."))
+    elif method not in ("GET", "POST"):
+        await _refuse(send, problem(400, "malformed", "Polling is GET and POST."))
+    elif "sid" not in query:
+        await _open(server, scope, query, send)
+    else:
+        session = server.polls.get(query["sid"][0])
+        if session is None:
+            await _refuse(send, problem(400, "malformed", "There is no session of this `sid`; connect anew."))
+        elif method == "GET":
+            await _get(session, receive, send)
+        else:
+            await _post(server, session, receive, send)
+
+
+async def _open(server: "EngineServer", scope: Any, query: dict[str, list[str]], send: Any) -> None:
+    if scope["method"] != "GET":
+        await _refuse(send, problem(400, "malformed", "A session begins with GET."))
+        return
+    headers = dict(scope["headers"])
+    origin, forwarded = headers.get(b"origin"), headers.get(b"x-forwarded-for")
+    client = scope.get("client")
+    address = server.client_address(
+        client[0] if client else "", forwarded.decode("latin-1") if forwarded is not None else None
+    )
+    refusal = server.wire.refusal(query, origin.decode("latin-1") if origin is not None else None, address)
+    if refusal is not None:
+        await _refuse(send, refusal)
+        return
+    session = PollingSession(server, server.new_sid())
+    server.polls[session.sid] = session
+    session.live(server.wire.opened(session, query, address))
+    body = protocol.open_packet(session.sid, server.limits, upgrades=["websocket"])
+    await _answer(send, 200, body)
+
+
+async def _get(session: PollingSession, receive: Any, send: Any) -> None:
+    polled = asyncio.ensure_future(session.poll())
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({polled, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        if not polled.done():
+            # Whoever hangs up in the middle of a poll may have missed its answer: better a new session.
+            polled.cancel()
+            session.cut()
+    if polled.cancelled() or not polled.done():
+        return
+    packets = polled.result()
+    if packets is None:
+        await _refuse(send, problem(400, "malformed", "Another request polls this session; it has been closed."))
+    else:
+        await _answer(send, 200, packets)
+
+
+async def _post(server: "EngineServer", session: PollingSession, receive: Any, send: Any) -> None:
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            session.cut()
+            return
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > server.limits.max_payload:
+            session.cut()
+            size = f"{server.limits.max_payload:,}"
+            await _refuse(send, problem(413, "too_large", f"A request may have {size} bytes; the session is closed."))
+            return
+    for packet in body.split(protocol.SEPARATOR):
+        session.take(packet)
+    if session.broken and session.over:
+        await _refuse(send, problem(400, "malformed", "This is no Engine.IO payload; the session is closed."))
+    else:
+        await _answer(send, 200, b"ok")
+
+
+def _from_base64(text: bytes) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None
+
+
+async def _disconnected(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def problem(status: int, code: str, detail: str) -> dict[str, Any]:
+    """A problem document of this layer, where the classes of `kernel.errors` would say more than there is."""
+    from kernel.http.problems import problem_for
+
+    return problem_for(status, code, detail)
+
+
+async def _refuse(send: Any, document: dict[str, Any]) -> None:
+    await _answer(send, document["status"], orjson.dumps(document), kind=b"application/problem+json")
+
+
+_PREFLIGHT: Final = (
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-headers", b"content-type"),
+    (b"access-control-max-age", b"600"),
+)
+
+
+async def _answer(
+    send: Any, status: int, body: bytes, *, kind: bytes = _TEXT, extra: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        _CORS,
+        *extra,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

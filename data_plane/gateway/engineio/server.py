@@ -1,0 +1,273 @@
+"""Sessions of Engine.IO: opening, heartbeats, the upgrade, the end."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs
+
+from data_plane.gateway.engineio import polling, protocol
+from data_plane.gateway.engineio.frame import Frame
+from data_plane.gateway.engineio.protocol import Limits
+from data_plane.gateway.engineio.websocket import Line, Refused, Upgrade, socket_factory
+from kernel.http.linger import Linger
+
+CLOSE_GRACE: Final = 1.0
+"""Seconds in which a client may fetch what was sent before its connection was closed."""
+
+PATH: Final = "/socket.io/"
+
+
+class Receiver(Protocol):
+    """The other side of one client's transport."""
+
+    def received(self, message: bytes) -> None:
+        """A message arrived, as UTF-8 that nobody has checked. Must not block."""
+        ...
+
+    def received_binary(self, data: bytes) -> None:
+        """A binary message arrived. Must not block."""
+        ...
+
+    def broken(self) -> None:
+        """The client sent what is no packet of Engine.IO; nothing more is expected of it."""
+        ...
+
+    def moved(self, transport: Any) -> None:
+        """The client upgraded; from now on this transport carries it."""
+        ...
+
+    def clogged(self) -> None:
+        """The client takes in less than it is sent; more than the server's limit waits for it."""
+        ...
+
+    def ended(self) -> None:
+        """The client is gone. Called once."""
+        ...
+
+
+class Wire(Protocol):
+    """What the server asks of the layer above."""
+
+    def refusal(self, query: dict[str, list[str]], origin: str | None, address: str) -> dict[str, Any] | None:
+        """A problem document when this handshake must not go on."""
+        ...
+
+    def opened(self, transport: Any, query: dict[str, list[str]], address: str) -> Receiver:
+        """A client opened a transport that `refusal` had nothing against."""
+        ...
+
+
+class EngineServer:
+    """The HTTP side is an ASGI application, the WebSocket side uvicorn's `ws` factory.
+
+    `max_buffered`: bytes that may wait for one client before its receiver hears `clogged`.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        limits: Limits | None = None,
+        max_buffered: int = 1_000_000,
+        path: str = PATH,
+        trusted_proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"}),
+        new_sid: Callable[[], str] = lambda: secrets.token_urlsafe(15),
+    ) -> None:
+        self.wire = wire
+        self.limits = limits or Limits()
+        self.max_buffered = max_buffered
+        self.new_sid = new_sid
+        self.polls: dict[str, polling.PollingSession] = {}
+        self.lines: set[WebSocketSession] = set()
+        self._path = path.rstrip("/")
+        self._trusted = trusted_proxies
+        self._patiently = Linger(self._serve)
+        self.websocket_protocol = socket_factory(self._accept, self.limits.max_payload)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one HTTP request under the path."""
+        await self._patiently(scope, receive, send)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        await polling.serve(self, scope, receive, send)
+
+    async def stop(self) -> None:
+        """Cut off whoever is left."""
+        for line in list(self.lines):
+            line.cut()
+        for session in list(self.polls.values()):
+            session.cut()
+
+    def _accept(self, request: Upgrade) -> Line:
+        if request.path.rstrip("/") != self._path:
+            raise Refused(polling.problem(404, "not_found", "There is no WebSocket at this path."))
+        if request.query.get("EIO") != ["4"]:
+            raise Refused(polling.problem(400, "malformed", "This server speaks Engine.IO 4: `EIO=4`."))
+        if request.query.get("transport") != ["websocket"]:
+            raise Refused(polling.problem(400, "malformed", "`transport` must be `websocket` here."))
+        sid = request.query.get("sid")
+        if sid is not None:
+            session = self.polls.get(sid[0])
+            if session is None or session.upgrading is not None:
+                return _NoSession(self.limits.max_payload)
+            return WebSocketSession(self, session)
+        address = self.client_address(request.address, request.forwarded)
+        refusal = self.wire.refusal(request.query, request.origin, address)
+        if refusal is not None:
+            raise Refused(refusal)
+        return WebSocketSession(self, None, request.query, address)
+
+    def client_address(self, peer: str, forwarded: str | None) -> str:
+        """Whose connection it is: the last hop that a proxy of ours has seen."""
+        if forwarded and peer in self._trusted:
+            return forwarded.rpartition(",")[2].strip()
+        return peer
+
+    def query_of(self, scope: Any) -> dict[str, list[str]]:
+        """An HTTP request's query."""
+        return parse_qs(scope.get("query_string", b"").decode("latin-1"))
+
+
+class _NoSession(Line):
+    """An upgrade of a session that is not there, or has been upgraded. Clients expect to be let in and cut off."""
+
+    __slots__ = ()
+
+    def connected(self) -> None:
+        self.shut(grace=CLOSE_GRACE)
+
+
+class WebSocketSession(Line):
+    """A client on a WebSocket, from the beginning or after an upgrade. A `Transport`."""
+
+    __slots__ = ("_address", "_awaits_pong", "_polls", "_query", "_receiver", "_server", "_timer", "sid")
+
+    def __init__(
+        self,
+        server: EngineServer,
+        polls: "polling.PollingSession | None",
+        query: dict[str, list[str]] | None = None,
+        address: str = "",
+    ) -> None:
+        super().__init__(server.limits.max_payload)
+        self._server = server
+        self._polls = polls
+        self._query = query
+        self._address = address
+        self._receiver: Receiver | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._awaits_pong = False
+        self.sid = ""
+
+    # -- as a transport ----------------------------------------------------------------------------------------------
+
+    def send(self, frame: Frame) -> None:
+        """Write it. After the end, nothing happens."""
+        self.write(frame.wire)
+
+    def send_binary(self, data: bytes) -> None:
+        """Write a binary message."""
+        self.write(protocol.binary_frame(data))
+
+    def close(self) -> None:
+        """Send what waits, then close."""
+        self._stop_timer()
+        self.shut(grace=CLOSE_GRACE)
+
+    # -- the line ----------------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        server = self._server
+        server.lines.add(self)
+        self.limit_buffer(server.max_buffered)
+        if self._polls is not None:
+            self._polls.upgrading = self
+            self._timer = asyncio.get_running_loop().call_later(server.limits.ping_timeout, self._give_up_upgrade)
+            return
+        self.sid = server.new_sid()
+        self.write(protocol.text_frame(protocol.open_packet(self.sid, server.limits, upgrades=[])))
+        query, self._query = self._query or {}, None
+        self._live(server.wire.opened(self, query, self._address))
+
+    def text(self, payload: bytes) -> None:
+        kind = payload[:1]
+        receiver = self._receiver
+        if receiver is None:
+            self._upgrade(payload)
+        elif kind == b"4":
+            receiver.received(payload[1:])
+        elif kind == b"3":
+            self._awaits_pong = False
+        elif kind == b"1":
+            self.close()
+        else:
+            receiver.broken()
+
+    def binary(self, payload: bytes) -> None:
+        if self._receiver is not None:
+            self._receiver.received_binary(payload)
+        else:
+            self.cut()
+
+    def clogged(self) -> None:
+        if self._receiver is not None:
+            self._receiver.clogged()
+
+    def disconnected(self) -> None:
+        self._stop_timer()
+        self._server.lines.discard(self)
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.ended()
+        elif self._polls is not None and self._polls.upgrading is self:
+            self._polls.upgrading = None
+
+    # -- heartbeats --------------------------------------------------------------------------------------------------
+
+    def _live(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._timer = asyncio.get_running_loop().call_later(self._server.limits.ping_interval, self._ping)
+
+    def _ping(self) -> None:
+        self._awaits_pong = True
+        self.write(protocol.PING_FRAME)
+        self._timer = asyncio.get_running_loop().call_later(self._server.limits.ping_timeout, self._check_pong)
+
+    def _check_pong(self) -> None:
+        limits = self._server.limits
+        if self._awaits_pong:
+            self.cut()
+            return
+        wait = max(0.0, limits.ping_interval - limits.ping_timeout)
+        self._timer = asyncio.get_running_loop().call_later(wait, self._ping)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- the upgrade -------------------------------------------------------------------------------------------------
+
+    def _upgrade(self, payload: bytes) -> None:
+        polls = self._polls
+        if polls is None or polls.over:
+            self.cut()
+        elif payload == b"2probe":
+            self.write(protocol.text_frame(b"3probe"))
+            polls.release_poll()
+        elif payload == b"5":
+            self._stop_timer()
+            self._polls = None
+            self.sid = polls.sid
+            receiver, waiting = polls.hand_over()
+            for frame in waiting:
+                self.write(frame.wire)
+            self._live(receiver)
+            receiver.moved(self)
+        else:
+            self.cut()
+
+    def _give_up_upgrade(self) -> None:
+        self._timer = None
+        self.cut()

@@ -1,0 +1,295 @@
+"""WebSockets by picows: no task per connection, no coroutine per packet, frames written as they are.
+
+uvicorn hands each upgrade request here (its `ws` factory). This and `tests/data_plane/gateway/test_picows.py` are the
+only places that know private parts: uvicorn's call `factory(config, server_state, app_state)` followed by
+`connection_made`, `data_received(head)` and `set_protocol`, and picows's class `WSProtocol`, which is a
+`BufferedProtocol`. Both versions are pinned exactly.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+import orjson
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+
+READ_BUFFER: Final = 2_048
+HANDSHAKE_TIMEOUT: Final = 5.0
+_TEXT: Final = WSMsgType.TEXT
+_BINARY: Final = WSMsgType.BINARY
+_CONTINUATION: Final = WSMsgType.CONTINUATION
+_CLOSE: Final = WSMsgType.CLOSE
+
+
+class Upgrade(msgspec.Struct, frozen=True):
+    """A request for a WebSocket."""
+
+    path: str
+    query: dict[str, list[str]]
+    origin: str | None
+    address: str
+    forwarded: str | None
+
+
+class Refused(Exception):
+    """Answer the request with this problem document instead."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail"))
+        self.problem = problem
+
+
+class Line(WSListener):
+    """One WebSocket. Subclasses say what its messages mean; `write` puts a finished frame on the wire."""
+
+    __slots__ = ("_corked", "_parts", "_parts_size", "_tcp", "_ws", "max_payload", "write")
+
+    write: Callable[[bytes], None]
+
+    def __init__(self, max_payload: int) -> None:
+        self._ws: WSTransport | None = None
+        self._tcp: Any = None
+        self._corked: list[bytes] | None = None
+        """Answers to all but the last of the frames that arrived together; they leave together."""
+        self._parts: list[bytes] | None = None
+        self._parts_size = 0
+        self.max_payload = max_payload
+        self.write = _nowhere
+
+    # -- for subclasses ----------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """The WebSocket is open."""
+
+    def text(self, payload: bytes) -> None:
+        """A text message arrived; UTF-8 that nobody has checked yet."""
+
+    def binary(self, payload: bytes) -> None:
+        """A binary message arrived."""
+
+    def disconnected(self) -> None:
+        """It is gone. Called once, after `connected`."""
+
+    def clogged(self) -> None:
+        """More is waiting to be sent than `max_buffered`."""
+
+    # -- what they may do --------------------------------------------------------------------------------------------
+
+    def limit_buffer(self, size: int) -> None:
+        """Call `clogged` when more bytes than this wait for the client."""
+        self._tcp.set_write_buffer_limits(high=size)
+
+    def buffered(self) -> int:
+        """Bytes that wait for the client, beyond what the system has taken."""
+        return int(self._tcp.get_write_buffer_size()) if self._tcp is not None else 0
+
+    def shut(self, *, grace: float, code: WSCloseCode = WSCloseCode.OK) -> None:
+        """Send what waits, then close; a client that does not take it is cut off after `grace` seconds."""
+        ws, tcp = self._ws, self._tcp
+        if ws is None or ws.is_disconnected or self.write is _nowhere:
+            return
+        self._uncork()
+        self.write = _nowhere
+        if not ws.is_close_frame_sent:
+            ws.send_close(code)
+        ws.disconnect()
+        asyncio.get_running_loop().call_later(grace, tcp.abort)
+
+    def cut(self) -> None:
+        """Close at once."""
+        self.write = _nowhere
+        if self._tcp is not None:
+            self._tcp.abort()
+
+    # -- picows calls these ------------------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._ws = transport
+        self._tcp = transport.underlying_transport
+        self.write = self._tcp.write
+        self.connected()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if self._corked is None and not frame.last_in_buffer and self.write is not _nowhere:
+            self._corked = []
+            self.write = self._corked.append
+        if kind == _TEXT and frame.fin:
+            self.text(frame.get_payload_as_bytes())
+        elif kind == _CLOSE:
+            self.shut(grace=1.0)
+        elif kind in (_TEXT, _BINARY, _CONTINUATION):
+            self._gather(kind, frame)
+        if self._corked is not None and frame.last_in_buffer:
+            self._uncork()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._corked = None
+        self.write = _nowhere
+        if self._ws is not None:
+            self.disconnected()
+
+    def pause_writing(self) -> None:
+        self.clogged()
+
+    def resume_writing(self) -> None:
+        pass
+
+    def _uncork(self) -> None:
+        waiting, self._corked = self._corked, None
+        if waiting is not None:
+            self.write = self._tcp.write
+            if waiting:
+                self.write(b"".join(waiting))
+
+    def _gather(self, kind: WSMsgType, frame: WSFrame) -> None:
+        payload = frame.get_payload_as_bytes()
+        if kind == _BINARY and frame.fin:
+            self.binary(payload)
+            return
+        if (kind == _CONTINUATION) != (self._parts is not None):
+            self.shut(grace=1.0, code=WSCloseCode.PROTOCOL_ERROR)
+            return
+        if self._parts is None:
+            # The first part says what the message is.
+            self._parts = [b"t" if kind == _TEXT else b"b"]
+            self._parts_size = 0
+        self._parts_size += len(payload)
+        if self._parts_size > self.max_payload:
+            self._parts = None
+            self.shut(grace=1.0, code=WSCloseCode.MESSAGE_TOO_BIG)
+            return
+        self._parts.append(payload)
+        if frame.fin:
+            parts, self._parts = self._parts, None
+            whole = b"".join(parts[1:])
+            (self.text if parts[0] == b"t" else self.binary)(whole)
+
+
+def _nowhere(_: bytes) -> None:
+    """Where writes go before the beginning and after the end."""
+
+
+class _Quiet:
+    """A logger that says nothing: picows would make one of its own for every connection."""
+
+    def isEnabledFor(self, _: int) -> bool:
+        return False
+
+    def info(self, *_: Any) -> None:
+        pass
+
+    log = debug = warning = error = exception = info
+
+
+_QUIET: Final = _Quiet()
+
+
+class _Socket(WSProtocol):  # type: ignore[misc]
+    """picows's protocol, begun with an upgrade request that another has read."""
+
+    __slots__ = ("_accept",)
+
+    def __init__(self, accept: Callable[[Upgrade], Line], max_payload: int) -> None:
+        super().__init__(
+            None,
+            None,
+            False,
+            self._answer,
+            _QUIET,
+            True,
+            HANDSHAKE_TIMEOUT,
+            False,
+            20,
+            20,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            True,
+            max_payload,
+            None,
+            READ_BUFFER,
+        )
+        self._accept: Any = accept
+
+    def data_received(self, head: bytes) -> None:
+        """uvicorn's one call: the request's head, put together again."""
+        accept = self._accept
+        self._accept = None
+        try:
+            line = accept(read_upgrade(head, self.transport.underlying_transport))
+        except Refused as refused:
+            self._accept = WSUpgradeResponseWithListener(
+                WSUpgradeResponse.create_error_response(
+                    refused.problem["status"],
+                    orjson.dumps(refused.problem),
+                    {"Content-Type": "application/problem+json"},
+                ),
+                None,
+            )
+        else:
+            self._accept = line
+        view = memoryview(_handshake(head))
+        while len(view):
+            room = self.get_buffer(len(view))
+            size = min(len(room), len(view))
+            room[:size] = view[:size]
+            view = view[size:]
+            self.buffer_updated(size)
+
+    def _answer(self, _: Any) -> Any:
+        answer, self._accept = self._accept, None
+        return answer
+
+
+def socket_factory(accept: Callable[[Upgrade], Line], max_payload: int) -> Callable[..., asyncio.BaseProtocol]:
+    """What uvicorn's setting `ws` takes. `accept` makes a request's `Line`, or raises `Refused`."""
+
+    def factory(config: Any, server_state: Any, app_state: Any) -> asyncio.BaseProtocol:
+        protocol: asyncio.BaseProtocol = _Socket(accept, max_payload)
+        return protocol
+
+    return factory
+
+
+def read_upgrade(head: bytes, transport: Any) -> Upgrade:
+    """What matters of a request's head."""
+    lines = head.split(b"\r\n")
+    target = lines[0].split(b" ")[1].decode("latin-1")
+    path, _, query = target.partition("?")
+    headers = _headers(lines)
+    peer = transport.get_extra_info("peername")
+    origin, forwarded = headers.get(b"origin"), headers.get(b"x-forwarded-for")
+    return Upgrade(
+        path=path,
+        query=parse_qs(query),
+        origin=origin.decode("latin-1") if origin is not None else None,
+        address=str(peer[0]) if peer else "",
+        forwarded=forwarded.decode("latin-1") if forwarded is not None else None,
+    )
+
+
+def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
+    pairs = (line.partition(b":") for line in lines[1:] if line)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _handshake(head: bytes) -> bytes:
+    """The head with only what a WebSocket handshake needs: picows keeps it as long as the connection lives, and takes
+    `Connection: keep-alive, Upgrade`, which is what Firefox sends, for none."""
+    headers = _headers(head.split(b"\r\n"))
+    kept = [b"GET / HTTP/1.1", b"Host: natter", b"Upgrade: websocket", b"Connection: Upgrade"]
+    kept += [
+        name + b": " + headers[name] for name in (b"sec-websocket-key", b"sec-websocket-version") if name in headers
+    ]
+    return b"\r\n".join(kept) + b"\r\n\r\n"

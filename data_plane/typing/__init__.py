@@ -1,0 +1,1 @@
+"""Who types: events in passing, from memory to the bus, kept nowhere."""

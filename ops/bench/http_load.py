@@ -1,0 +1,113 @@
+"""HTTP load in a process of its own: keep-alive connections that ask for the same thing again and again.
+
+`python -m ops.bench.http_load` reads a `HttpPlan` from standard input and prints an `HttpReport`.
+"""
+
+import os
+import selectors
+import socket
+import sys
+import time
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ops.bench.load import percentiles
+
+_READ: Final = 1 << 18
+
+
+class HttpPlan(msgspec.Struct):
+    """`connections` at once, each with one request in flight."""
+
+    url: str
+    token: str
+    connections: int
+    seconds: float
+
+
+class HttpReport(msgspec.Struct):
+    """Whole answers with status 200; `bytes_each` of the first."""
+
+    answers: int
+    refused: int
+    seconds: float
+    bytes_each: int
+    ms: dict[str, float]
+    cores: float
+
+
+class _Connection:
+    __slots__ = ("buffer", "sent_at", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.buffer = b""
+        self.sent_at = 0.0
+
+
+def run(plan: HttpPlan) -> HttpReport:
+    """Ask until the time is over."""
+    parts = urlsplit(plan.url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    request = (
+        f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {plan.token}\r\n"
+        "Connection: keep-alive\r\n\r\n"
+    ).encode()
+    selector = selectors.EpollSelector()
+    for _ in range(plan.connections):
+        sock = socket.create_connection((parts.hostname or "", parts.port or 80))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
+        connection = _Connection(sock)
+        selector.register(sock, selectors.EVENT_READ, connection)
+        connection.sent_at = time.perf_counter()
+        sock.send(request)
+    answers, refused, size = 0, 0, 0
+    latencies: list[float] = []
+    began, times = time.perf_counter(), os.times()
+    while (now := time.perf_counter()) - began < plan.seconds:
+        for key, _ in selector.select(0.1):
+            connection = key.data
+            connection.buffer += connection.sock.recv(_READ)
+            end = _whole(connection.buffer)
+            if not end:
+                continue
+            if connection.buffer.startswith(b"HTTP/1.1 200"):
+                answers += 1
+                size = size or end
+                latencies.append(time.perf_counter() - connection.sent_at)
+            else:
+                refused += 1
+            connection.buffer = connection.buffer[end:]
+            connection.sent_at = time.perf_counter()
+            connection.sock.send(request)
+    after = os.times()
+    seconds = now - began
+    return HttpReport(
+        answers,
+        refused,
+        round(seconds, 3),
+        size,
+        percentiles(latencies),
+        round((after.user + after.system - times.user - times.system) / seconds, 2),
+    )
+
+
+def _whole(buffer: bytes) -> int:
+    """The length of the first answer in the buffer, 0 while it is not whole."""
+    head = buffer.find(b"\r\n\r\n")
+    if head < 0:
+        return 0
+    at = buffer[:head].lower().find(b"content-length:")
+    if at < 0:
+        raise RuntimeError(f"an answer without a length: {buffer[:head]!r}")
+    length = int(buffer[at + 15 : head].split(b"\r\n", 1)[0])
+    end = head + 4 + length
+    return end if len(buffer) >= end else 0
+
+
+if __name__ == "__main__":
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=HttpPlan)
+    sys.stdout.write(msgspec.json.encode(run(plan)).decode() + "\n")

@@ -1,0 +1,175 @@
+"""What benchmarks stand on: an installation of their own, the load's process, the peer's, and what each costs."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from ops.bench.load import Plan, Report
+from ops.ports import free_port
+
+TICK: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """An installation with one tenant."""
+
+    folder: Path
+    tenant: dict[str, Any]
+    urls: list[str]
+    node_pids: list[int]
+    database_url: str
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[httpx.AsyncClient]:
+        """REST as the tenant's server."""
+        headers = {"authorization": f"Bearer {self.tenant['secret_key']}"}
+        limits = httpx.Limits(max_connections=32)
+        async with httpx.AsyncClient(base_url=self.urls[0], headers=headers, timeout=60, limits=limits) as api:
+            yield api
+
+
+@asynccontextmanager
+async def lab(*, nodes: int = 1) -> AsyncIterator[Lab]:
+    """`natter up` in a folder of its own; everything is removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="natter-bench-"))
+    os.chmod(folder, 0o711)  # noqa: PTH101, S103 - the engines' user must pass through
+    natter = [sys.executable, "-m", "ops.cli"]
+    up = await asyncio.create_subprocess_exec(
+        *natter, "up", "--json", "--nodes", str(nodes), "--port-base", str(free_port()),
+        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert up.stdout is not None
+        line = await asyncio.wait_for(up.stdout.readline(), 120)
+        if not line:
+            raise RuntimeError(f"natter up did not start; run it in {folder} to see why")
+        urls = [node["url"] for node in json.loads(line)["nodes"]]
+        create = await asyncio.create_subprocess_exec(
+            *natter, "tenant", "create", "--email", "bench@example.com", "--organization", "Bench", "--app", "Bench",
+            "--plan", "enterprise", "--json", cwd=folder, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await create.communicate()
+        runtime = json.loads((folder / ".natter" / "runtime.json").read_text())
+        secrets = json.loads((folder / ".natter" / "secrets.json").read_text())
+        pids = [process["pid"] for name, process in runtime["processes"].items() if name.startswith("node-")]
+        database = f"postgresql://postgres:{secrets['postgres']}@127.0.0.1:{runtime['ports']['postgres']}/natter_s0"
+        here = Lab(folder, json.loads(output), urls, pids, database)
+        await _known_to_nodes(here)
+        yield here
+    finally:
+        if up.returncode is None:
+            up.terminate()
+        await up.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _known_to_nodes(here: Lab) -> None:
+    """The nodes hear of a new tenant within a moment."""
+    headers = {"authorization": f"Bearer {here.tenant['secret_key']}"}
+    async with httpx.AsyncClient(headers=headers) as api:
+        for url in here.urls:
+            while (await api.get(f"{url}/v1/channels")).status_code == 401:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def make_users(api: httpx.AsyncClient, names: Sequence[str]) -> None:
+    """Store users."""
+    for at in range(0, len(names), 100):
+        batch = [{"id": name} for name in names[at : at + 100]]
+        (await api.post("/v1/users", json={"users": batch})).raise_for_status()
+
+
+async def make_room(api: httpx.AsyncClient, room: str, members: Sequence[str]) -> None:
+    """Store a channel, however many its members are."""
+    body = {"id": room, "type": "group", "members": list(members[:100])}
+    (await api.post("/v1/channels", json=body)).raise_for_status()
+    for at in range(100, len(members), 100):
+        body = {"user_ids": list(members[at : at + 100])}
+        (await api.post(f"/v1/channels/{room}/members", json=body)).raise_for_status()
+
+
+async def tokens_for(api: httpx.AsyncClient, names: Sequence[str]) -> list[str]:
+    """An access token for each."""
+    gate = asyncio.Semaphore(16)
+
+    async def one(name: str) -> str:
+        async with gate:
+            answer = await api.post("/v1/tokens", json={"user_id": name})
+            token: str = answer.raise_for_status().json()["access_token"]
+            return token
+
+    return await asyncio.gather(*map(one, names))
+
+
+async def run_load(plan: Plan, servers: Sequence[int]) -> tuple[Report, dict[str, float]]:
+    """Run a plan in a process of its own. Returns its report, and of the servers: CPU seconds, resident bytes."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ops.bench.load",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 26,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(msgspec.json.encode(plan) + b"\n")
+    await process.stdin.drain()
+    if (await process.stdout.readline()).strip() != b"ready":
+        await process.wait()
+        raise RuntimeError("the load could not connect")
+    await asyncio.sleep(0.5)
+    before = sum(map(cpu_seconds, servers))
+    process.stdin.write(b"go\n")
+    await process.stdin.drain()
+    await asyncio.sleep(plan.seconds)
+    spent = sum(map(cpu_seconds, servers)) - before
+    report = msgspec.json.decode(await process.stdout.readline(), type=Report)
+    await process.wait()
+    return report, {"cpu_seconds": round(spent, 2), "resident_bytes": sum(map(resident_bytes, servers))}
+
+
+@asynccontextmanager
+async def peer(database_url: str | None = None) -> AsyncIterator[tuple[str, int]]:
+    """The Node.js server; yields its URL and process id."""
+    from ops.bench.node_packages import NODE, installed
+
+    folder = await asyncio.to_thread(installed)
+    port = free_port()
+    environment = {**os.environ, "PORT": str(port)}
+    if database_url is not None:
+        environment["DATABASE_URL"] = database_url
+    process = await asyncio.create_subprocess_exec(
+        str(NODE), "server.mjs", cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        if (await process.stdout.readline()).strip() != b"ready":
+            raise RuntimeError("the peer did not start")
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far, threads included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process holds in memory."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0

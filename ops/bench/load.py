@@ -1,0 +1,327 @@
+"""The load: raw sockets in a process of its own, so that what it costs is known and cannot be taken for the server's.
+
+`python -m ops.bench.load` reads a `Plan` from standard input, opens every socket, says `ready`, waits for a line, runs,
+and prints a `Report`. It speaks just enough Engine.IO and Socket.IO over WebSocket. Most sockets only count how often
+the event's name goes by, without looking at frames: a read costs the same however much has piled up, so the faster the
+server, the less an event costs here.
+"""
+
+import base64
+import os
+import selectors
+import socket
+import sys
+import time
+from collections import deque
+from statistics import quantiles
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+_READ: Final = 1 << 18
+_AT_ONCE: Final = 100
+_PONG_EVERY: Final = 10.0
+
+
+class Peer(msgspec.Struct):
+    """One socket. `auth` goes into its connect packet; `sends` are payloads that it sends in turn, if it sends."""
+
+    url: str
+    auth: dict[str, Any] = {}
+    event: str = ""
+    payload: dict[str, Any] = {}
+    in_flight: int = 0
+
+
+class Plan(msgspec.Struct):
+    """`ready` is the event that ends a handshake (empty: the connect packet's answer does), `counts` the one to count.
+
+    `observed` sockets read every frame, for latencies. `rate` limits all sends together, per second; 0: no limit.
+    """
+
+    peers: list[Peer]
+    seconds: float
+    counts: str
+    ready: str = ""
+    observed: int = 10
+    rate: float = 0
+
+
+class Report(msgspec.Struct):
+    """Counts of the time between start and end; latencies in milliseconds; `cores` that the load itself took."""
+
+    connected: int
+    connect_seconds: float
+    seconds: float
+    sent: int
+    acked: int
+    failed: int
+    delivered: int
+    settled: int
+    """Deliveries once nothing was in flight any more."""
+    ack_ms: dict[str, float]
+    delivery_ms: dict[str, float]
+    cores: float
+
+
+class _Socket:
+    __slots__ = ("buffer", "free", "fully", "index", "next_id", "peer", "prefix", "sent_at", "sock", "state", "tail")
+
+    def __init__(self, index: int, peer: Peer, sock: socket.socket) -> None:
+        self.index = index
+        self.peer = peer
+        self.sock = sock
+        self.state = "http"
+        self.buffer = b""
+        self.tail = b""
+        self.fully = True
+        self.next_id = 0
+        self.free = peer.in_flight
+        self.sent_at: dict[int, float] = {}
+
+
+class Load:
+    """One run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.selector = selectors.EpollSelector()
+        self.sockets: list[_Socket] = []
+        self.marker = f'["{plan.counts}"'.encode()
+        self.ready_marker = f'["{plan.ready}"'.encode() if plan.ready else b""
+        self.ready = 0
+        self.sent = self.acked = self.failed = self.delivered = 0
+        self.acks: list[float] = []
+        self.deliveries: list[float] = []
+        self.running = False
+        self.deadline = 0.0
+        self.tokens = 0.0
+        self.queue: deque[_Socket] = deque()
+
+    def connect(self) -> None:
+        """Open every socket, a hundred at a time."""
+        waiting = deque(enumerate(self.plan.peers))
+        opened = 0
+        while self.ready < len(self.plan.peers):
+            while waiting and opened - self.ready < _AT_ONCE:
+                index, peer = waiting.popleft()
+                self._open(index, peer)
+                opened += 1
+            if not self._turn(10.0):
+                raise RuntimeError(f"only {self.ready} of {len(self.plan.peers)} sockets connected")
+        senders = [s for s in self.sockets if s.peer.in_flight]
+        observed = self.sockets[:: max(1, len(self.sockets) // max(1, self.plan.observed))][: self.plan.observed]
+        for each in self.sockets:
+            each.fully = False
+        for each in (*senders, *observed):
+            each.fully = True
+
+    def run(self) -> float:
+        """Send and count until the time is over, then until nothing is in flight. Returns the seconds measured."""
+        self.delivered = self.acked = self.sent = self.failed = 0
+        began = last = next_pong = time.perf_counter()
+        next_pong += _PONG_EVERY
+        self.deadline = began + self.plan.seconds
+        self.running = True
+        self.queue = deque(s for s in self.sockets for _ in range(s.free))
+        if not self.plan.rate:
+            self._send_all()
+        while (now := time.perf_counter()) < self.deadline:
+            if self.plan.rate:
+                self.tokens = min(self.tokens + (now - last) * self.plan.rate, max(1.0, self.plan.rate / 50))
+                last = now
+                self._send_some()
+                self._turn(0.001)
+            else:
+                self._turn(min(0.05, self.deadline - now))
+            if now > next_pong:
+                next_pong = now + _PONG_EVERY
+                for each in self.sockets:
+                    each.sock.send(_frame(b"3"))
+        seconds = time.perf_counter() - began
+        self.running = False
+        return seconds
+
+    def settle(self) -> int:
+        """Read on until nothing comes for half a second; the deliveries of the whole run."""
+        while self._turn(0.5):
+            pass
+        return self.delivered
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _open(self, index: int, peer: Peer) -> None:
+        parts = urlsplit(peer.url)
+        sock = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        key = base64.b64encode(os.urandom(16)).decode()
+        sock.sendall(
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        sock.setblocking(False)
+        each = _Socket(index, peer, sock)
+        self.sockets.append(each)
+        self.selector.register(sock, selectors.EVENT_READ, each)
+
+    def _turn(self, seconds: float) -> bool:
+        ready = self.selector.select(seconds)
+        for key, _ in ready:
+            each: _Socket = key.data
+            try:
+                data = each.sock.recv(_READ)
+            except BlockingIOError:
+                continue
+            if not data:
+                raise RuntimeError(f"the server closed socket {each.index}: {each.buffer[-500:]!r}")
+            if each.fully:
+                self._read(each, data)
+            else:
+                whole = each.tail + data
+                self.delivered += whole.count(self.marker)
+                each.tail = whole[1 - len(self.marker) :]
+        return bool(ready)
+
+    def _read(self, each: _Socket, data: bytes) -> None:
+        buffer = each.buffer + data
+        if each.state == "http":
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0:
+                each.buffer = buffer
+                return
+            if b" 101 " not in buffer[:20]:
+                raise RuntimeError(f"the server refused a WebSocket: {buffer[:300]!r}")
+            buffer = buffer[end + 4 :]
+            each.state = "open"
+        at, size = 0, len(buffer)
+        while size - at >= 2:
+            length, head = buffer[at + 1] & 127, 2
+            if length == 126:
+                if size - at < 4:
+                    break
+                length, head = int.from_bytes(buffer[at + 2 : at + 4], "big"), 4
+            elif length == 127:
+                if size - at < 10:
+                    break
+                length, head = int.from_bytes(buffer[at + 2 : at + 10], "big"), 10
+            if size - at < head + length:
+                break
+            if buffer[at] & 15 == 1:
+                self._packet(each, buffer[at + head : at + head + length])
+            at += head + length
+        each.buffer = buffer[at:]
+
+    def _packet(self, each: _Socket, packet: bytes) -> None:
+        if packet.startswith(b"43"):
+            self._acked(each, packet)
+        elif packet.startswith(b"42"):
+            if packet.startswith(self.marker, 2):
+                self.delivered += 1
+                self._note_delivery(packet)
+            elif self.ready_marker and packet.startswith(self.ready_marker, 2):
+                self.ready += 1
+        elif packet.startswith(b"0"):
+            each.sock.send(_frame(b"40" + msgspec.json.encode(each.peer.auth)))
+        elif packet == b"2":
+            each.sock.send(_frame(b"3"))
+        elif packet.startswith(b"40"):
+            if not self.ready_marker:
+                self.ready += 1
+        elif packet.startswith(b"44"):
+            raise RuntimeError(f"the server refused a connection: {packet!r}")
+
+    def _acked(self, each: _Socket, packet: bytes) -> None:
+        at = packet.index(b"[")
+        sent_at = each.sent_at.pop(int(packet[2:at]))
+        if packet.startswith(b'[{"error"', at):
+            self.failed += 1
+        elif self.running:
+            self.acked += 1
+            self.acks.append(time.perf_counter() - sent_at)
+        if self.running:
+            self.queue.append(each)
+            if not self.plan.rate:
+                self._send_all()
+
+    def _note_delivery(self, packet: bytes) -> None:
+        at = packet.find(b'"sent":')
+        if at > 0 and self.running:
+            end = at + 7
+            while packet[end] in b"0123456789.":
+                end += 1
+            self.deliveries.append(time.perf_counter() - float(packet[at + 7 : end]))
+
+    def _send_all(self) -> None:
+        while self.queue:
+            self._send(self.queue.popleft())
+
+    def _send_some(self) -> None:
+        while self.queue and self.tokens >= 1:
+            self.tokens -= 1
+            self._send(self.queue.popleft())
+
+    def _send(self, each: _Socket) -> None:
+        each.next_id += 1
+        now = time.perf_counter()
+        each.sent_at[each.next_id] = now
+        payload = (
+            {**each.peer.payload, "custom": {"sent": round(now, 6)}}
+            if "text" in each.peer.payload
+            else each.peer.payload
+        )
+        body = msgspec.json.encode([each.peer.event, payload])
+        each.sock.send(_frame(b"42%d" % each.next_id + body))
+        self.sent += 1
+
+
+def _frame(payload: bytes) -> bytes:
+    """A client's text frame. Its mask is zero, which leaves the payload as it is and is a mask like any other."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, 0x80 | size, 0, 0, 0, 0)) + payload
+    if size < 65_536:
+        return bytes((0x81, 0xFE, size >> 8, size & 255, 0, 0, 0, 0)) + payload
+    return bytes((0x81, 0xFF)) + size.to_bytes(8, "big") + b"\0\0\0\0" + payload
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    """`p50` and `p99` in milliseconds, of seconds."""
+    if len(values) < 2:
+        return {}
+    cuts = quantiles(values, n=100)
+    return {"p50": round(cuts[49] * 1000, 2), "p99": round(cuts[98] * 1000, 2)}
+
+
+def main() -> None:
+    """See the module."""
+    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
+    load = Load(plan)
+    began = time.perf_counter()
+    load.connect()
+    connect_seconds = time.perf_counter() - began
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.buffer.readline()
+    before = os.times()
+    seconds = load.run()
+    after = os.times()
+    sent, acked, delivered, failed = load.sent, load.acked, load.delivered, load.failed
+    report = Report(
+        connected=load.ready,
+        connect_seconds=round(connect_seconds, 3),
+        seconds=round(seconds, 3),
+        sent=sent,
+        acked=acked,
+        failed=failed,
+        delivered=delivered,
+        settled=load.settle(),
+        ack_ms=percentiles(load.acks),
+        delivery_ms=percentiles(load.deliveries),
+        cores=round((after.user + after.system - before.user - before.system) / seconds, 2),
+    )
+    sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

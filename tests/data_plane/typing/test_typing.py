@@ -1,0 +1,84 @@
+"""Who types: heard by those who watch, told seldom, kept nowhere."""
+
+from datetime import timedelta
+
+import pytest
+
+from data_plane.gateway.connection import Connection
+from data_plane.typing.socket import LIFETIME, QUIET, Typing, TypingPacket
+from kernel.errors import NotFound
+from tests.data_plane.conftest import App
+from tests.data_plane.gateway.test_gateway import House, until
+
+PACKET = TypingPacket(channel_id="a")
+
+
+@pytest.fixture
+async def house(app: App) -> House:
+    await app.make_users("alice", "bob", "eve")
+    await app.make_channel("a", "alice", "bob")
+    return House(app)
+
+
+def typing_of(house: House) -> Typing:
+    return Typing(house.shard, house.hub, house.hub.deliver)
+
+
+async def enter(house: House, user: str, *, watch: bool = True) -> tuple[Connection, "object"]:
+    wire, line = await house.connect(user)
+    if watch:
+        house.packet(wire, "channel.watch", {"channel_id": "a"})
+        await until(lambda: 1 in line.acks())
+    assert wire.connection is not None
+    return wire.connection, line
+
+
+async def test_watchers_hear_it_and_its_author_and_the_others_do_not(house: House) -> None:
+    alice, hers = await enter(house, "alice")
+    _, his = await enter(house, "bob")
+    _, not_watching = await enter(house, "bob", watch=False)
+    typing = typing_of(house)
+    assert typing.start(alice, PACKET) == {}
+    assert typing.stop(alice, PACKET) == {}
+    heard = [(name, event["seq"], event["data"]) for name, event in his.events() if name.startswith("typing.")]
+    assert heard == [("typing.started", None, {"user_id": "alice"}), ("typing.stopped", None, {"user_id": "alice"})]
+    for line in (hers, not_watching):
+        assert [name for name, _ in line.events() if name.startswith("typing.")] == []
+    assert await house.app.types("c:a") == ["channel.created", "member.added", "member.added"], "no log keeps it"
+
+
+async def test_every_keystroke_is_answered_and_few_are_passed_on(house: House) -> None:
+    alice, _ = await enter(house, "alice")
+    _, his = await enter(house, "bob")
+    typing = typing_of(house)
+    for _ in range(50):
+        typing.start(alice, PACKET)
+    assert len(his.events("typing.started")) == 1
+    house.world.clock.advance(timedelta(seconds=QUIET))
+    typing.start(alice, PACKET)
+    assert len(his.events("typing.started")) == 2
+    assert QUIET * 2 < LIFETIME, "one lost event must not make a typist vanish"
+
+
+async def test_who_never_started_has_nothing_to_stop(house: House) -> None:
+    alice, _ = await enter(house, "alice")
+    _, his = await enter(house, "bob")
+    assert typing_of(house).stop(alice, PACKET) == {}
+    assert his.events("typing.stopped") == []
+
+
+async def test_only_members_type(house: House) -> None:
+    eve, _ = await enter(house, "eve", watch=False)
+    with pytest.raises(NotFound):
+        typing_of(house).start(eve, PACKET)
+
+
+async def test_who_was_removed_hears_and_says_nothing_more(house: House) -> None:
+    alice, _ = await enter(house, "alice")
+    bob, his = await enter(house, "bob")
+    assert (await house.app.call("DELETE", "/v1/channels/a/members/bob")).is_success
+    typing = typing_of(house)
+    typing.start(alice, PACKET)
+    assert his.events("typing.started") == []
+    with pytest.raises(NotFound):
+        typing.start(bob, PACKET)
