@@ -28,9 +28,10 @@ export class Channel {
     }
   }
 
-  /** `[channel, page]`: its state for this user, and the newest messages. */
-  load(rest) {
-    return Promise.all([rest.get(`/v1/channels/${this.id}`), rest.get(`/v1/channels/${this.id}/messages?limit=${PAGE}`)]);
+  /** `[channel, page]`: its state for this user, then the newest messages, which so are not older. */
+  async load(rest) {
+    const channel = await rest.get(`/v1/channels/${this.id}`);
+    return [channel, await rest.get(`/v1/channels/${this.id}/messages?limit=${PAGE}`)];
   }
 
   before(rest, seq) {

@@ -9,6 +9,7 @@ import { statusOf } from "./status.js";
 import { Store } from "./store.js";
 
 const CAUGHT_UP_FOR = 5000;
+const LOAD_AGAIN = 2000;
 
 export class Pane {
   /** `page` has `node`, `key`, `app`, `usageUrl`, `portal`, `wire(line)`, `askPortal()`, `attends(pane)`. */
@@ -110,18 +111,25 @@ export class Pane {
   async #ready(data) {
     this.trouble = null;
     if (data.recovered) this.#beginReplay();
-    try {
-      if (!this.store.loaded || data.recovered === false) await this.load();
-      if (!data.user.name) await this.rest.call("PATCH", "/v1/users/me", { name: this.name });
-    } catch (error) {
-      this.fail(error);
-    }
+    if (data.recovered === false) this.store.opening();
+    if (!data.user.name) this.rest.call("PATCH", "/v1/users/me", { name: this.name }).catch(() => {});
+    if (this.store.incomplete) await this.#load();
     this.outbox.flush();
     this.draw();
   }
 
-  async load() {
-    this.store.open(...(await this.channel.load(this.rest)));
+  /** Ask for the history; when that fails, again, for as long as the connection stands. */
+  async #load() {
+    this.store.opening();
+    try {
+      const found = await this.channel.load(this.rest);
+      this.trouble = null;
+      this.store.open(...found);
+    } catch (error) {
+      this.fail(error);
+      clearTimeout(this.loading);
+      this.loading = setTimeout(() => this.connection.online && this.store.incomplete && this.#load(), LOAD_AGAIN);
+    }
   }
 
   /** What is replayed after a break is new to the user, even while this pane is looked at. */

@@ -6,6 +6,8 @@ import { messageId } from "./ids.js";
 
 export class Store {
   #listeners = new Set();
+  /** What came while the history was being asked for; null at other times. */
+  #meanwhile = null;
 
   constructor(me, keep) {
     this.me = me;
@@ -35,9 +37,20 @@ export class Store {
     return Math.max(0, this.lastNumber - this.readNumber);
   }
 
+  /** Whether the history has yet to be asked for, or asked for again. */
+  get incomplete() {
+    return !this.loaded || this.#meanwhile !== null;
+  }
+
   // -- what the server says --------------------------------------------------------------------------------------------
 
-  /** The channel and its newest messages, on the first load and when a resume was not possible. */
+  /** The history is being asked for: what comes meanwhile is kept, because the answer may be older. */
+  opening() {
+    this.#meanwhile ??= [];
+  }
+
+  /** The channel and its newest messages, on the first load and when a resume was not possible. The page must not be
+   * older than the channel: from the channel's `seq` on, events tell. */
   open(channel, page) {
     this.messages.clear();
     this.hasBefore = page.has_before;
@@ -47,6 +60,9 @@ export class Store {
     this.readNumber = channel.membership?.read_number ?? 0;
     this.newAfter = this.unread ? this.readNumber : null;
     page.messages.forEach((message) => this.#take(message));
+    const kept = this.#meanwhile ?? [];
+    this.#meanwhile = null;
+    kept.forEach((apply) => apply());
     this.changed();
   }
 
@@ -58,6 +74,10 @@ export class Store {
 
   /** An event of the channel's log; whether it was new. A resume may repeat events: those are dropped by `seq`. */
   event({ type, seq, data }, reading) {
+    if (this.#meanwhile) {
+      this.#meanwhile.push(() => this.event({ type, seq, data }, reading));
+      return false;
+    }
     if (!this.loaded || seq <= this.applied) return false;
     this.applied = seq;
     if (!data.message) return true;
@@ -69,6 +89,10 @@ export class Store {
 
   /** This user's read position moved, here or on another device. */
   read({ read_number }) {
+    if (this.#meanwhile) {
+      this.#meanwhile.push(() => this.read({ read_number }));
+      return;
+    }
     this.readNumber = Math.max(this.readNumber, read_number);
     this.changed();
   }

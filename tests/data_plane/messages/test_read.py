@@ -33,7 +33,7 @@ async def test_reading_moves_forward_only_and_is_told_once(app):
     assert (await read({"message_id": sent[2][0]}))["unread"] == 1
     assert (await read({"number": 2}))["read_number"] == 3
     assert (await read({"message_id": sent[0][0]}))["read_number"] == 3
-    assert (await read({"number": 2**63}))["read_number"] == 4
+    assert (await read({"number": 2**53 - 1}))["read_number"] == 4
     assert (await read())["unread"] == 0
     told = [entry["data"] for entry in await app.log("u:bob") if entry["type"] == "unread.changed"]
     assert [(data["read_number"], data["unread"]) for data in told] == [(1, 3), (3, 1), (4, 0)]

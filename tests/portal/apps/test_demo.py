@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from control_plane.apps.service import resume_app, set_allowed_origins, suspend_app
 from control_plane.context import Actor
@@ -169,6 +169,47 @@ async def test_a_reload_keeps_drafts_and_what_was_not_sent(house: House, house_t
     await demo.online()
     await demo.until_texts(ADA, ["Stored.", "Not sent yet.", "Nor this."])
     assert len(await history(house, app)) == 3, "what was sent is not sent again"
+
+
+async def test_what_comes_while_the_history_is_asked_for_is_not_lost(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    demo, app = await opened(house, page)
+    await demo.say(ADA, "Before.")
+    await demo.until_texts(GRACE, ["Before."])
+    asked, answer = asyncio.Semaphore(0), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        response = await route.fetch()
+        asked.release()
+        await answer.wait()
+        await route.fulfill(response=response)
+
+    await page.route("**/v1/channels/demo/messages?*", answer_late)
+    await page.reload()
+    for _ in range(2):
+        await asyncio.wait_for(asked.acquire(), 10)
+    await send(house, app, ADA, "Meanwhile.")
+    await page.get_by_text("What goes over the wire").click()
+    arrived = page.locator("[data-part=wire] tr").filter(has_text="Meanwhile.")
+    await expect(arrived).to_have_count(2)
+    answer.set()
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, ["Before.", "Meanwhile."])
+    await expect(demo.unread(GRACE)).to_have_text("2")
+
+
+async def test_a_history_that_cannot_be_had_is_asked_for_again(house: House, house_tab: HouseTab) -> None:
+    page = await house_tab()
+    demo, _ = await opened(house, page)
+    await demo.say(ADA, "Before.")
+    await demo.until_texts(GRACE, ["Before."])
+    await page.route("**/v1/channels/demo/messages?*", lambda route: route.abort())
+    await page.reload()
+    await expect(demo.bar(ADA)).to_contain_text("does not answer")
+    await expect(demo.pane(ADA)).to_have_attribute("data-content", "loading")
+    await page.unroute("**/v1/channels/demo/messages?*")
+    await demo.until_texts(ADA, ["Before."])
+    await expect(demo.bar(ADA)).to_be_hidden()
 
 
 async def test_a_node_that_is_killed_costs_nothing(house: House, house_tab: HouseTab) -> None:

@@ -10,43 +10,46 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from data_plane.fanout import RedisBus
 from data_plane.fanout.follower import Follower
 from data_plane.gateway.connection import Connection
+from data_plane.gateway.engineio.frame import Frame
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.usage.relay import UsageRelay
 from kernel.settings import load_settings
 from ops.entrypoints import node, worker
 
 SELDOM = 50
-"""A bug of the delivery strikes once in so many entries."""
+"""A bug of the delivery strikes once in so many frames."""
 
 IN_NODE = ("drop", "double", "swap", "deaf", "lose")
 IN_WORKER = ("count_twice", "forget_usage")
 
 
 def plant_in_delivery(switch: Path) -> None:
-    """`drop`, `double`, `swap`: now and then an entry does not reach a client, or twice, or after the next one."""
+    """`drop`, `double`, `swap`: now and then a frame does not reach a client, or twice, or after the next one."""
     deliver, count = Connection.deliver, itertools.count(1)
-    held: dict[Any, tuple[Any, object]] = {}
+    held: dict[Any, Frame] = {}
 
     def release(connection: Connection, key: Any) -> None:
         if key in held:
-            deliver(connection, *held.pop(key))
+            deliver(connection, held.pop(key))
 
-    def broken(self: Connection, entry: Any, frame: object) -> None:
+    def broken(self: Connection, frame: Frame) -> None:
         bug = switch.read_text()
-        key = (self.id, entry.key)
+        key = (self.id, orjson.loads(frame.messages[0][1:])[1]["channel_id"])
         strikes = not next(count) % SELDOM
         if bug == "drop" and strikes:
             return
         if bug == "swap" and strikes and key not in held:
-            held[key] = (entry, frame)
+            held[key] = frame
             asyncio.get_running_loop().call_later(0.3, release, self, key)
             return
-        deliver(self, entry, frame)
+        deliver(self, frame)
         if bug == "double" and strikes:
-            deliver(self, entry, frame)
+            deliver(self, frame)
         release(self, key)
 
     Connection.deliver = broken  # type: ignore[method-assign]
