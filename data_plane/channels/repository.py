@@ -5,7 +5,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Text, and_, any_, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    Select,
+    SQLColumnExpression,
+    Text,
+    and_,
+    any_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_plane.channels.models import Channel, ChannelRow, ChannelState, LogEvent, LogHead
@@ -40,23 +54,19 @@ class ChannelRepository:
 
     async def find_counted(self, channel_id: str, user_id: str | None) -> tuple[ChannelState, int] | None:
         """As `find`, with the number of members."""
-        query = self._one(channel_id, user_id).add_columns(self._member_count())
+        query = self._one(channel_id, user_id).add_columns(self._member_count(Channel.id))
         row = (await self._session.execute(query)).one_or_none()
         return (_state(row, row.last_seq, row.last_number), row.member_count) if row is not None else None
 
     async def page(
-        self, user_id: str | None, *, after: str | None, limit: int | None, everything: bool
+        self, user_id: str | None, *, after: str | None, limit: int | None
     ) -> list[tuple[ChannelState, int]]:
-        """The user's channels, or with `everything` all, by id, each with its number of members. No limit: null.
+        """The user's channels, or for no user all, by id, each with its number of members. No limit: null.
 
         Two statements; in a transaction that sees one instant, every channel is true as of its own `last_seq`.
         """
-        query = self._channels(user_id).add_columns(self._member_count())
-        if not everything:
-            query = query.where(Member.user_id.is_not(None))
-        if after is not None:
-            query = query.where(Channel.id > after)
-        rows = (await self._session.execute(query.order_by(Channel.id).limit(limit))).all()
+        query = self._everything(after) if user_id is None else self._of_member(user_id, after)
+        rows = (await self._session.execute(query.limit(limit))).all()
         heads = await self._heads([channel_log(row.id) for row in rows])
         return [(_state(row, *heads[channel_log(row.id)]), row.member_count) for row in rows]
 
@@ -120,6 +130,28 @@ class ChannelRepository:
             .where(Channel.app_id == self._app_id, Channel.deleted_at.is_(None))
         )
 
+    def _everything(self, after: str | None) -> Select[Any]:
+        query = self._channels(None).add_columns(self._member_count(Channel.id)).order_by(Channel.id)
+        return query if after is None else query.where(Channel.id > after)
+
+    def _of_member(self, user_id: str, after: str | None) -> Select[Any]:
+        # The offset is a fence: it holds the join to the order written here, from the user's memberships to their
+        # channels. With stale statistics the planner would rather read every channel of the app in order and ask of
+        # each whether the user is in it.
+        channel = (
+            select(*_CHANNEL)
+            .where(Channel.app_id == self._app_id, Channel.id == Member.channel_id, Channel.deleted_at.is_(None))
+            .offset(0)
+            .lateral("channel")
+        )
+        query = (
+            select(*channel.c, *_MEMBER, self._member_count(Member.channel_id))
+            .join_from(Member, channel, true())
+            .where(Member.app_id == self._app_id, Member.user_id == user_id)
+            .order_by(Member.channel_id)
+        )
+        return query if after is None else query.where(Member.channel_id > after)
+
     def _one(self, channel_id: str, user_id: str | None) -> Select[Any]:
         # Never join a head by an expression over the channel's id: under row-level security that cannot use the index,
         # and every head of the app is read.
@@ -133,11 +165,11 @@ class ChannelRepository:
         )
         return {row.log: (row.last_seq, row.last_number) for row in await self._session.execute(query)}
 
-    def _member_count(self) -> Any:
+    def _member_count(self, channel_id: SQLColumnExpression[str]) -> Any:
         everybody = Member.__table__.alias("everybody")
         return (
             select(func.count())
-            .where(everybody.c.app_id == self._app_id, everybody.c.channel_id == Channel.id)
+            .where(everybody.c.app_id == self._app_id, everybody.c.channel_id == channel_id)
             .scalar_subquery()
             .label("member_count")
         )

@@ -38,7 +38,7 @@ class ChannelService:
         user = caller.acting_as(user_id) if user_id is not None or not caller.is_server else None
         channels = ChannelRepository(uow.session, caller.app_id)
         after = decode_cursor(_LIST, cursor)
-        rows = await channels.page(user, after=after, limit=limit + 1, everything=user is None)
+        rows = await channels.page(user, after=after, limit=limit + 1)
         views, following = page_of(
             rows, limit, kind=_LIST, key=lambda row: row[0].channel.id, view=lambda row: view_of(*row)
         )
@@ -109,5 +109,5 @@ class ChannelService:
 
 async def channels_of_user(uow: UnitOfWork, app_id: UUID, user_id: str) -> list[ChannelView]:
     """Every channel of a user as it sees them, by id: the fresh state of a sync."""
-    rows = await ChannelRepository(uow.session, app_id).page(user_id, after=None, limit=None, everything=False)
+    rows = await ChannelRepository(uow.session, app_id).page(user_id, after=None, limit=None)
     return [view_of(*row) for row in rows]

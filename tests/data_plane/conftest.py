@@ -12,14 +12,19 @@ from kernel.ids import Ids
 from kernel.outbox import Outbox
 from kernel.security.vault import Vault
 from tests.data_plane.world import App, World
-from tests.engines import Engines
+from tests.engines import Engines, TemporaryDatabase
 
 
 @pytest.fixture(scope="session")
-async def shard_databases(engines: Engines) -> AsyncIterator[tuple[Database, Database]]:
-    """Tenant and system connections to one database for all tests, because every test has apps of its own."""
-    made = await engines.fresh_database("chat")
-    tenant, system = (Database(made.url, role=role) for role in ("natter_app", "natter_engine"))
+async def shard_database(engines: Engines) -> TemporaryDatabase:
+    """One database for all tests, because every test has apps of its own."""
+    return await engines.fresh_database("chat")
+
+
+@pytest.fixture(scope="session")
+async def shard_databases(shard_database: TemporaryDatabase) -> AsyncIterator[tuple[Database, Database]]:
+    """Tenant and system connections to it."""
+    tenant, system = (Database(shard_database.url, role=role) for role in ("natter_app", "natter_engine"))
     yield tenant, system
     await tenant.close()
     await system.close()
