@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.clients import node_packages
 
-PATIENCE = 15.0
+PATIENCE = 40.0
 
 
 class Client:
