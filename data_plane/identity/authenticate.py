@@ -1,5 +1,6 @@
 """From the credential on a request or a handshake to a `Caller`, out of memory alone."""
 
+from hashlib import sha256
 from typing import Any, Final
 
 from litestar import Request
@@ -20,6 +21,7 @@ from kernel.errors import Unauthenticated
 from kernel.ids import CUSTOMER_ID, parse_id
 from kernel.security import keys
 from kernel.security.tokens import (
+    LEEWAY,
     MAX_TOKEN_BYTES,
     UNVERIFIED,
     TokenInvalid,
@@ -30,6 +32,9 @@ from kernel.security.tokens import (
 from kernel.security.vault import Vault
 
 _UNKNOWN_KEY: Final = "The secret key is not valid: it is unknown, was revoked, or is not whole."
+REMEMBERED: Final = 4_096
+"""Verified tokens that a node knows again by their digest, the oldest forgotten first: a client sends its token with
+each request, and to verify it takes longer than to answer many of them."""
 _CALLER: Final = "natter.caller"
 """Where a request keeps who was recognised."""
 _HOW: Final = "Send `Authorization: Bearer` with a secret key (sk_…) or a user's access token."
@@ -59,6 +64,7 @@ class Authenticator:
         self._revocations = revocations
         self._pepper = vault.key("secret-keys")
         self._clock = clock
+        self._verified: dict[bytes, Caller] = {}
 
     def bearer(self, credential: str | None, *, key: str | None = None, origin: str | None = None) -> Caller:
         """The caller behind a secret key or an access token. Raises as `secret_key` and `token` do."""
@@ -68,7 +74,31 @@ class Authenticator:
             return self.secret_key(credential, origin=origin)
         if credential.startswith(("pk_", "rt_", "nk_")):
             raise Unauthenticated(f"A key that begins with {credential[:3]} does not open this. {_HOW}")
-        return self.token(credential, key=key, origin=origin)
+        if key is not None:
+            return self.token(credential, key=key, origin=origin)
+        digest = sha256(credential.encode()).digest()
+        caller = self._verified.get(digest)
+        if caller is not None and self._still_holds(caller):
+            check_origin(caller.app, origin)
+            return caller
+        caller = self.token(credential, origin=origin)
+        self._verified.pop(digest, None)
+        if len(self._verified) >= REMEMBERED:
+            del self._verified[next(iter(self._verified))]
+        self._verified[digest] = caller
+        return caller
+
+    def _still_holds(self, caller: Caller) -> bool:
+        """Whether all is as it was when the token of this caller was verified: the app's snapshot, with its keys and
+        status, is the same one, the token's time is not over, and its user was not revoked."""
+        issued_at, expires_at = caller.token_issued_at, caller.token_expires_at
+        if caller.user_id is None or issued_at is None or expires_at is None:
+            return False
+        return (
+            self._snapshots.get(caller.app_id) is caller.app
+            and self._clock.now() < expires_at + LEEWAY
+            and not self._revocations.is_revoked(caller.app_id, caller.user_id, issued_at)
+        )
 
     def secret_key(self, key: str, *, origin: str | None = None) -> Caller:
         """The customer's server. Raises `Unauthenticated`, `KeyExpired`, `AppSuspended`, `AppDeleted` or
@@ -132,7 +162,8 @@ class Authenticator:
 def callers_first(authenticator: Authenticator) -> Guard:
     """A Litestar guard for routes that ask for a caller: nobody else gets to hear what is wrong with a request."""
 
-    def recognise(connection: Connection, handler: BaseRouteHandler) -> None:
+    # Not a plain function: Litestar would run it on a thread.
+    async def recognise(connection: Connection, handler: BaseRouteHandler) -> None:
         if "caller" in handler.parsed_fn_signature.parameters:
             connection.scope["state"][_CALLER] = _recognise(connection, authenticator)
 

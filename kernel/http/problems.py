@@ -153,22 +153,24 @@ def _from_validation(error: ValidationException) -> NatterError:
     return InvalidInput(f"`{first['field']}`: {lower(first['message'])}.", field=first["field"], errors=fields)
 
 
-def render_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's exception handler for everything."""
+def problem_answer(error: Exception, path: str, request_id: str | None) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer to a request that failed. A defect is logged."""
     known = as_natter_error(error)
-    request_id = request.scope.get("state", {}).get("request_id")
     if known.status >= 500 and not isinstance(error, NatterError):
-        _log.error("http.failed", exc_info=error, path=request.url.path, requestId=request_id, code=known.code)
-    headers = {"cache-control": "no-store"}
+        _log.error("http.failed", exc_info=error, path=path, requestId=request_id, code=known.code)
+    headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
     if isinstance(error, HTTPException) and "allow" in (allowed := error.headers or {}):
         headers["allow"] = allowed["allow"]
     if known.retry_after is not None:
         headers["retry-after"] = str(max(1, round(known.retry_after)))
     if known.status == 401:
         headers["www-authenticate"] = f'Bearer error="{known.code}"'
-    return Response(
-        msgspec.json.encode(known.as_problem(request_id)),
-        status_code=known.status,
-        media_type="application/problem+json",
-        headers=headers,
-    )
+    return known.status, headers, msgspec.json.encode(known.as_problem(request_id))
+
+
+def render_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's exception handler for everything."""
+    request_id = request.scope.get("state", {}).get("request_id")
+    status, headers, body = problem_answer(error, request.url.path, request_id)
+    media_type = headers.pop("content-type")
+    return Response(body, status_code=status, media_type=media_type, headers=headers)

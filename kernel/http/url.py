@@ -19,7 +19,7 @@ from kernel.http.wording import shorten
 API: Final = ("/v1/", "/internal/")
 """Paths that programs call. Pages for people are kinder to what stands in an address."""
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_SINGLE: Final = frozenset({b"authorization", b"content-type", b"idempotency-key", b"origin"})
+SINGLE: Final = frozenset({b"authorization", b"content-type", b"idempotency-key", b"origin"})
 """Headers of which two would contradict each other."""
 
 
@@ -32,7 +32,7 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
         return
     seen: set[bytes] = set()
     for name, _ in scope["headers"]:
-        if name in _SINGLE:
+        if name in SINGLE:
             if name in seen:
                 raise Malformed(f"The header `{name.decode()}` came twice; send it once.", field=name.decode())
             seen.add(name)

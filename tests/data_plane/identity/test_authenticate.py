@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from data_plane.identity.authenticate import REMEMBERED
 from data_plane.identity.errors import KeyExpired, OriginNotAllowed
 from data_plane.tenancy.errors import AppDeleted, AppSuspended
 from kernel.contracts import SecretKey, SigningKey
@@ -176,6 +177,52 @@ async def test_a_revoked_token_is_refused(node):
     with pytest.raises(TokenRevoked):
         node.authenticator.bearer(token)
     node.revocations.note(node.tenant.app_id, "bob", node.clock.now())
+
+
+async def test_a_token_that_is_known_already_is_judged_anew_each_time(node):
+    token = sign(node)
+    assert node.authenticator.bearer(token) is node.authenticator.bearer(token)
+    node.change(node.tenant, allowed_origins=("https://good.example",))
+    assert node.authenticator.bearer(token, origin="https://good.example").app is node.tenant.snapshot
+    with pytest.raises(OriginNotAllowed):
+        node.authenticator.bearer(token, origin="https://bad.example")
+    key = node.tenant.snapshot.signing_keys[0]
+    node.change(node.tenant, signing_keys=(SigningKey(kid="k1", algorithm="HS256", key=SECRET),))
+    with pytest.raises(TokenInvalid):
+        node.authenticator.bearer(token)
+    node.change(node.tenant, signing_keys=(key,))
+    assert node.authenticator.bearer(token).user_id == "ada"
+    node.change(node.tenant, status="suspended")
+    with pytest.raises(AppSuspended):
+        node.authenticator.bearer(token)
+
+
+async def test_a_known_token_ends_on_time(node):
+    token = sign(node)
+    assert node.authenticator.bearer(token).user_id == "ada"
+    node.clock.advance(timedelta(seconds=629))
+    assert node.authenticator.bearer(token).user_id == "ada"
+    node.clock.advance(timedelta(seconds=1))
+    with pytest.raises(TokenExpired):
+        node.authenticator.bearer(token)
+
+
+async def test_a_known_token_ends_with_its_users_revocation(node):
+    token = sign(node)
+    assert node.authenticator.bearer(token).user_id == "ada"
+    node.revocations.note(node.tenant.app_id, "ada", node.clock.now() + timedelta(milliseconds=1))
+    with pytest.raises(TokenRevoked):
+        node.authenticator.bearer(token)
+
+
+async def test_no_more_tokens_are_remembered_than_allowed(node):
+    first = sign(node, sub="first")
+    caller = node.authenticator.bearer(first)
+    for number in range(REMEMBERED - 1):
+        node.authenticator.bearer(sign(node, sub=f"u{number}"))
+    assert node.authenticator.bearer(first) is caller
+    node.authenticator.bearer(sign(node, sub="one-too-many"))
+    assert node.authenticator.bearer(first) is not caller
 
 
 async def test_secret_keys_are_checked_whole(node):
