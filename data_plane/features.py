@@ -21,6 +21,7 @@ from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller
 from data_plane.identity.tokens.service import TokenService
 from data_plane.messages import send, socket
+from data_plane.messages.direct import DirectHistory
 from data_plane.messages.send import SendService
 from data_plane.reference import openapi_document
 from data_plane.shard import Shard
@@ -57,6 +58,13 @@ def rest_app(
 ) -> Litestar:
     """The REST side of a node. CORS is open because credentials are bearer tokens, never cookies; whether a page's
     origin may use an app is checked with the caller."""
+    cors = CORSConfig(
+        allow_origins=["*"],
+        allow_credentials=False,
+        allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
+        expose_headers=["etag", "idempotent-replayed", "retry-after", "x-request-id"],
+        max_age=600,
+    )
     return build_app(
         routes=[*REST, document_route("/v1/openapi.json", openapi_document()), *health_routes(registry, problem)],
         dependencies={
@@ -71,11 +79,6 @@ def rest_app(
         clock=shard.clock,
         ids=shard.ids,
         guards=[callers_first(authenticator)],
-        cors=CORSConfig(
-            allow_origins=["*"],
-            allow_credentials=False,
-            allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
-            expose_headers=["etag", "idempotent-replayed", "retry-after", "x-request-id"],
-            max_age=600,
-        ),
+        cors=cors,
+        shortcut=lambda app: DirectHistory(app, shard, authenticator, activity, cors),
     )

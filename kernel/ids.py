@@ -7,6 +7,8 @@ and a person reads `msg_06a8n…`. Customers' own ids (users, channels) are plai
 import os
 import re
 import threading
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +18,9 @@ from kernel.errors import InvalidInput
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {c: i for i, c in enumerate(_ALPHABET)}
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_CHARACTERS: Final = bytes.maketrans(bytes(range(32)), _ALPHABET.encode())
+_LANE: Final = 32
+_GAP: Final = bytes(_LANE - 16)
 
 CUSTOMER_ID: Final = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 """What a customer may use as the id of a user or a channel."""
@@ -34,6 +39,35 @@ def encode(value: UUID) -> str:
         f"{pairs[n >> 80 & 1023]}{pairs[n >> 70 & 1023]}{pairs[n >> 60 & 1023]}{pairs[n >> 50 & 1023]}"
         f"{pairs[n >> 40 & 1023]}{pairs[n >> 30 & 1023]}{pairs[n >> 20 & 1023]}{pairs[n >> 10 & 1023]}{pairs[n & 1023]}"
     )
+
+
+def encode_all(values: Sequence[bytes]) -> list[str]:
+    """`encode` of many UUIDs' bytes, in a few operations on one large number instead of many small ones.
+
+    Each UUID lies in a lane of 32 bytes. In five steps its 26 groups of 5 bits move to a byte each: the bits of a
+    group's index say by how much, `3 * index` bits in all.
+    """
+    number = int.from_bytes(_GAP + _GAP.join(values), "big")
+    for moving, staying, distance in _spreading(len(values)):
+        number = (number & moving) << distance | number & staying
+    text = number.to_bytes(_LANE * len(values), "big").translate(_CHARACTERS).decode()
+    return [text[at : at + 26] for at in range(_LANE - 26, len(text), _LANE)]
+
+
+@lru_cache(256)
+def _spreading(lanes: int) -> list[tuple[int, int, int]]:
+    """The steps of `encode_all`: which bits of all lanes move, which stay, and how far they move."""
+
+    def everywhere(mask: int) -> int:
+        return sum(mask << (8 * _LANE * lane) for lane in range(lanes))
+
+    steps, places = [], [5 * group for group in range(26)]
+    for bit in (16, 8, 4, 2, 1):
+        moving = sum(31 << place for group, place in enumerate(places) if group & bit)
+        staying = sum(31 << place for group, place in enumerate(places) if not group & bit)
+        steps.append((everywhere(moving), everywhere(staying), 3 * bit))
+        places = [place + 3 * (group & bit) for group, place in enumerate(places)]
+    return steps
 
 
 def decode(text: str) -> UUID:

@@ -1,21 +1,21 @@
 """Pages of a channel's messages: one statement on the hot path, keyset on (app, channel, seq)."""
 
 import re
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
-import orjson
 
 from data_plane.channels.errors import no_channel
 from data_plane.identity.caller import Caller
 from data_plane.messages.errors import no_message
-from data_plane.messages.views import MessagePage, MessageRow, message_view
+from data_plane.messages.views import Page, page_messages
 from data_plane.shard import Shard
 from kernel.errors import InvalidInput
 from kernel.ids import parse_id
 
-_SQL: Final = "select * from chat.history($1, $2, $3, $4, $5, $6, $7, $8)"
+_SQL: Final = "select * from chat.history_page($1, $2, $3, $4, $5, $6, $7, $8)"
+_ENCODER: Final = msgspec.json.Encoder()
 _SEQ: Final = re.compile(r"[0-9]{1,15}")
 _END: Final = 2**62
 """Above every seq."""
@@ -58,26 +58,14 @@ def window_of(*, limit: int, before: str | None, after: str | None, around: str 
     return Window(seq, message, 0, limit + 1, limit + 1)
 
 
-async def read_history(
-    shard: Shard,
-    caller: Caller,
-    channel_id: str,
-    *,
-    limit: int,
-    before: str | None = None,
-    after: str | None = None,
-    around: str | None = None,
-) -> MessagePage:
-    """A page, oldest first: the newest one, or the one that an anchor names.
+async def read_history(shard: Shard, caller: Caller, channel_id: str, window: Window, limit: int) -> bytes:
+    """A page as JSON, oldest first: the newest one, or the one that an anchor names.
 
     `before` and `after` leave the anchor out, `around` has it in the middle, or nearer to an end where the messages
     run out. Deleted messages keep their place. Raises `NotFound` for a channel that the caller does not see, and for
     an anchor that is no message of the channel.
     """
-    window = window_of(limit=limit, before=before, after=after, around=around)
-    pool = await shard.system.pool()
-    rows = await pool.fetch(
-        _SQL,
+    rows = await shard.system.hot(_SQL).fetch(
         caller.app_id,
         channel_id,
         caller.user_id,
@@ -90,17 +78,14 @@ async def read_history(
     if not rows:
         # One answer for both, so that an anchor does not tell what is in other channels.
         raise no_channel() if window.message is None else no_message()
-    pivot = rows[0]["pivot"]
-    found = [_message(row, channel_id) for row in rows if row["id"] is not None]
-    older = sorted((row for row in found if row.seq < pivot), key=_seq, reverse=True)
-    newer = sorted((row for row in found if row.seq >= pivot), key=_seq)
-    shown_older, shown_newer = _shares(window, limit, len(older), len(newer))
-    messages = [*reversed(older[:shown_older]), *newer[:shown_newer]]
-    return {
-        "messages": [message_view(row) for row in messages],
-        "has_before": len(older) > shown_older,
-        "has_after": len(newer) > shown_newer,
-    }
+    if rows[0][0] is None:
+        rows = []
+    older = sum(row[0] for row in rows) if window.newer else len(rows)
+    newer = len(rows) - older
+    shown_older, shown_newer = _shares(window, limit, older, newer)
+    # The older ones come newest first.
+    shown = [*rows[:shown_older][::-1], *rows[older : older + shown_newer]]
+    return _ENCODER.encode(Page(page_messages(shown, channel_id), older > shown_older, newer > shown_newer))
 
 
 def _shares(window: Window, limit: int, older: int, newer: int) -> tuple[int, int]:
@@ -116,24 +101,3 @@ def _shares(window: Window, limit: int, older: int, newer: int) -> tuple[int, in
 
 def _named(before: str | None, after: str | None, around: str | None) -> list[tuple[str, str | None]]:
     return [("before", before), ("after", after), ("around", around)]
-
-
-def _seq(row: MessageRow) -> int:
-    return row.seq
-
-
-def _message(row: Any, channel_id: str) -> MessageRow:
-    return MessageRow(
-        id=row["id"],
-        channel_id=channel_id,
-        seq=row["seq"],
-        number=row["number"],
-        user_id=row["user_id"],
-        text=row["text"],
-        attachments=orjson.loads(row["attachments"]) if row["attachments"] else [],
-        custom=orjson.loads(row["custom"]) if row["custom"] else {},
-        silent=row["silent"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        deleted_at=row["deleted_at"],
-    )

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import orjson
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
@@ -22,7 +21,7 @@ from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, 
 from data_plane.members.errors import UnknownUsers
 from data_plane.messages.edit import MessageEditing
 from data_plane.messages.errors import MessageDeleted, NotTheAuthor
-from data_plane.messages.history import read_history
+from data_plane.messages.history import read_history, window_of
 from data_plane.messages.read import Reading
 from data_plane.messages.schemas import EditMessage, MarkRead
 from data_plane.messages.views import MessagePage, OneMessage, ReadPosition
@@ -60,8 +59,8 @@ async def list_messages(
     Deleted messages keep their place.
     """
     require_scope(caller, "messages")
-    page = await read_history(shard, caller, channel_id, limit=limit, before=before, after=after, around=around)
-    return Response(orjson.dumps(page), media_type="application/json")
+    window = window_of(limit=limit, before=before, after=after, around=around)
+    return Response(await read_history(shard, caller, channel_id, window, limit), media_type="application/json")
 
 
 @get(

@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 
+from kernel.db.statement import HotStatement
 from kernel.db.uow import UnitOfWork
+
+HOT_CONNECTIONS: Final = 4
+"""Connections of each hot statement: while one is read, the database works at the others."""
 
 
 class Database:
@@ -41,9 +45,14 @@ class Database:
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._pool: Any = None
+        self._hot: dict[str, HotStatement] = {}
 
     async def pool(self) -> Any:
-        """The asyncpg pool of the hot path, made on first use. Returns `asyncpg.Pool`."""
+        """The asyncpg pool of the hot path, made on first use. Returns `asyncpg.Pool`.
+
+        Nothing that runs on it may change its session (no `set` but `set local`, no `listen`, no session's advisory
+        lock): a connection is given on as it is, because asyncpg's clean-up is a statement more for each use.
+        """
         if self._pool is None:
             self._pool = asyncpg.create_pool(
                 asyncpg_url(self.url),
@@ -53,8 +62,21 @@ class Database:
                 command_timeout=15,
                 timeout=5,
                 max_inactive_connection_lifetime=120,
+                reset=_as_it_is,
             )
         return await self._pool
+
+    def hot(self, sql: str) -> HotStatement:
+        """A read-only statement of the hot path, prepared on connections of its own from its first use on."""
+        statement = self._hot.get(sql)
+        if statement is None:
+            statement = self._hot[sql] = HotStatement(sql, self._connect, most=min(HOT_CONNECTIONS, self._pool_size))
+        return statement
+
+    async def _connect(self) -> Any:
+        return await asyncpg.connect(
+            asyncpg_url(self.url), server_settings=self._server_settings, command_timeout=15, timeout=5
+        )
 
     @asynccontextmanager
     async def unit_of_work(
@@ -91,9 +113,15 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        for statement in self._hot.values():
+            await statement.close()
         if self._pool is not None:
             await self._pool.close()
         await self.engine.dispose()
+
+
+async def _as_it_is(connection: Any) -> None:
+    """What the pool does with a connection that comes back, besides ending a transaction that was left open."""
 
 
 def sqlalchemy_url(url: str) -> URL:

@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler, ExceptionHandler, Guard
+from litestar.types import ASGIApp, ControllerRouterHandler, ExceptionHandler, Guard
 
 from kernel.clock import Clock
 from kernel.http.body import MAX_BODY_BYTES, ApiRequest
@@ -28,10 +28,12 @@ def build_app(
     cors: CORSConfig | None = None,
     guards: Sequence[Guard] = (),
     render_error: "ExceptionHandler[Any]" = render_problem,
+    shortcut: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> Litestar:
     """A Litestar application with problem documents, request ids, body limits and no debug output.
 
-    `guards` see a request before anything of its body or query is looked at.
+    `guards` see a request before anything of its body or query is looked at. `shortcut` wraps the router, and may
+    answer some requests in its place.
     """
     app = Litestar(
         route_handlers=list(routes),
@@ -48,5 +50,5 @@ def build_app(
         debug=False,
     )
     # Around the router too: it answers paths that nobody serves before any middleware of a route runs.
-    app.asgi_handler = RequestContext(Methods(Linger(app.asgi_handler), app.routes), clock, ids)
+    app.asgi_handler = RequestContext(shortcut(Methods(Linger(app.asgi_handler), app.routes)), clock, ids)
     return app

@@ -13,6 +13,7 @@ from kernel.ids import Ids
 from kernel.logging import configure_logging, get_logger
 from kernel.security.vault import Vault
 from kernel.settings import Settings
+from ops.entrypoints.http import OneWriteProtocol
 from ops.entrypoints.server import Server
 
 _log = get_logger(__name__)
@@ -48,7 +49,7 @@ def server_config(node: Node, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         loop="none",
-        http="httptools",
+        http=OneWriteProtocol,
         ws=node.engine.websocket_protocol,  # type: ignore[arg-type]
         interface="asgi3",
         lifespan="off",

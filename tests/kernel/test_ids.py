@@ -1,18 +1,25 @@
 """Ids sort by time, survive the round trip, and nothing else passes for one."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.clock import ManualClock
 from kernel.errors import InvalidInput
-from kernel.ids import Ids, check_customer_id, decode, encode, format_id, parse_id
+from kernel.ids import Ids, check_customer_id, decode, encode, encode_all, format_id, parse_id
 
 
 @given(st.uuids())
 def test_an_id_is_its_uuid_in_other_letters(value) -> None:  # type: ignore[no-untyped-def]
     assert decode(encode(value)) == value
     assert parse_id("msg", format_id("msg", value)) == value
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16), max_size=101))
+def test_many_ids_at_once_are_what_each_is_alone(values) -> None:  # type: ignore[no-untyped-def]
+    assert encode_all(values) == [encode(UUID(bytes=value)) for value in values]
 
 
 @given(st.uuids(), st.uuids())

@@ -1,7 +1,11 @@
 """Pages of messages."""
 
+from datetime import timedelta
+
 import pytest
 
+from data_plane.messages.views import MessageView
+from kernel.clock import rfc3339, rfc3339_of_millis
 from kernel.ids import Ids, format_id
 
 
@@ -89,9 +93,35 @@ async def test_paging_back_gives_each_message_once_while_others_are_sent(app, se
 
 
 async def test_a_page_is_what_single_messages_are(app, sent):
-    body = (await app.call("GET", "/v1/channels/den/messages", as_user="bob", params={"limit": 1})).json()
-    single = (await app.call("GET", f"/v1/messages/{sent[-1][0]}", as_user="bob")).json()
-    assert body["messages"] == [single["message"]]
+    content = {
+        "text": 'é\u2028"',
+        "attachments": [{"type": "x", "size": 1.5}],
+        "custom": {"a": {"b": [None, True, 10**12]}},
+    }
+    app.world.clock.advance(timedelta(milliseconds=1))
+    for message, change in ((sent[0][0], content), (sent[2][0], {"custom": {}}), (sent[3][0], content)):
+        answer = await app.call("PATCH", f"/v1/messages/{message}", change, as_user="ann")
+        assert answer.status_code == 200, answer.text
+    assert (await app.call("DELETE", f"/v1/messages/{sent[3][0]}", as_user="ann")).status_code == 200
+    body = (await app.call("GET", "/v1/channels/den/messages", as_user="bob")).json()
+    singles = [
+        (await app.call("GET", f"/v1/messages/{message}", as_user="bob")).json()["message"] for message, _ in sent
+    ]
+    assert body["messages"] == singles
+    assert [list(message) for message in body["messages"]] == [list(MessageView.__annotations__)] * 9
+    assert body["messages"][0]["custom"] == content["custom"]
+    assert (body["messages"][3]["text"], body["messages"][3]["custom"]) == ("", {})
+
+
+async def test_times_are_cut_to_milliseconds_as_everywhere(app, sent):
+    times = [
+        f"2026-01-15T12:00:{second:02d}.{micros:06d}Z"
+        for second in (0, 59)
+        for micros in (0, 999, 1000, 122_999, 999_999)
+    ]
+    pool = await app.world.shard.system.pool()
+    rows = await pool.fetch("select chat.millis(t::timestamptz), t::timestamptz from unnest($1::text[]) t", times)
+    assert [rfc3339_of_millis(millis) for millis, _ in rows] == [rfc3339(at) for _, at in rows]
 
 
 async def test_a_foreign_message_as_an_anchor_is_like_none(app, world, sent):
