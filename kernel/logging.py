@@ -11,7 +11,7 @@ import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, TextIO, Literal
+from typing import Any, Literal, TextIO
 
 import orjson
 import structlog

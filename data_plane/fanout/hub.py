@@ -6,6 +6,7 @@ Everything here runs on the event loop and between awaits is atomic. Local commi
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+from uuid import UUID
 
 from data_plane.fanout.bus import slot_of
 from data_plane.fanout.stream import Recipient, Stream
@@ -182,9 +183,9 @@ class Hub:
             self._catchers.add(task)
             task.add_done_callback(self._catchers.discard)
 
-    def hears(self, recipient: Recipient, key: LogKey) -> bool:
-        """Whether this log is passed on to this recipient."""
-        stream = self._streams.get(key)
+    def hears(self, recipient: Recipient, key: tuple[UUID, str]) -> bool:
+        """Whether this log, a `LogKey`, is passed on to this recipient."""
+        stream = self._streams.get(key)  # type: ignore[call-overload]
         return stream is not None and recipient in stream.recipients
 
     def watch(self, recipient: Recipient, key: LogKey) -> None:

@@ -1,6 +1,7 @@
 """From a decoded event to its acknowledgement. One for all transports."""
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
@@ -11,7 +12,7 @@ import orjson
 
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.engineio.frame import Frame
-from data_plane.gateway.packets import Packet, encode_ack
+from data_plane.gateway.packets import MAX_PACKET, Packet, encode_ack
 from data_plane.gateway.routes import ImmediateRoute, Payload, SocketRoute
 from kernel.contracts import AppSnapshot
 from kernel.errors import InvalidInput, NatterError, NotFound, RateLimited
@@ -23,8 +24,11 @@ MAX_IN_FLIGHT: Final = 100
 """Events of one connection that may await their acknowledgement."""
 
 Handler = Callable[[Connection, Any], Awaitable[Mapping[str, Any]]]
+Decode = Callable[[bytes], tuple[str, Any]]
 CurrentApp = Callable[[UUID], AppSnapshot | None]
 
+_PLAIN_EVENT: Final = re.compile(rb'2(0|[1-9][0-9]{0,9})(\["([a-z._]{1,64})",)')
+"""The beginning of an event that wants an answer: the answer's number, and the event's name."""
 _log = get_logger(__name__)
 
 
@@ -53,6 +57,7 @@ class Dispatcher:
     def __init__(self, routes: Iterable[SocketRoute], current_app: CurrentApp = lambda _: None) -> None:
         self._routes: dict[str, tuple[type[Payload], Handler]] = {}
         self._immediate: dict[str, ImmediateRoute] = {}
+        self._at_once: dict[bytes, tuple[Decode, Callable[[Any, Any], Mapping[str, Any]]]] = {}
         self._verbose = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
         for route in routes:
             self.add(route.event, route.payload, _for_caller(route, current_app))
@@ -66,11 +71,31 @@ class Dispatcher:
         """Add an event that is answered from memory."""
         self._check_new(route.event)
         self._immediate[route.event] = route
+        decoder: msgspec.json.Decoder[tuple[str, Any]] = msgspec.json.Decoder(
+            tuple[str, route.unchecked]  # type: ignore[name-defined]
+        )
+        self._at_once[route.event.encode()] = decoder.decode, route.handle
 
     @property
     def events(self) -> tuple[str, ...]:
         """The events there are."""
         return tuple(sorted([*self._routes, *self._immediate]))
+
+    def at_once(self, connection: Connection, message: bytes) -> bool:
+        """Answer a packet that is an event of an `ImmediateRoute` and in order, in one pass.
+
+        False, and nothing has happened, for any other: `packets.decode` and `dispatch` are for those.
+        """
+        found = _PLAIN_EVENT.match(message)
+        if found is None or (known := self._at_once.get(found[3])) is None or len(message) > MAX_PACKET:
+            return False
+        decode, handle = known
+        try:
+            answer = handle(connection, decode(message[found.start(2) :])[1])
+        except Exception:
+            return False  # whatever it is, it comes up again there
+        connection.transport.send(Frame(b"3%b[%b]" % (found[1], orjson.dumps(answer) if answer else b"{}")))
+        return True
 
     def dispatch(self, connection: Connection, packet: Packet) -> "Coroutine[Any, Any, None] | None":
         """Handle one event: on the spot, or by the coroutine that is returned, to be run as a task.

@@ -58,7 +58,14 @@ class Wire:
 
     def received(self, message: bytes) -> None:
         """A packet arrived."""
-        self._gateway.received(self, message)
+        connection = self.connection
+        if (
+            connection is None
+            or connection.closed
+            or self.over
+            or not self._gateway.dispatcher.at_once(connection, message)
+        ):
+            self._gateway.received(self, message)
 
     def received_binary(self, data: bytes) -> None:
         """Attachments follow a packet that was refused already, so this comes from a client that made it up."""
@@ -103,7 +110,7 @@ class Gateway:
     ) -> None:
         self._shard = shard
         self._hub = hub
-        self._dispatcher = dispatcher
+        self.dispatcher = dispatcher
         self._opener = opener
         self._gate = gate
         self._check_origin = check_origin
@@ -158,7 +165,7 @@ class Gateway:
         elif wire.connection is None:
             self._protocol_error(wire, Malformed("The first packet must connect."))
         elif packet.type == packets.EVENT:
-            work = self._dispatcher.dispatch(wire.connection, packet)
+            work = self.dispatcher.dispatch(wire.connection, packet)
             if work is not None:
                 self._spawn(work)
         elif packet.type == packets.DISCONNECT:

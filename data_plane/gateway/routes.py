@@ -27,10 +27,13 @@ class SocketRoute(msgspec.Struct, frozen=True):
 class ImmediateRoute(msgspec.Struct, frozen=True):
     """One inbound event that is answered from memory, on the spot.
 
-    `handle(connection, payload)` must not block; it returns the acknowledgement or raises a `NatterError`. No task is
-    made for it.
+    `handle(connection, payload)` must not block; it returns the acknowledgement, or raises a `NatterError` before it
+    has done anything. No task is made for it.
     """
 
     event: str
     payload: type[Payload]
     handle: Callable[[Any, Any], Mapping[str, Any]]
+    unchecked: type[Payload]
+    """`payload` without the checks on what its texts may hold. `handle` gets one of these first, so it must raise for a
+    text that it does not know; the event is then looked at again, with all checks, to say what is wrong."""

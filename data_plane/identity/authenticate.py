@@ -18,7 +18,7 @@ from data_plane.tenancy.store import SnapshotStore, require_active
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.errors import Unauthenticated
-from kernel.ids import CUSTOMER_ID, parse_id
+from kernel.ids import CUSTOMER_ID, app_uuid
 from kernel.security import keys
 from kernel.security.tokens import (
     LEEWAY,
@@ -114,7 +114,7 @@ class Authenticator:
             raise KeyExpired("This secret key has expired; use the one that replaced it.")
         require_active(app)
         check_origin(app, origin)
-        return Caller(app=app, app_id=parse_id("app", app.app_id), key_id=secret.id, scopes=secret.scopes)
+        return Caller(app=app, app_id=app_uuid(app.app_id), key_id=secret.id, scopes=secret.scopes)
 
     def token(self, token: str, *, key: str | None = None, origin: str | None = None) -> Caller:
         """A user. The app is the one that `key` (pk_…) names, else the one that the token says it is for.
@@ -124,7 +124,7 @@ class Authenticator:
         if len(token) > MAX_TOKEN_BYTES:
             raise TokenInvalid("The token is too long.")
         app = self.app_of_key(key) if key is not None else self._app_of_token(token)
-        app_id = parse_id("app", app.app_id)
+        app_id = app_uuid(app.app_id)
         now = self._clock.now()
         verified = verify_access_token(token, self._snapshots.signing_keys(app_id), app_id=app.app_id, now=now)
         if not CUSTOMER_ID.fullmatch(verified.user_id):

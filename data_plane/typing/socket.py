@@ -8,8 +8,8 @@ from data_plane.channels.errors import no_channel
 from data_plane.fanout.hub import Hub
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.routes import ImmediateRoute, Payload
-from data_plane.log import Entry, LogKey, channel_log
-from data_plane.log.entries import passing_entry
+from data_plane.log import Entry, channel_log
+from data_plane.log.entries import CHANNEL, passing_entry
 from data_plane.messages.schemas import ChannelId
 from data_plane.shard import Shard
 
@@ -26,6 +26,10 @@ class TypingPacket(Payload, frozen=True, kw_only=True):
     channel_id: ChannelId
 
 
+class _Unchecked(Payload, frozen=True, kw_only=True):
+    channel_id: str
+
+
 class Typing:
     """What this node has passed on lately, so that a keystroke is not an event for everybody."""
 
@@ -38,11 +42,11 @@ class Typing:
     def routes(self) -> list[ImmediateRoute]:
         """The events; both answer `{}`."""
         return [
-            ImmediateRoute("typing.start", TypingPacket, self.start),
-            ImmediateRoute("typing.stop", TypingPacket, self.stop),
+            ImmediateRoute("typing.start", TypingPacket, self.start, _Unchecked),
+            ImmediateRoute("typing.stop", TypingPacket, self.stop, _Unchecked),
         ]
 
-    def start(self, connection: Connection, packet: TypingPacket) -> dict[str, Any]:
+    def start(self, connection: Connection, packet: TypingPacket | _Unchecked) -> dict[str, Any]:
         """The user types. Raises `NotFound` for a channel that it is no member of."""
         key = self._key(connection, packet.channel_id)
         now = self._shard.clock.monotonic()
@@ -53,7 +57,7 @@ class Typing:
             self._tell(connection, packet.channel_id, "typing.started")
         return {}
 
-    def stop(self, connection: Connection, packet: TypingPacket) -> dict[str, Any]:
+    def stop(self, connection: Connection, packet: TypingPacket | _Unchecked) -> dict[str, Any]:
         """The user has stopped, or sent what it typed."""
         key = self._key(connection, packet.channel_id)
         if self._started.pop(key, None) is not None:
@@ -61,8 +65,10 @@ class Typing:
         return {}
 
     def _key(self, connection: Connection, channel_id: str) -> tuple[UUID, str, str]:
-        member = channel_id not in connection.watching
-        if not member or not self._hub.hears(connection, LogKey(connection.app_id, channel_log(channel_id))):
+        # A plain tuple is as good a key as a `LogKey`, and made in half the time: this is asked at every keystroke.
+        if channel_id in connection.watching or not self._hub.hears(
+            connection, (connection.app_id, CHANNEL + channel_id)
+        ):
             raise no_channel()
         return connection.app_id, channel_id, connection.user_id
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from data_plane.gateway.engineio.protocol import MESSAGE, text_frame
+from data_plane.gateway.engineio.protocol import message_frame
 
 
 class Frame:
@@ -12,7 +12,10 @@ class Frame:
 
     def __init__(self, *messages: bytes) -> None:
         self.messages = messages
-        self.wire = b"".join([text_frame(MESSAGE + message) for message in messages])
+        if len(messages) == 1:
+            self.wire = message_frame(messages[0])
+        else:
+            self.wire = b"".join([message_frame(message) for message in messages])
 
 
 def joined(frames: Sequence[Frame]) -> Frame:

@@ -37,6 +37,12 @@ def text_frame(payload: bytes) -> bytes:
     return _frame(0x81, payload)
 
 
+def message_frame(message: bytes) -> bytes:
+    """The text frame of one message. Most are short, and there the head is known beforehand."""
+    size = len(message)
+    return _SHORT[size] + message if size < 125 else text_frame(MESSAGE + message)
+
+
 def binary_frame(payload: bytes) -> bytes:
     """The same for a binary message."""
     return _frame(0x82, payload)
@@ -51,5 +57,6 @@ def _frame(first: int, payload: bytes) -> bytes:
     return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
+_SHORT: Final = tuple(bytes((0x81, size + 1)) + MESSAGE for size in range(125))
 PING_FRAME: Final = text_frame(PING)
 CLOSE_FRAME: Final = b"\x88\x02\x03\xe8"  # 1000: the purpose is fulfilled
