@@ -51,8 +51,13 @@ class ManualClock:
         self._monotonic += delta.total_seconds()
 
 
+@lru_cache(1024)
 def rfc3339(at: datetime) -> str:
-    """`2026-01-15T12:00:00.000Z`: UTC with milliseconds, the one form of time on the wire."""
+    """`2026-01-15T12:00:00.000Z`: UTC with milliseconds, the one form of time on the wire.
+
+    Remembered for a while, because all that one flush stored has one time, which each event and answer says several
+    times.
+    """
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
     return at.isoformat(timespec="milliseconds")[:23] + "Z"
