@@ -12,12 +12,17 @@ from typing import Any, Final, Protocol
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from data_plane.log import Entry, LogKey
 from kernel.logging import get_logger
 
 SLOTS: Final = 64
+PING_PERIOD: Final = 3.0
+"""Seconds between looks whether the bus still answers."""
+MAX_UNANSWERED: Final = 2
+"""Looks in a row that may hear nothing. Then the connection is given up: a network that swallows packets ends none by
+itself, and a subscriber who waits would wait for ever. So silence is noticed within 10 s."""
 _log = get_logger(__name__)
 
 
@@ -85,6 +90,8 @@ class RedisBus:
         self._tasks: list[asyncio.Task[None]] = []
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(list[Entry])
+        self._heard = 0
+        """Whatever came in over the subscription so far, answers to pings included."""
         self.connected = False
 
     def start(self) -> None:
@@ -134,17 +141,19 @@ class RedisBus:
                     for signal in signals:
                         pipe.execute_command("SPUBLISH", self._prefix + "signals", msgspec.json.encode(signal))
                     await pipe.execute()
-            except (RedisError, OSError) as error:
+            except Exception as error:
                 # Delivery to the other nodes falls back to their followers until the bus is back.
                 _log.warning("bus.send_failed", error=repr(error), entries=len(batch))
-                self._signals = [*signals, *self._signals][-1000:]
                 await asyncio.sleep(0.2)
+                if signals:
+                    self._signals = [*signals, *self._signals][-1000:]
+                    self._wake.set()
 
     async def _receive_for_ever(self) -> None:
         while True:
             try:
                 await self._receive()
-            except (RedisError, OSError, RuntimeError) as error:
+            except Exception as error:
                 _log.warning("bus.receive_failed", error=repr(error))
             self.connected = False
             await asyncio.sleep(0.2)
@@ -157,14 +166,18 @@ class RedisBus:
             self._subscriptions_changed.set()
             self.connected = True
             reader = asyncio.create_task(self._read(pubsub))
+            pulse = asyncio.create_task(self._watch(pubsub))
+            tasks = {reader, pulse}
             try:
                 while True:
-                    changed = asyncio.create_task(self._subscriptions_changed.wait())
-                    await asyncio.wait({reader, changed}, return_when=asyncio.FIRST_COMPLETED)
+                    changed = asyncio.create_task(self._changed())
+                    tasks = {reader, pulse, changed}
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     changed.cancel()
-                    if reader.done():
-                        reader.result()
-                        return
+                    for ended in (reader, pulse):
+                        if ended.done():
+                            ended.result()
+                            return
                     self._subscriptions_changed.clear()
                     wanted = set(self._wanted)
                     if add := wanted - subscribed:
@@ -173,13 +186,29 @@ class RedisBus:
                         await pubsub.sunsubscribe(*map(self._channel, drop))
                     subscribed = wanted
             finally:
-                reader.cancel()
-                await asyncio.gather(reader, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _changed(self) -> None:
+        await self._subscriptions_changed.wait()
+
+    async def _watch(self, pubsub: Any) -> None:
+        """Ask for an answer again and again. Raises `redis.TimeoutError` when the bus has gone silent."""
+        heard, unanswered = self._heard, 0
+        while True:
+            await pubsub.ping("natter")
+            await asyncio.sleep(PING_PERIOD)
+            unanswered = unanswered + 1 if self._heard == heard else 0
+            heard = self._heard
+            if unanswered > MAX_UNANSWERED:
+                raise RedisTimeout("the bus is silent")
 
     async def _read(self, pubsub: Any) -> None:
         signals = (self._prefix + "signals").encode()
         while True:
             message = await pubsub.get_message(timeout=None)
+            self._heard += 1
             if message is None or message["type"] != "smessage":
                 continue
             data: bytes = message["data"]
