@@ -73,8 +73,10 @@ class Node:
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
-        self.tenant = Database(deps.database_url, role="natter_app", pool_size=deps.pool_size, name=deps.node_name)
-        self.system = Database(deps.database_url, role="natter_engine", pool_size=deps.pool_size, name=deps.node_name)
+        url, name, size = deps.database_url, deps.node_name, deps.pool_size
+        self.system = Database(url, role="natter_engine", pool_size=size, name=name)
+        # One server: when the follower finds it silent, requests that wait for it need not find out for themselves.
+        self.tenant = Database(url, role="natter_app", pool_size=size, name=name, line=self.system.line)
         self.snapshots = SnapshotStore()
         self.revocations = Revocations(self.system, deps.clock)
         self.activity = ActivityTracker(self.system, deps.clock)

@@ -9,11 +9,17 @@ import asyncpg
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 
+from kernel.db.line import Line
 from kernel.db.statement import HotStatement
 from kernel.db.uow import UnitOfWork
 
 HOT_CONNECTIONS: Final = 4
 """Connections of each hot statement: while one is read, the database works at the others."""
+CONNECT_SECONDS: Final = 5.0
+COMMAND_SECONDS: Final = 15.0
+"""A statement that takes longer is given up."""
+HOT_COMMAND_SECONDS: Final = 5.0
+"""The same on the hot path, where statements take milliseconds and people wait for them."""
 
 
 class Database:
@@ -22,10 +28,20 @@ class Database:
     `role` is set in the start-up packet: every connection of this object starts, and after a reset stands again,
     under it, so that row-level security cannot be left behind by a pooled connection.
     Transactions that idle for 10 s are ended by the server, because they would stall every sync cursor.
+    A server that has gone silent is noticed within `HOT_COMMAND_SECONDS` and a little, by all who share the `line`.
     """
 
-    def __init__(self, url: str, *, role: str | None = None, pool_size: int = 8, name: str = "natter") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        role: str | None = None,
+        pool_size: int = 8,
+        name: str = "natter",
+        line: Line | None = None,
+    ) -> None:
         self.url = url
+        self.line = line or Line()
         self._pool_size = pool_size
         self._server_settings = {
             "application_name": name,
@@ -41,7 +57,12 @@ class Database:
             max_overflow=pool_size,
             pool_pre_ping=True,
             pool_timeout=5,
-            connect_args={"server_settings": self._server_settings, "timeout": 5},
+            connect_args={
+                "server_settings": self._server_settings,
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": COMMAND_SECONDS,
+                "connection_class": self.line.connection_class,
+            },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._pool: Any = None
@@ -59,8 +80,9 @@ class Database:
                 min_size=0,
                 max_size=self._pool_size,
                 server_settings=self._server_settings,
-                command_timeout=15,
-                timeout=5,
+                command_timeout=HOT_COMMAND_SECONDS,
+                timeout=CONNECT_SECONDS,
+                connection_class=self.line.connection_class,
                 max_inactive_connection_lifetime=120,
                 reset=_as_it_is,
             )
@@ -75,7 +97,11 @@ class Database:
 
     async def _connect(self) -> Any:
         return await asyncpg.connect(
-            asyncpg_url(self.url), server_settings=self._server_settings, command_timeout=15, timeout=5
+            asyncpg_url(self.url),
+            server_settings=self._server_settings,
+            command_timeout=HOT_COMMAND_SECONDS,
+            timeout=CONNECT_SECONDS,
+            connection_class=self.line.connection_class,
         )
 
     @asynccontextmanager

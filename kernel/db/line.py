@@ -1,0 +1,61 @@
+"""What this process has open to one PostgreSQL, and how it notices that nobody is there any more.
+
+A command that takes too long is cancelled, and a server that lives answers the cancellation. When it does not, the
+network swallows what is sent or the server stands still, and every other connection is as dead as this one: each would
+cost its next user a whole timeout. So all of them are dropped at once, and who was waiting gets an error that says
+"try again" instead of an answer that never comes.
+"""
+
+import asyncio
+from typing import Any, ClassVar, Final
+from weakref import WeakSet
+
+import asyncpg
+
+from kernel.logging import get_logger
+
+CANCEL_PATIENCE: Final = 1.5
+"""Seconds that a cancelled command may take to end."""
+
+_log = get_logger(__name__)
+
+
+class Line:
+    """The connections to one server. `connection_class` is for `asyncpg.connect` and its pools."""
+
+    def __init__(self) -> None:
+        self._open: WeakSet[_Connection] = WeakSet()
+        self.connection_class: type[asyncpg.Connection] = type("Connection", (_Connection,), {"line": self})
+        self.drops = 0
+        """How often it was found dead."""
+
+    def add(self, connection: "_Connection") -> None:
+        """A connection has been opened."""
+        self._open.add(connection)
+
+    def drop(self) -> None:
+        """Give up every connection; whoever uses one gets an error that means the database is away."""
+        dropped = [connection for connection in self._open if not connection.is_closed()]
+        self.drops += 1
+        _log.error("database.silent", connections=len(dropped))
+        for connection in dropped:
+            connection.terminate()
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    line: ClassVar[Line]
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.line.add(self)
+
+    def _cancel_current_command(self, waiter: Any, cancel_waiter: "asyncio.Future[None] | None" = None) -> None:
+        # asyncpg's own hook: called when a command has timed out or its task was cancelled. `cancel_waiter` is done
+        # once the server has ended the command, or the connection has ended.
+        super()._cancel_current_command(waiter, cancel_waiter)
+        if cancel_waiter is not None:
+            self._loop.call_later(CANCEL_PATIENCE, self._judge, cancel_waiter)
+
+    def _judge(self, cancelled: "asyncio.Future[None]") -> None:
+        if not cancelled.done() and not self.is_closed():
+            self.line.drop()

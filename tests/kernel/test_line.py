@@ -1,0 +1,88 @@
+"""A PostgreSQL that has gone silent costs seconds, not hung requests, and its return needs no restart."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from sqlalchemy import text
+
+from kernel.db import Database, database, line
+from kernel.http.problems import database_is_away
+from ops.chaos.proxy import Fault, Proxy
+from tests.engines import Engines, TemporaryDatabase
+
+
+@pytest.fixture
+async def proxy(engines: Engines, free_ports: Callable[[int], list[int]]) -> AsyncIterator[Proxy]:
+    made = Proxy(free_ports(1)[0], engines.postgres.port)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def through_proxy(
+    proxy: Proxy, chat_database: TemporaryDatabase, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Database]:
+    monkeypatch.setattr(database, "HOT_COMMAND_SECONDS", 1.0)
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(line, "CANCEL_PATIENCE", 0.3)
+    parts = urlsplit(chat_database.url)
+    url = urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{proxy.port}")))
+    made = Database(url, pool_size=4)
+    yield made
+    await made.close()
+
+
+async def ask(db: Database) -> int:
+    pool = await db.pool()
+    answer: int = await pool.fetchval("select 1")
+    return answer
+
+
+async def ask_in_a_transaction(db: Database) -> int:
+    async with db.unit_of_work(read_only=True) as uow:
+        return int((await uow.session.execute(text("select 1"))).scalar_one())
+
+
+async def fill(db: Database) -> None:
+    """Have every connection open and idle."""
+    pool = await db.pool()
+    taken = [await pool.acquire() for _ in range(4)]
+    for connection in taken:
+        await pool.release(connection)
+    await asyncio.gather(*(ask_in_a_transaction(db) for _ in range(4)))
+
+
+@pytest.mark.parametrize("fault", ["swallow", "forget"])
+async def test_a_silent_server_fails_commands_soon_and_all_its_connections_are_dropped(
+    proxy: Proxy, through_proxy: Database, fault: Fault
+):
+    db = through_proxy
+    await fill(db)
+    proxy.break_with(fault)
+    began = time.monotonic()
+    # The hot path notices first, and those who would wait for much longer are told with it.
+    outcomes = await asyncio.gather(ask(db), ask_in_a_transaction(db), ask_in_a_transaction(db), return_exceptions=True)
+    assert time.monotonic() - began < 3.0
+    assert all(isinstance(outcome, Exception) and database_is_away(outcome) for outcome in outcomes), outcomes
+    assert db.line.drops == 1
+
+    proxy.heal()
+    began = time.monotonic()
+    assert await asyncio.gather(ask(db), ask_in_a_transaction(db)) == [1, 1]
+    assert time.monotonic() - began < 1.0
+
+
+async def test_a_slow_statement_fails_alone(through_proxy: Database):
+    pool = await through_proxy.pool()
+    neighbour = asyncio.create_task(pool.fetchval("select 7 from pg_sleep(0.9)"))
+    await asyncio.sleep(0.3)
+    with pytest.raises(TimeoutError):
+        await pool.fetchval("select pg_sleep(60)", timeout=0.2)
+    assert await neighbour == 7
+    await asyncio.sleep(line.CANCEL_PATIENCE)
+    assert await ask(through_proxy) == 1
+    assert through_proxy.line.drops == 0
