@@ -44,10 +44,18 @@ class Line:
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
     line: ClassVar[Line]
+    _protocol: Any
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.line.add(self)
+
+    def _abort(self) -> None:
+        # asyncpg's own forgets the protocol here, over which a command that is between two of its steps would stumble
+        # instead of hearing that the connection is closed.
+        protocol: Any = self._protocol
+        super()._abort()
+        self._protocol = protocol
 
     def _cancel_current_command(self, waiter: Any, cancel_waiter: "asyncio.Future[None] | None" = None) -> None:
         # asyncpg's own hook: called when a command has timed out or its task was cancelled. `cancel_waiter` is done

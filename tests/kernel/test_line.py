@@ -5,10 +5,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
-from kernel.db import Database, database, line
+from kernel.db import Database, asyncpg_url, database, line
 from kernel.http.problems import database_is_away
 from ops.chaos.proxy import Fault, Proxy
 from tests.engines import Engines, TemporaryDatabase
@@ -86,3 +87,14 @@ async def test_a_slow_statement_fails_alone(through_proxy: Database):
     await asyncio.sleep(line.CANCEL_PATIENCE)
     assert await ask(through_proxy) == 1
     assert through_proxy.line.drops == 0
+
+
+async def test_who_goes_on_with_a_dropped_connection_hears_that_the_database_is_away(through_proxy: Database):
+    db = through_proxy
+    connection = await asyncpg.connect(asyncpg_url(db.url), connection_class=db.line.connection_class)
+    asyncio.get_running_loop().call_later(0.1, db.line.drop)
+    for statement in ("select pg_sleep(5)", "select 1"):
+        with pytest.raises(Exception) as raised:
+            await connection.fetchval(statement)
+        assert database_is_away(raised.value), raised.value
+    assert await ask(db) == 1
