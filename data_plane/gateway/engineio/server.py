@@ -13,6 +13,10 @@ from data_plane.gateway.engineio.websocket import Line, Refused, Upgrade, socket
 from kernel.http.linger import Linger
 
 CLOSE_GRACE: Final = 1.0
+SLOW_CHECK: Final = 0.25
+SLOWEST: Final = 262_144
+"""Bytes a second that a client takes at least. Who is behind by more than `max_buffered` gets the time that this takes
+at this rate, and may fall behind by as much again meanwhile."""
 """Seconds in which a client may fetch what was sent before its connection was closed."""
 
 PATH: Final = "/socket.io/"
@@ -211,8 +215,21 @@ class WebSocketSession(Line):
             self.cut()
 
     def clogged(self) -> None:
-        if self._receiver is not None:
-            self._receiver.clogged()
+        # What a client missed comes at once, and may be more than is let wait: who takes it is not slow.
+        waiting, loop = self.buffered(), asyncio.get_running_loop()
+        loop.call_later(SLOW_CHECK, self._judge, waiting, loop.time() + waiting / SLOWEST)
+
+    def _judge(self, allowed: int, deadline: float) -> None:
+        receiver, waiting, limit = self._receiver, self.buffered(), self._server.max_buffered
+        loop = asyncio.get_running_loop()
+        if receiver is None or waiting * 4 <= limit:
+            return  # from here on `clogged` is called anew
+        if waiting <= limit:
+            allowed, deadline = limit, loop.time() + limit / SLOWEST
+        elif waiting > allowed + limit or loop.time() > deadline:
+            receiver.clogged()
+            return
+        loop.call_later(SLOW_CHECK, self._judge, allowed, deadline)
 
     def disconnected(self) -> None:
         self._stop_timer()
