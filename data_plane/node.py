@@ -109,7 +109,13 @@ class Node:
             deliver=lambda entries: self.hub.deliver(entries),
             on_signal=self._on_signal,
         )
-        self.hub = Hub(reader, encode=encode_entries, subscribe=self.bus.subscribe, unsubscribe=self.bus.unsubscribe)
+        self.hub = Hub(
+            reader,
+            encode=encode_entries,
+            subscribe=self.bus.subscribe,
+            unsubscribe=self.bus.unsubscribe,
+            is_current=lambda: self.follower.is_current(),
+        )
         self.shard = Shard(
             id=deps.shard_id,
             epoch=epoch,

@@ -14,6 +14,8 @@ from kernel.clock import Clock
 from kernel.logging import get_logger
 
 PERIOD: Final = 1.0
+CURRENT: Final = 2.0
+"""Seconds for which a look is good: what was removed longer ago than this is known, or nothing passes that needs it."""
 PATIENCE: Final = 1800.0
 """Seconds without a look after which commit rows may have been removed unseen; they are kept for an hour."""
 _log = get_logger(__name__)
@@ -45,11 +47,18 @@ class Follower:
         self._also = also
         self._horizon = 0
         self._looked_at = 0.0
+        self._current_as_of = 0.0
         self.lag_failures = 0
         """Rounds in a row that failed; the node is blind to lost bus messages meanwhile."""
 
+    def is_current(self) -> bool:
+        """Whether everything that was committed `CURRENT` seconds ago has been passed on, as far as no long transaction
+        hides it. False for a node that was suspended or is cut off from the database."""
+        return self._clock.monotonic() - self._current_as_of <= CURRENT
+
     async def start_at_present(self) -> None:
         """Begin here: connections that come later take their positions from later snapshots."""
+        self._current_as_of = self._clock.monotonic()
         self._horizon = await self._reader.horizon()
         self._looked_at = self._clock.monotonic()
 
@@ -77,6 +86,7 @@ class Follower:
             self._on_lost()
             await self.start_at_present()
             return False
+        began = self._clock.monotonic()
         commits, horizon = await self._reader.commits(self._horizon)
         self._looked_at = self._clock.monotonic()
         for commit in commits:
@@ -85,5 +95,6 @@ class Follower:
         more = horizon != self._horizon and len(commits) >= 2000
         self._horizon = horizon
         if not more:
+            self._current_as_of = began
             self._on_horizon(horizon)
         return more

@@ -30,7 +30,8 @@ class Hub:
 
     `encode` makes the frame of entries that go out together, once, however many hear them. `subscribe` and
     `unsubscribe` are the bus's. Within a stream entries pass in `seq` order, each once; a hole is filled from the log
-    before anything behind it passes.
+    before anything behind it passes. What is in no log passes only while `is_current()`: a node that is cut off cannot
+    know who was removed meanwhile.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Hub:
         encode: Callable[[Sequence[Entry]], object],
         subscribe: Callable[[int], None] = lambda slot: None,
         unsubscribe: Callable[[int], None] = lambda slot: None,
+        is_current: Callable[[], bool] = lambda: True,
     ) -> None:
         self._reader = reader
         self._encode = encode
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
+        self._is_current = is_current
         self._streams: dict[LogKey, Stream] = {}
         self._by_recipient: dict[Recipient, set[LogKey]] = {}
         self._watchers: dict[LogKey, set[Recipient]] = {}
@@ -139,11 +142,12 @@ class Hub:
             self._stop_watching(stream.key, first.subject)
 
     def _pass_on_passing(self, entry: Entry) -> None:
-        """What is in no log: for those who watch, and not for its own author."""
+        """What is in no log: for those who watch and still hear the log, and not for its own author."""
         watchers = self._watchers.get(entry.key)
-        if watchers:
+        if watchers and self._is_current():
             frame = self._encode([entry])
-            for recipient in watchers:
+            # Who was removed while it asked to watch is a watcher and no recipient.
+            for recipient in watchers & self._streams[entry.key].recipients:
                 if recipient.user_id != entry.subject:
                     recipient.deliver(frame)
 
