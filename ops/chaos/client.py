@@ -13,7 +13,7 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from tests.scenarios.delivery.history import Connection, Entry
+from ops.chaos.history import Connection, Entry, Passing
 
 OPEN_SECONDS = 10.0
 ANSWER_SECONDS = 6.0
@@ -98,7 +98,8 @@ class Socket:
         try:
             async with asyncio.timeout(seconds):
                 await self._websocket.send(f"42{number}" + orjson.dumps([event, payload]).decode())
-                return await answer
+                result: dict[str, Any] = await answer
+                return result
         except (OSError, TimeoutError, WebSocketException) as error:
             raise NoAnswer(repr(error)) from error
         finally:
@@ -163,6 +164,9 @@ class Socket:
             self._on_cursor(payload["cursor"])
         elif name == "connection.closing":
             self.closing = payload
+        elif self.record is not None and name.startswith("typing."):
+            by = payload["data"]["user_id"]
+            self.record.passing.append(Passing(payload["channel_id"], name, by, time.monotonic()))
         elif self.record is not None and "seq" in payload:
             entry = entry_of(self.record.user, payload)
             self.record.heard.append(entry)
@@ -185,4 +189,4 @@ def entry_of(user: str, event: dict[str, Any]) -> Entry:
     elif type == "unread.changed":
         about, position = data["channel_id"], data["read_number"]
     log = f"c:{channel}" if channel is not None else f"u:{user}"
-    return Entry(log, event["seq"], type, about, text, position, time.monotonic())
+    return Entry(log, event["seq"], type, about, text, position, time.monotonic(), event["epoch"])

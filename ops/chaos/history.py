@@ -4,13 +4,14 @@ Nothing here judges; `checker` does. Times are seconds of one monotonic clock, t
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["ok", "failed", "unknown"]
 """`failed`: refused for good. `unknown`: no answer came, or one that leaves open whether it was done."""
 
-Kind = Literal["send", "edit", "delete", "leave", "join", "mark_read", "look"]
+Kind = Literal["send", "edit", "delete", "leave", "join", "mark_read", "look", "type"]
 
 
 @dataclass(slots=True)
@@ -50,11 +51,52 @@ class Entry:
     position: int = 0
     """`from_seq` of a `membership.added`, `seq` of a `membership.removed`, `read_number` of an `unread.changed`."""
     at: float = 0.0
+    epoch: str = ""
+    """Which life of the log it is from."""
 
     @property
     def identity(self) -> tuple[str, str]:
         """What must be the same for all who see this place of the log."""
         return self.type, self.about
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Something in no log as somebody was shown it: `by` types in a channel, or does not any more."""
+
+    channel: str
+    type: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What the nemesis did to whom: a node or server, or a node's way to a server; seconds of the harness's clock.
+
+    It ends when the cause has been removed, for a process that was killed when it answers again.
+    """
+
+    what: str
+    nodes: tuple[str, ...]
+    """The nodes that may have suffered."""
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlowConsumer:
+    """A client that took one byte a second of a busy channel. `told` is what its node said of the end, null when it
+    was not ended in `seconds`."""
+
+    app: str
+    user: str
+    node: str
+    began: float
+    ended: float
+    sent: int
+    """Bytes of text sent to the channel meanwhile."""
+    told: str | None
 
 
 @dataclass(slots=True)
@@ -70,6 +112,7 @@ class Connection:
     fresh: dict[str, int] | None = None
     """Where each channel stands in the fresh state that came instead of a replay."""
     heard: list[Entry] = field(default_factory=list)
+    passing: list[Passing] = field(default_factory=list)
     closed: float | None = None
 
 
@@ -136,11 +179,15 @@ class History:
     """Who was connected in the end, by app and user."""
     usage: dict[str, Usage] = field(default_factory=dict)
     events: list[tuple[float, str]] = field(default_factory=list)
-    """What the nemesis did."""
-    longest_stop: float = 0.0
-    """Seconds for which the nemesis at most kept a process from working without killing it."""
+    """What the nemesis did, in words."""
+    faults: list[Fault] = field(default_factory=list)
+    slow: list[SlowConsumer] = field(default_factory=list)
     settle_seconds: float = 0.0
-    """How long it took after healing until everybody online had everything; infinite when they never had."""
+    """How long it took after healing until everybody was online and had everything up to what the logs held at that
+    moment, or at the end of the run, whichever took longer; infinite when they never had."""
+    epoch: str = ""
+    """The life of the shard's logs, as its database says in the end."""
+    on_note: Callable[[str], None] = lambda what: None
 
     def begin(self, kind: Kind, app: str, user: str, channel: str, **details: Any) -> Operation:
         """Record an operation before its first attempt, so that nothing that is tried goes unrecorded."""
@@ -149,5 +196,6 @@ class History:
         return operation
 
     def note(self, what: str) -> None:
-        """Record something the nemesis did."""
+        """Record something the nemesis did, and tell whoever follows the run."""
         self.events.append((time.monotonic(), what))
+        self.on_note(what)

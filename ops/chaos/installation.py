@@ -1,11 +1,13 @@
 """A whole installation in real processes, to be killed: PostgreSQL, Valkey, control plane, nodes, worker.
 
 Every part has a name (`postgres`, `valkey`, `control`, `n1`, `n2`, `worker`). What dies is started again by the
-supervisor in here, unless it was stopped on purpose.
+supervisor in here, unless it was stopped on purpose. Each node reaches PostgreSQL and Redis through a proxy of its own,
+so that a network can be broken for one of them alone.
 """
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -24,14 +27,17 @@ from control_plane.credentials.service import create_credential
 from kernel.db import Database
 from kernel.security.vault import Vault
 from kernel.settings import Settings, ShardSettings
+from ops.chaos.proxy import Proxy
+from ops.chaos.tamper import Tampering
 from ops.embedded import Launch, Postgres, Valkey
+from ops.embedded.temporary import Engines, TemporaryDatabase
 from ops.environment import environment_of
 from ops.ports import free_port
-from tests.engines import Engines, TemporaryDatabase, reachable_folder
 
 ROOT = Path(__file__).parents[2]
 NATTER = (sys.executable, "-m", "ops.cli")
 NODES = ("n1", "n2")
+SERVERS = ("postgres", "valkey")
 PORTS = (23_000, 24_000)
 READY_SECONDS = 60.0
 
@@ -79,10 +85,18 @@ class Installation:
         self._programs: dict[str, tuple[str, ...]] = {}
         self.http = httpx.AsyncClient(trust_env=False, timeout=5.0)
         ports: list[int] = []
-        for _ in range(1 + len(NODES)):
+        for _ in range(1 + 3 * len(NODES)):
             ports.append(free_port(ports, lowest=PORTS[0], highest=PORTS[1]))
+        left = iter(ports[1:])
         self.control_url = f"http://127.0.0.1:{ports[0]}"
-        self.node_urls = {name: f"http://127.0.0.1:{port}" for name, port in zip(NODES, ports[1:], strict=True)}
+        self.node_urls = {name: f"http://127.0.0.1:{next(left)}" for name in NODES}
+        self.tampering = {name: Tampering(random.Random(name)) for name in NODES}
+        """What happens to the bus messages that a node gets."""
+        self.proxies = {(name, "postgres"): Proxy(next(left), engines.postgres.port) for name in NODES} | {
+            (name, "valkey"): Proxy(next(left), engines.valkey.port, make_filter=self.tampering[name].filter)
+            for name in NODES
+        }
+        """By node and server: the way from the one to the other."""
         self.settings = Settings(
             data_dir=self.folder,
             master_key=Vault.generate_master_key(),
@@ -105,6 +119,8 @@ class Installation:
 
     async def begin(self) -> None:
         """Start everything and wait until it is ready."""
+        for proxy in self.proxies.values():
+            await proxy.start()
         for server in self.engines.servers:
             engine = server.engine
             name = "postgres" if isinstance(engine, Postgres) else "valkey"
@@ -119,6 +135,13 @@ class Installation:
                 node_port=int(url.rpartition(":")[2]),
                 public_url=url,
                 credential=await self.credential("node", name),
+                shards=(
+                    ShardSettings(
+                        id="s0",
+                        database_url=_through(self.chat_database.url, self.proxies[name, "postgres"]),
+                        redis_url=_through(self.engines.redis_url, self.proxies[name, "valkey"]),
+                    ),
+                ),
             )
             self._add(name, "node", node, self._answers(url))
         worker = replace(self.settings, credential=await self.credential("relay", "s0"))
@@ -134,9 +157,12 @@ class Installation:
             await asyncio.gather(self._supervisor, return_exceptions=True)
         await self.http.aclose()
         await self._deps.close()
+        for proxy in self.proxies.values():
+            await proxy.stop()
         for part in self.parts.values():
             part.wanted = False
-            if part.name not in ("postgres", "valkey") and part.child is not None and part.alive:
+            self.send(part.name, signal.SIGCONT)
+            if part.name not in SERVERS and part.child is not None and part.alive:
                 part.child.kill()
                 part.child.wait()
         for server in self.engines.servers:
@@ -167,13 +193,23 @@ class Installation:
         if part.child is not None and part.alive:
             part.child.send_signal(signal.SIGQUIT if name == "postgres" else signal.SIGKILL)
 
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to the whole of it: PostgreSQL is many processes, and its first would not stop the others."""
+        child = self.parts[name].child
+        if child is None or not self.parts[name].alive:
+            return
+        for pid in (child.pid, *_descendants(child.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     async def stop(self, name: str, *, force: signal.Signals = signal.SIGTERM) -> None:
         """End it and leave it ended."""
         part = self.parts[name]
         part.wanted = False
         if part.child is not None and part.alive:
-            part.child.send_signal(force)
-            await asyncio.to_thread(part.child.wait, 30)
+            # PostgreSQL's word for an end in good order that does not wait for its clients.
+            part.child.send_signal(signal.SIGINT if name == "postgres" and force == signal.SIGTERM else force)
+            await asyncio.to_thread(part.child.wait, 40)
 
     async def programs(self, **wanted: tuple[str, ...]) -> None:
         """Let each Natter process be the program named here, or else Natter, and wait until all is ready."""
@@ -220,10 +256,12 @@ class Installation:
     async def _known(self, url: str, tenant: Tenant) -> None:
         deadline = time.monotonic() + READY_SECONDS
         headers = {"authorization": f"Bearer {tenant.secret_key}"}
-        while (await self.http.get(f"{url}/v1/channels", headers=headers)).status_code != 200:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{url} does not know {tenant.name} after {READY_SECONDS:.0f} s")
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                if (await self.http.get(f"{url}/v1/channels", headers=headers)).status_code == 200:
+                    return
             await asyncio.sleep(0.05)
+        raise TimeoutError(f"{url} does not know {tenant.name} after {READY_SECONDS:.0f} s")
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -278,10 +316,25 @@ async def _lives(part: Part) -> bool:
     return part.alive
 
 
+def _through(url: str, proxy: Proxy) -> str:
+    """The same URL with the proxy in the server's place."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{proxy.port}")))
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *_descendants(child)]
+    return found
+
+
 @asynccontextmanager
-async def installation() -> AsyncIterator[Installation]:
-    """Everything running, on fresh databases; everything gone at the end, but for the logs of a failed run."""
-    engines = Engines(reachable_folder())
+async def installation(engines: Engines) -> AsyncIterator[Installation]:
+    """Everything running, on fresh databases of engines that are not started yet; everything gone at the end, but for
+    the folder with the logs when `NATTER_TEST_KEEP_LOGS` is set."""
     try:
         engines.start_postgres()
         engines.start_valkey()

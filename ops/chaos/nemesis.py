@@ -1,74 +1,136 @@
-"""Breaks an installation at random moments, in a way that a seed repeats."""
+"""Breaks an installation in the way that a seed repeats, and writes down what it did to whom."""
 
 import asyncio
-import random
 import signal
 import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final
 
-from tests.scenarios.delivery.history import History
-from tests.scenarios.installation import NODES, Installation, Part
+from redis.asyncio import Redis
 
-PAUSE_INSTEAD = 0.25
-"""How often a process, once its time to die has come for the second time, is stopped for a while instead."""
-GAP_SECONDS = (0.8, 2.4)
-"""Between one blow and the next."""
-DEAD_SECONDS = (0.0, 1.2)
-"""How long the dead stay dead."""
-STOPPED_SECONDS = (0.5, 2.5)
-"""How long a SIGSTOP lasts."""
+from ops.chaos.history import Fault, History
+from ops.chaos.installation import NODES, SERVERS, Installation
+from ops.chaos.schedule import BREAKS, LONG, SHORT, Lengths, Strike, strikes
+
+PATIENCE: Final = 60.0
+"""Seconds for a part to come back before the next blow it must be up for."""
 
 
 class Nemesis:
-    """Kills `targets`, each at least once and in random order, and counts what it did.
+    """Strikes as `schedule` says; one thing at a time, but for what takes long to come back and tampered buses.
 
-    One node is always left alone while the other comes back, so that there is somebody to talk to.
+    One node is always left running while the other is not, so that there is somebody to talk to.
+    `be_slow(node)` plays the slow consumer.
     """
 
     def __init__(
-        self, installation: Installation, history: History, rng: random.Random, targets: tuple[str, ...]
+        self, installation: Installation, history: History, *, be_slow: Callable[[str], Awaitable[None]], long: bool
     ) -> None:
         self._installation = installation
         self._history = history
-        self._random = rng
-        self._targets = targets
-        self.kills: dict[str, int] = dict.fromkeys(targets, 0)
+        self._be_slow = be_slow
+        lengths: Lengths = LONG if long else SHORT
+        self._rounds = strikes(history.seed, lengths, everything=long)
+        self._returning: set[asyncio.Task[None]] = set()
 
-    async def rage(self, seconds: float, *, rounds: int = 1) -> None:
-        """Strike for a while, and until each target was struck `rounds` times; afterwards everything is whole again."""
+    async def rage(self, seconds: float) -> None:
+        """Strike for a while, the short schedule at least once through; afterwards everything is whole again."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end or min(self.kills.values()) < rounds:
-            await asyncio.sleep(self._random.uniform(*GAP_SECONDS))
-            targets = self._random.sample(self._targets, len(self._targets))
-            targets.sort(key=lambda target: self.kills[target] >= rounds)
-            up = [target for target in targets if await self._may_fall(target)]
-            if up:
-                await self._strike(up[0])
-        await self._installation.ready()
+        first = True
+        for strokes in self._rounds:
+            for strike in strokes:
+                if time.monotonic() >= end and not first:
+                    break
+                await asyncio.sleep(strike.gap)
+                await self._until_it_may(strike)
+                await self._strike(strike)
+            first = False
+            if time.monotonic() >= end:
+                break
+        await asyncio.gather(*self._returning)
         self._history.note("whole again")
 
-    async def _may_fall(self, target: str) -> bool:
-        parts = [self._installation.parts[name] for name in (NODES if target in NODES else (target,))]
-        return all([part.alive and await part.is_ready(part) for part in parts])
+    async def _until_it_may(self, strike: Strike) -> None:
+        downs = strike.target in NODES and strike.what in ("kill", "restart", "stop", "slow_consumer")
+        parts = NODES if downs else (strike.target,)
+        await self._installation.ready(*parts, seconds=PATIENCE)
 
-    async def _strike(self, target: str) -> None:
-        part = self._installation.parts[target]
-        if self.kills[target] and self._random.random() < PAUSE_INSTEAD:
-            await self._hold(part)
-            return
-        pause = self._random.uniform(*DEAD_SECONDS)
-        self._history.note(f"kill -9 {part.name}, back after {pause:.1f} s")
-        self._installation.kill(target, pause=pause)
-        self.kills[target] += 1
-        while part.alive:
-            await asyncio.sleep(0.01)
+    async def _strike(self, strike: Strike) -> None:
+        self._history.note(str(strike))
+        began = time.monotonic()
+        nodes = (strike.target,) if strike.target in NODES else NODES if strike.target in SERVERS else ()
+        match strike.what:
+            case "kill":
+                self._installation.kill(strike.target, pause=strike.seconds)
+                while self._installation.parts[strike.target].alive:
+                    await asyncio.sleep(0.01)
+                self._later(self._returned(strike, nodes, began))
+                return
+            case "restart":
+                await self._installation.stop(strike.target)
+                self._installation.start(strike.target)
+                self._later(self._returned(strike, nodes, began))
+                return
+            case "tamper":
+                self._later(self._tamper(strike, nodes, began))
+                return
+            case "flush":
+                async with Redis.from_url(self._installation.engines.redis_url) as redis:
+                    await redis.flushall()
+                return
+            case "slow_consumer":
+                await self._be_slow(strike.target)
+                return
+            case "stop":
+                await self._hold(strike)
+            case _:
+                await self._break(strike)
+        self._ended(strike, nodes, began)
 
-    async def _hold(self, part: Part) -> None:
-        seconds = self._random.uniform(*STOPPED_SECONDS)
-        self._history.note(f"stop {part.name} for {seconds:.1f} s")
-        assert part.child is not None
-        part.child.send_signal(signal.SIGSTOP)
+    async def _hold(self, strike: Strike) -> None:
+        self._installation.send(strike.target, signal.SIGSTOP)
         try:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(strike.seconds)
         finally:
-            part.child.send_signal(signal.SIGCONT)
-            self._history.longest_stop = max(self._history.longest_stop, seconds)
+            self._installation.send(strike.target, signal.SIGCONT)
+
+    async def _break(self, strike: Strike) -> None:
+        proxy = self._installation.proxies[strike.target, strike.server]
+        if strike.what not in BREAKS:
+            raise ValueError(strike.what)
+        proxy.break_with(strike.what)  # type: ignore[arg-type]
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            proxy.heal()
+
+    async def _tamper(self, strike: Strike, nodes: tuple[str, ...], began: float) -> None:
+        tampering = self._installation.tampering[strike.target]
+        tampering.on = True
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            tampering.on = False
+        self._ended(strike, nodes, began)
+        done = ", ".join(f"{what} {count}" for what, count in sorted(tampering.done.items()))
+        self._history.note(f"end of tamper {strike.target}: {done or 'nothing came'}")
+
+    async def _returned(self, strike: Strike, nodes: tuple[str, ...], began: float) -> None:
+        await self._installation.ready(strike.target, seconds=PATIENCE)
+        self._ended(strike, nodes, began)
+        self._history.note(f"{strike.target} is back")
+
+    def _ended(self, strike: Strike, nodes: tuple[str, ...], began: float) -> None:
+        self._history.faults.append(Fault(str(strike), nodes, began, time.monotonic()))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._returning.add(task)
+
+    async def stop(self) -> None:
+        """Let go of what is still going on, as when a run ends early."""
+        for task in self._returning:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._returning, return_exceptions=True)

@@ -1,17 +1,18 @@
-"""One user: stays connected, resumes where it stood, and sends, edits, deletes, reads."""
+"""One user: stays connected, resumes where it stood, and sends, edits, deletes, reads, types, and syncs over REST."""
 
 import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from kernel.ids import Ids
-from tests.scenarios.delivery.client import NoAnswer, NotConnected, Socket
-from tests.scenarios.delivery.history import Connection, Entry, History, Operation
-from tests.scenarios.delivery.rest import GaveUp, Rest
-from tests.scenarios.installation import Tenant
+from ops.chaos.client import NoAnswer, NotConnected, Socket, entry_of
+from ops.chaos.history import Connection, Entry, History, Operation
+from ops.chaos.installation import Tenant
+from ops.chaos.rest import GaveUp, Rest
 
 PATIENCE_SECONDS = 30.0
 """How long a send is repeated before its outcome is left unknown."""
@@ -49,6 +50,10 @@ class Person:
         self._ids = Ids()
         self._connections = 0
         self._mine: list[tuple[str, str]] = []
+        self._watching: set[asyncio.Task[None]] = set()
+        self.replay_cursor: str | None = None
+        self.replay: list[Entry] = []
+        """What `GET /v1/sync` has answered so far, from the user's first cursor on."""
         self._sent = 0
         self._leaving = False
 
@@ -63,7 +68,7 @@ class Person:
                     self._nodes[node],
                     self.token,
                     self.cursor,
-                    record=lambda ready, node=node: self._record(node, ready),
+                    record=partial(self._record, node),
                     on_entry=self._heard,
                     on_cursor=self._stand_at,
                     fragile=self._connections > 0 and self._random.random() < FRAGILE,
@@ -74,6 +79,8 @@ class Person:
                 await asyncio.sleep(self._random.uniform(0.05, 0.4))
                 continue
             self.online.set()
+            for room in sorted(self.rooms):
+                self.watch(room)
             await self.socket.closed.wait()
             self.online.clear()
             await asyncio.sleep(self._random.uniform(0.0, 0.6))
@@ -88,6 +95,24 @@ class Person:
         """Lose the connection; `stay_connected` makes another."""
         if self.socket is not None:
             self.socket.abort()
+
+    @property
+    def state(self) -> str:
+        """For a report: whether it is connected, where to, and where it stands."""
+        node = self.socket.record.node if self.socket is not None and self.socket.record is not None else "nowhere"
+        stands = {log[2:]: seq for log, seq in self.stands.items() if log[2:] in self.rooms}
+        return f"{'online' if self.online.is_set() else 'offline'}, last on {node}, at {stands}"
+
+    def watch(self, room: str) -> None:
+        """Ask to hear who types in a room, for as long as this connection lasts."""
+        task = asyncio.create_task(self._watch(room))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _watch(self, room: str) -> None:
+        if self.socket is not None:
+            with suppress(NoAnswer):
+                await self.socket.call("channel.watch", {"channel_id": room})
 
     def _record(self, node: str, ready: dict[str, Any]) -> Connection:
         self._connections += 1
@@ -132,6 +157,11 @@ class Person:
             await self.mark_read(self._room())
         elif roll < 0.065:
             await self.send(self._strange_room)
+        elif roll < 0.12 and self.rooms:
+            await self.type(self._room())
+        elif roll < 0.122:
+            with suppress(GaveUp):
+                await self.sync(pages=2)
         elif self.rooms:
             sent = await self.send(self._room())
             if sent.outcome == "ok" and self._random.random() < 0.04:
@@ -140,10 +170,10 @@ class Person:
     def _room(self) -> str:
         return self._random.choice(sorted(self.rooms))
 
-    async def send(self, room: str) -> Operation:
-        """Send a message, with the same id until it is answered for good."""
+    async def send(self, room: str, *, padding: int = 0) -> Operation:
+        """Send a message, with the same id until it is answered for good. `padding` characters make it long."""
         self._sent += 1
-        text = f"{self.tenant.name} {self.id} {self._sent}"
+        text = f"{self.tenant.name} {self.id} {self._sent}" + "." * padding
         message = self._ids.new("msg")
         operation = self.history.begin("send", self.tenant.name, self.id, room, message=message, text=text)
         payload = {"channel_id": room, "id": message, "text": text}
@@ -159,6 +189,25 @@ class Person:
         answer = await self._repeat(operation, lambda s: s.call("receipt.read", {"channel_id": room}))
         if answer is not None and "read_number" in answer:
             operation.done("ok", read_number=answer["read_number"])
+
+    async def type(self, room: str) -> None:
+        """Begin to type, and stop at once, so that the next start is passed on too."""
+        operation = self.history.begin("type", self.tenant.name, self.id, room)
+        if await self._once(operation, "typing.start", {"channel_id": room}) is None:
+            return
+        if await self._once(operation, "typing.stop", {"channel_id": room}) is not None:
+            operation.done("ok")
+
+    async def sync(self, *, pages: int = 10**6) -> None:
+        """Read on over REST where the last such reading ended. Raises `GaveUp`."""
+        for _ in range(pages):
+            params = {"cursor": self.replay_cursor, "limit": 1000}
+            page = (await self.rest.call("GET", "/v1/sync", self.token, params=params)).expect(200)
+            self.replay_cursor = page["cursor"]
+            # Too much was missed: fresh state, which says so, and no entries.
+            self.replay += [entry_of(self.id, event) for event in page["events"]] if page["recovered"] else []
+            if not page["has_more"]:
+                return
 
     async def _change(self, kind: Any) -> None:
         """Edit or delete a message of one's own, once: unlike a send it may be done twice by a repetition."""
@@ -186,9 +235,11 @@ class Person:
         await self.online.wait()
         assert self.socket is not None
         operation.attempts += 1
+        socket = self.socket
         try:
-            answer = await self.socket.call(event, payload)
+            answer = await socket.call(event, payload)
         except NoAnswer:
+            socket.abort()
             operation.done("unknown")
             return None
         error = answer.get("error")
@@ -208,10 +259,13 @@ class Person:
                 await asyncio.wait_for(self.online.wait(), deadline - time.monotonic())
                 assert self.socket is not None
                 operation.attempts += 1
-                answer = await call(self.socket)
+                socket = self.socket
+                answer = await call(socket)
             except TimeoutError:
                 break
             except NoAnswer:
+                # Whoever does not answer may be gone; another node may be there.
+                socket.abort()
                 doubtful = True
                 await asyncio.sleep(0.02)
                 continue

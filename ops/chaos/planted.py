@@ -1,4 +1,4 @@
-"""Natter with bugs planted: `python -m tests.scenarios.delivery.planted SWITCH node|worker`.
+"""Natter with bugs planted: `python -m ops.chaos.planted SWITCH node|worker`.
 
 Only the process that runs this is changed. The file SWITCH names the bug that is on; it may change meanwhile, which
 spares the tests a start of the process for each. Every bug is one that a checker worth its name sees from outside.
@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
-from data_plane.fanout import RedisBus
+from data_plane.fanout import Hub, RedisBus
 from data_plane.fanout.follower import Follower
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.engineio.frame import Frame
+from data_plane.log import Entry, LogKey
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.usage.relay import UsageRelay
 from kernel.settings import load_settings
@@ -24,12 +25,17 @@ from ops.entrypoints import node, worker
 SELDOM = 50
 """A bug of the delivery strikes once in so many frames."""
 
-IN_NODE = ("drop", "double", "swap", "deaf", "lose")
+LATE_SECONDS = 12.0
+"""How late `late` is: more than healing may take."""
+
+IN_NODE = ("drop", "double", "swap", "late", "deaf", "linger", "lose")
 IN_WORKER = ("count_twice", "forget_usage")
+BUGS = (*IN_NODE, *IN_WORKER)
 
 
 def plant_in_delivery(switch: Path) -> None:
-    """`drop`, `double`, `swap`: now and then a frame does not reach a client, or twice, or after the next one."""
+    """`drop`, `double`, `swap`: now and then a frame does not reach a client, or twice, or after the next one. `late`:
+    everything reaches it, in order, much later."""
     deliver, count = Connection.deliver, itertools.count(1)
     held: dict[Any, Frame] = {}
 
@@ -39,6 +45,9 @@ def plant_in_delivery(switch: Path) -> None:
 
     def broken(self: Connection, frame: Frame) -> None:
         bug = switch.read_text()
+        if bug == "late":
+            asyncio.get_running_loop().call_later(LATE_SECONDS, deliver, self, frame)
+            return
         key = (self.id, orjson.loads(frame.messages[0][1:])[1]["channel_id"])
         strikes = not next(count) % SELDOM
         if bug == "drop" and strikes:
@@ -67,6 +76,25 @@ def plant_in_hearing(switch: Path) -> None:
 
     Follower.round = idle  # type: ignore[method-assign]
     RedisBus.__init__ = deafened  # type: ignore[method-assign]
+
+
+def plant_in_removal(switch: Path) -> None:
+    """`linger`: who was removed goes on hearing who types."""
+    stop, pass_on = Hub._stop_watching, Hub._pass_on_passing
+
+    def forgetful(self: Hub, key: LogKey, user_id: str) -> None:
+        if switch.read_text() != "linger":
+            stop(self, key, user_id)
+
+    def careless(self: Hub, entry: Entry) -> None:
+        if switch.read_text() != "linger":
+            pass_on(self, entry)
+            return
+        frame = self._encode([entry])
+        for recipient in self._watchers.get(entry.key, ()):
+            recipient.deliver(frame)
+
+    Hub._stop_watching, Hub._pass_on_passing = forgetful, careless  # type: ignore[method-assign]
 
 
 def plant_in_storage(switch: Path) -> None:
@@ -101,7 +129,7 @@ def plant_in_usage(switch: Path) -> None:
 
 def main(switch: str, command: str) -> None:
     """Plant the bugs, then be the process."""
-    for plant in (plant_in_delivery, plant_in_hearing, plant_in_storage, plant_in_usage):
+    for plant in (plant_in_delivery, plant_in_hearing, plant_in_removal, plant_in_storage, plant_in_usage):
         plant(Path(switch))
     {"node": node, "worker": worker}[command].main(load_settings())
 

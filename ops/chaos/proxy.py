@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, cast
 
 HOLD_AT: Final = 1 << 20
 """Bytes that one direction holds back before the sender is made to wait, as a network's queues would."""
@@ -93,7 +93,7 @@ class Proxy:
 
     def filter_for(self, link: "_Link") -> Filter | None:
         """What sees the answers on this connection."""
-        return self._make_filter(link.client.write) if self._make_filter is not None else None
+        return self._make_filter(link.write_late) if self._make_filter is not None else None
 
     def ended(self, link: "_Link") -> None:
         """A connection is over."""
@@ -110,12 +110,15 @@ class _Side(asyncio.Protocol):
         self.held: list[bytes] = []
         self.held_size = 0
         self.delayed: deque[bytes] = deque()
+        self.early: list[bytes] = []
         if not towards_server:
             link.client = self
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
+        for data in self.early:
+            self.write(data)
+        self.early = []
         if self._is_server:
             self._link.opened()
         else:
@@ -138,8 +141,10 @@ class _Side(asyncio.Protocol):
         self._link.other(self).reading(True)
 
     def write(self, data: bytes) -> None:
-        """Send on, when it is still open."""
-        if self.transport is not None and not self.transport.is_closing():
+        """Send on, when it is still open; what comes before it is open waits for that."""
+        if self.transport is None:
+            self.early.append(data)
+        elif not self.transport.is_closing():
             self.transport.write(data)
 
     def reading(self, on: bool) -> None:
@@ -164,13 +169,11 @@ class _Link:
 
     def begin(self) -> None:
         """A client has connected."""
-        self.client.reading(False)
         self._connecting = asyncio.create_task(self._proxy.connect(self))
 
     def opened(self) -> None:
         """The server is there, too."""
         self._filter = self._proxy.filter_for(self)
-        self.client.reading(True)
 
     def other(self, side: _Side) -> _Side:
         """The opposite end."""
@@ -210,6 +213,11 @@ class _Link:
             side.reading(True)
         if any(side.transport is None or side.transport.is_closing() for side in (self.client, self.server)):
             self.abort()
+
+    def write_late(self, data: bytes) -> None:
+        """Something that a filter held back; silence swallows it."""
+        if self.fault not in ("swallow", "forget"):
+            self.client.write(data)
 
     def abort(self) -> None:
         """End both, at once."""

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from uuid import uuid4
 import asyncpg
 
 from kernel.ids import parse_id
-from tests.scenarios.delivery.checker import HEALING_SECONDS, Violation
-from tests.scenarios.delivery.client import entry_of
-from tests.scenarios.delivery.history import History, StoredChannel, StoredMessage, Usage, User
-from tests.scenarios.delivery.person import Person
-from tests.scenarios.delivery.rest import Rest
-from tests.scenarios.installation import Installation, Tenant
+from ops.chaos.checker import HEALING_SECONDS
+from ops.chaos.history import Connection, History, SlowConsumer, StoredChannel, StoredMessage, Usage, User
+from ops.chaos.installation import Installation, Tenant
+from ops.chaos.person import Person
+from ops.chaos.rest import GaveUp, Rest
+from ops.chaos.slow import PADDING, read_slowly
 
 USAGE_SECONDS = 20.0
 """How long usage may take to reach the ledger once everything is whole."""
@@ -46,7 +45,7 @@ class World:
         self.tenants: list[Tenant] = []
         self.people: list[Person] = []
         self._connecting: list[asyncio.Task[None]] = []
-        self._first_cursors: dict[Person, str] = {}
+        self._slow = 0
 
     # -- before ------------------------------------------------------------------------------------------------------
 
@@ -59,7 +58,8 @@ class World:
 
     async def _populate(self, tenant: Tenant) -> None:
         size, server = self.size, tenant.secret_key
-        names = [f"user{n}" for n in range(size.users)]
+        # One name of its own for each tenant: what it does must be heard by nobody of the other.
+        names = [*(f"user{n}" for n in range(size.users - 1)), f"only-{tenant.name}"]
         rooms: dict[str, list[str]] = {f"room{n}": [] for n in range(size.rooms)}
         for place, name in enumerate(names):
             for step in range(size.rooms_of_user):
@@ -109,23 +109,28 @@ class World:
         baseline = {channel["id"]: channel["seq"] for channel in state["channels"]}
         person.stands = {f"c:{channel}": seq for channel, seq in baseline.items()}
         self.history.users.append(User(person.tenant.name, person.id, baseline))
-        self._first_cursors[person] = state["cursor"]
+        person.replay_cursor = state["cursor"]
 
     # -- meanwhile ---------------------------------------------------------------------------------------------------
 
     async def live(self, rate: float, meanwhile: Awaitable[object], *, restless: bool = True) -> None:
         """Let everybody act, `rate` times a second all together, for as long as `meanwhile` takes.
 
-        Returns when all has been answered. With `restless`, users leave rooms and come back, and lose their
-        connections and resume.
+        Returns when all has been answered and everybody has what was there when `meanwhile` ended. With `restless`,
+        users leave rooms and come back, and lose their connections and resume.
         """
         happening = asyncio.ensure_future(meanwhile)
+
+        async def heal() -> None:
+            await happening
+            await self.settle()
+
         over = happening.done
         tasks = [person.act(rate / len(self.people), over) for person in self.people]
         if restless:
             tasks += [self._come_and_go(tenant, random.Random(self.random.random()), over) for tenant in self.tenants]
             tasks += [self._lose_connections(random.Random(self.random.random()), over)]
-        await asyncio.gather(happening, *tasks)
+        await asyncio.gather(heal(), *tasks)
 
     async def _come_and_go(self, tenant: Tenant, rng: random.Random, over: Over) -> None:
         mine = [person for person in self.people if person.tenant is tenant]
@@ -140,6 +145,7 @@ class World:
             finally:
                 await self._join(person, room)
                 person.rooms.add(room)
+                person.watch(room)
 
     async def _leave(self, person: Person, room: str) -> None:
         operation, key = self.history.begin("leave", person.tenant.name, person.id, room), uuid4().hex
@@ -160,26 +166,60 @@ class World:
             await asyncio.sleep(rng.uniform(0.1, 0.6))
             rng.choice(self.people).cut()
 
+    async def be_slow(self, node: str) -> None:
+        """Let somebody new in the first room take one byte a second, while another pours."""
+        self._slow += 1
+        tenant, room, name = self.tenants[0], self.rooms()[0], f"slow{self._slow}"
+        reader = self._person(tenant, name, {room})
+        body = {"users": [{"id": name}]}
+        (await self.rest.call("POST", "/v1/users", tenant.secret_key, json=body)).expect(200)
+        await self._join(reader, room)
+        await self._introduce(reader)
+        writer = next(p for p in self.people if p.tenant is tenant and room in p.rooms)
+        # Who connects counts as active, whatever it hears.
+        began = time.monotonic()
+        url, log = self.installation.node_urls[node], self.installation.folder / f"{node}.log"
+        self.history.connections.append(Connection(f"{tenant.name}/{name}", tenant.name, name, node, began, None))
+
+        async def pour() -> int:
+            sent = await asyncio.gather(*(writer.send(room, padding=PADDING) for _ in range(12)))
+            return sum(len(each.text) for each in sent if each.outcome == "ok")
+
+        told, poured = await read_slowly(url, reader.token, pour, log, user=name)
+        ended = time.monotonic()
+        self.history.slow.append(SlowConsumer(tenant.name, name, node, began, ended, poured, told))
+        self.history.note(f"slow consumer on {node}: {told} after {ended - began:.1f} s and {poured:,} bytes")
+
     # -- afterwards --------------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Wait until everybody is online and has everything, for as long as the contract allows and a little more."""
+        """Wait until everybody is online and has what is there now, for as long as the contract allows."""
         began = time.monotonic()
+        missing: list[Person] = []
+        try:
+            async with asyncio.timeout(HEALING_SECONDS):
+                heads = await self._heads()
+                while missing := [person for person in self.people if not self._has(person, heads)]:
+                    await asyncio.sleep(0.02)
+        except (TimeoutError, GaveUp):
+            self.history.settle_seconds = float("inf")
+            for person in missing[:5]:
+                self.history.note(f"not settled: {person.tenant.name}/{person.id}, {person.state}")
+        else:
+            self.history.settle_seconds = max(self.history.settle_seconds, time.monotonic() - began)
+
+    async def _heads(self) -> dict[tuple[str, str], int]:
         heads = {}
         for tenant in self.tenants:
             for room in self.rooms():
                 channel = await self.rest.call("GET", f"/v1/channels/{room}", tenant.secret_key)
                 heads[tenant.name, room] = channel.expect(200)["seq"]
-        while not all(
-            person.online.is_set()
-            and all(person.stands.get(f"c:{r}", 0) >= heads[person.tenant.name, r] for r in person.rooms)
-            for person in self.people
-        ):
-            if time.monotonic() - began > HEALING_SECONDS:
-                self.history.settle_seconds = float("inf")
-                return
-            await asyncio.sleep(0.02)
-        self.history.settle_seconds = time.monotonic() - began
+        return heads
+
+    def _has(self, person: Person, heads: dict[tuple[str, str], int]) -> bool:
+        return person.online.is_set() and all(
+            person.stands.get(f"c:{room}", 0) >= heads[person.tenant.name, room] for room in person.rooms
+        )
 
     async def collect(self) -> History:
         """Everything that can be asked afterwards: history on each node, sync, standings, the ledger."""
@@ -189,7 +229,8 @@ class World:
         self.history.online = {(p.tenant.name, p.id) for p in self.people if p.online.is_set()}
         for person in self.people:
             await self._standings(person)
-            await self._replay(person)
+            await person.sync()
+            self.history.replays[person.tenant.name, person.id] = person.replay
         await self._usage()
         return self.history
 
@@ -226,24 +267,13 @@ class World:
             membership = channel["membership"]
             stored.standings[person.id] = (membership["read_number"], membership["unread"])
 
-    async def _replay(self, person: Person) -> None:
-        entries = self.history.replays[person.tenant.name, person.id] = []
-        cursor = self._first_cursors[person]
-        while True:
-            params = {"cursor": cursor, "limit": 1000}
-            page = (await self.rest.call("GET", "/v1/sync", person.token, params=params)).expect(200)
-            assert page["recovered"], "the run is longer than sync reaches back"
-            entries += [entry_of(person.id, event) for event in page["events"]]
-            cursor = page["cursor"]
-            if not page["has_more"]:
-                break
-
     async def _usage(self) -> None:
         """Wait until nothing of these apps is left to ship, then read what the ledger and its rollup have."""
         apps = {tenant.name: parse_id("app", tenant.app_id) for tenant in self.tenants}
         chat = await self.installation.chat_database.connect()
         control = await self.installation.control_database.connect()
         try:
+            self.history.epoch = await chat.fetchval("select epoch from chat.shard")
             deadline = time.monotonic() + USAGE_SECONDS
             while await chat.fetchval(
                 "select count(*) from chat.usage_outbox where app_id = any($1)", list(apps.values())
@@ -291,20 +321,3 @@ async def world(installation: Installation, seed: int, size: Size | None = None)
         yield made
     finally:
         await made.leave()
-
-
-def report(history: History, violations: list[Violation]) -> str:
-    """What a failed run should tell: the seed, what was done, and the violations."""
-    outcomes = Counter((o.kind, o.outcome) for o in history.operations)
-    lines = [f"seed {history.seed}: {len(violations)} violations"]
-    lines += [f"  {violation}" for violation in violations[:30]]
-    lines += [f"  {kind} {outcome}: {count}" for (kind, outcome), count in sorted(outcomes.items())]
-    refusals = Counter(o.answer["code"] for o in history.operations if "code" in o.answer)
-    lines += [f"  refused with {code}: {count}" for code, count in refusals.items()]
-    start = history.events[0][0] if history.events else 0.0
-    lines += [f"  {at - start:6.1f} s {what}" for at, what in history.events[:60]]
-    heard = sum(len(c.heard) for c in history.connections)
-    lines.append(
-        f"  {len(history.connections)} connections heard {heard} entries; settled in {history.settle_seconds:.1f} s"
-    )
-    return "\n".join(lines)

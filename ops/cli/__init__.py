@@ -19,6 +19,7 @@ _COMMANDS = {
     "staff": "People who operate this installation.",
     "outbox": "Print a link that opens the mail outbox once.",
     "bench": "Measure on this machine; prints JSON.",
+    "chaos": "Break an installation of its own and check that no message is lost, doubled or disordered.",
 }
 _HIDDEN = ("nursery",)
 _MODULES = {"control": "servers", "node": "servers", "worker": "servers"}

@@ -2,13 +2,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.scenarios.installation import Installation, installation
+from ops.chaos.installation import Installation, installation
+from tests.engines import engines_of_tests
 
 
 @pytest.fixture(scope="session")
 async def shared() -> AsyncIterator[Installation]:
     """One installation for all scenarios; each brings tenants of its own."""
-    async with installation() as made:
+    async with installation(engines_of_tests()) as made:
         yield made
 
 

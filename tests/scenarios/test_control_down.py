@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from tests.scenarios.delivery.checker import check
-from tests.scenarios.delivery.world import Size, World, report, world
-from tests.scenarios.installation import Installation
+from ops.chaos.checker import check
+from ops.chaos.installation import Installation
+from ops.chaos.report import report
+from ops.chaos.world import Size, World, world
 
 RATE = 150.0
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from kernel.ids import Ids
-from tests.scenarios.delivery.client import Socket
-from tests.scenarios.delivery.history import Connection, Entry
-from tests.scenarios.delivery.rest import Rest
-from tests.scenarios.delivery.world import Size, World, world
-from tests.scenarios.installation import Installation
+from ops.chaos.client import Socket
+from ops.chaos.history import Connection, Entry
+from ops.chaos.installation import Installation
+from ops.chaos.rest import Rest
+from ops.chaos.world import Size, World, world
 
 TIMES = 1_000
 BATCH = 50

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from data_plane.fanout.follower import PATIENCE, Follower
+from data_plane.fanout.follower import CURRENT, PATIENCE, Follower
 from data_plane.fanout.hub import Hub
 from data_plane.log import Entry, LogKey
 from tests.data_plane.conftest import App, World
@@ -53,3 +53,14 @@ async def test_a_node_that_was_away_too_long_says_so(app: App, world: World) -> 
     await follower.round()
     assert lost == ["lost"]
     assert len(horizons) == 1
+
+
+async def test_a_look_is_good_for_two_seconds(app: App, world: World) -> None:
+    _, follower, _, _ = follow(world)
+    assert not follower.is_current()
+    await follower.start_at_present()
+    assert follower.is_current()
+    world.clock.advance(timedelta(seconds=CURRENT + 0.1))
+    assert not follower.is_current()
+    await follower.round()
+    assert follower.is_current()

@@ -249,3 +249,36 @@ async def _storm(dice: random.Random, length: int, loss: float, ears: int) -> No
     await settle(hub, *(ear for ear, _ in listeners))
     for ear, first in listeners:
         assert ear.seqs() == list(range(first, length + 1))
+
+
+def typed_by(user: str) -> Entry:
+    return entry(0, "typing.started", subject=user)
+
+
+async def test_what_is_in_no_log_passes_only_while_the_node_knows_who_was_removed() -> None:
+    log, current = Log(), True
+    hub = Hub(log, encode=list, is_current=lambda: current)
+    ear = Ear()
+    hub.join(ear, CHANNEL, 1)
+    hub.watch(ear, CHANNEL)
+    hub.deliver([typed_by("bob")])
+    assert ear.seqs() == [0]
+    current = False
+    hub.deliver([typed_by("bob")])
+    assert ear.seqs() == [0]
+    hub.deliver([log.append(entry(1))])
+    assert ear.seqs() == [0, 1], "what has a place in the log can wait for nobody"
+
+
+async def test_who_is_removed_while_it_asks_to_watch_does_not_hear_who_types() -> None:
+    log = Log()
+    hub = Hub(log, encode=list)
+    ear, other = Ear(), Ear("carol")
+    for each in (ear, other):
+        hub.join(each, CHANNEL, 1)
+        hub.watch(each, CHANNEL)
+    hub.deliver([log.append(entry(1, "member.removed", subject="alice"))])
+    hub.watch(ear, CHANNEL)  # its membership was read before the removal, and the answer comes after it
+    hub.deliver([typed_by("bob")])
+    assert ear.seqs() == [1]
+    assert other.seqs() == [1, 0]

@@ -11,8 +11,9 @@ from control_plane.members.scope import Member
 from control_plane.tenants import NewApp
 from kernel.clock import SystemClock
 from kernel.security.vault import Vault
+from ops.chaos.installation import Installation, installation
+from tests.engines import engines_of_tests
 from tests.portal.harness import Portal, Somebody, portal_deps, serve
-from tests.scenarios.installation import Installation, installation
 
 PATIENCE = 20.0
 
@@ -49,7 +50,7 @@ class House:
 @asynccontextmanager
 async def open_house(port: int) -> AsyncIterator[House]:
     """Two nodes, a worker, the control plane, a portal on that port, and somebody who is signed in there."""
-    async with installation() as whole:
+    async with installation(engines_of_tests()) as whole:
         settings = dataclasses.replace(whole.settings, control_port=port)
         plain = portal_deps(settings.database_url, port, SystemClock())
         deps = dataclasses.replace(plain, settings=settings, vault=Vault(settings.master_key))

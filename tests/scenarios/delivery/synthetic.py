@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
-from tests.scenarios.delivery.history import (
+from ops.chaos.history import (
     Connection,
     Entry,
     History,
     Operation,
+    Passing,
+    SlowConsumer,
     StoredChannel,
     StoredMessage,
     Usage,
@@ -16,15 +18,17 @@ from tests.scenarios.delivery.history import (
 APPS = ("red", "blue")
 USERS = ("ann", "ben", "cem")
 MESSAGES = 12
+EPOCH = "first"
 LEFT, BACK = 6, 9
 """Seqs at which `cem` left the channel and came back."""
 
 
 def faultless() -> History:
     """Two tenants with a channel of the same name; in each, three users take turns, and one leaves and comes back."""
-    history = History(seed=0)
+    history = History(seed=0, epoch=EPOCH)
     for app in APPS:
         _play(history, app)
+    history.slow.append(SlowConsumer("red", "dan", "n1", 1.0, 3.0, 2_000_000, "slow_consumer"))
     return history
 
 
@@ -44,12 +48,12 @@ def _play(history: History, app: str) -> None:
             kind, type = ("leave", "member.removed") if seq == LEFT else ("join", "member.added")
             operation = Operation(kind, app, "cem", "room", began=now, ended=now + 0.1, outcome="ok")  # type: ignore[arg-type]
             history.operations.append(operation)
-            log.append(Entry("c:room", seq, type, "cem", at=now))
+            log.append(Entry("c:room", seq, type, "cem", at=now, epoch=EPOCH))
             continue
         user = USERS[turn % 2]
         message = f"msg_{app}{turn}"
         number = len(stored) + 1
-        log.append(Entry("c:room", seq, "message.created", message, f"{app} {turn}", at=now))
+        log.append(Entry("c:room", seq, "message.created", message, f"{app} {turn}", at=now, epoch=EPOCH))
         stored.append(StoredMessage(message, seq, number, user, f"{app} {turn}"))
         history.operations.append(
             Operation(
@@ -66,6 +70,8 @@ def _play(history: History, app: str) -> None:
                 attempts=1,
             )
         )
+    typing = Operation("type", app, "ann", "room", began=3.0, ended=3.1, outcome="ok")
+    history.operations.append(typing)
     refused = Operation("send", app, "ann", "elsewhere", f"msg_{app}refused", "no", began=1, ended=2, outcome="failed")
     lost = Operation("send", app, "ann", "room", f"msg_{app}lost", "?", began=1, outcome="unknown")
     found = Operation("look", app, "ann", "room", f"msg_{app}0", outcome="ok", answer={"found": True, "node": "n1"})
@@ -83,6 +89,8 @@ def _play(history: History, app: str) -> None:
         # A resume may repeat what was heard already.
         second = Connection(f"{app}/{user}#2", app, user, "n2", opened=5.0, recovered=True, heard=mine[2:])
         second.heard = [replace(e, at=max(e.at, 5.0)) for e in second.heard]
+        if user != "ann":
+            first.passing = [Passing("room", "typing.started", "ann", 3.05)]
         history.connections += [first, second]
         history.online.add((app, user))
     history.usage[app] = Usage(len(stored), len(USERS), {"messages": len(stored), "mau": len(USERS)})

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.scenarios.delivery.checker import check
-from tests.scenarios.delivery.history import Connection, Entry, History, StoredMessage
+from ops.chaos.checker import check
+from ops.chaos.history import Connection, Entry, Fault, History, Passing, StoredMessage
 from tests.scenarios.delivery.synthetic import BACK, LEFT, connection_of, faultless
 
 
@@ -126,7 +126,16 @@ def entry_after_the_removal(history: History) -> None:
 
 def entry_long_after_leaving(history: History) -> None:
     connection = connection_of(history, "red", "cem")
+    connection.opened = 5.5
     connection.heard = [replace(e, at=8.9) if e.seq == LEFT else e for e in connection.heard]
+
+
+def somebody_types_long_after_leaving(history: History) -> None:
+    connection_of(history, "red", "cem").passing.append(Passing("room", "typing.started", "ann", 8.9))
+
+
+def typing_that_nobody_did_there(history: History) -> None:
+    connection_of(history, "red", "cem", 0).passing.append(Passing("room", "typing.started", "ben", 4.0))
 
 
 def message_of_another_tenant(history: History) -> None:
@@ -174,6 +183,35 @@ def rollup_disagrees(history: History) -> None:
     history.usage["blue"].rolled_up["messages"] += 1
 
 
+def epoch_comes_again(history: History) -> None:
+    for connection in history.connections:
+        connection.heard = [replace(e, epoch="second") if e.seq in (4, 5) else e for e in connection.heard]
+    for entries in history.replays.values():
+        entries[:] = [replace(e, epoch="second") if e.seq in (4, 5) else e for e in entries]
+
+
+def epoch_differs_between_observers(history: History) -> None:
+    heard = connection_of(history, "red", "ann").heard
+    heard[0] = replace(heard[0], epoch="second")
+
+
+def log_ends_in_an_epoch_that_is_over(history: History) -> None:
+    history.epoch = "second"
+
+
+def slow_consumer_is_not_closed(history: History) -> None:
+    history.slow[0] = replace(history.slow[0], told=None)
+
+
+def slow_consumer_is_closed_for_something_else(history: History) -> None:
+    history.slow[0] = replace(history.slow[0], told="closed")
+
+
+def slow_consumer_holds_others_up(history: History) -> None:
+    for connection in history.connections:
+        connection.heard = [replace(e, at=e.at + 3.0) for e in connection.heard]
+
+
 PLANTED: list[tuple[str, Callable[[History], None]]] = [
     ("H1", acknowledged_message_is_lost),
     ("H1", message_is_stored_twice),
@@ -196,6 +234,8 @@ PLANTED: list[tuple[str, Callable[[History], None]]] = [
     ("H8", acknowledged_edit_is_lost),
     ("H9", entry_after_the_removal),
     ("H9", entry_long_after_leaving),
+    ("H9", somebody_types_long_after_leaving),
+    ("H9", typing_that_nobody_did_there),
     ("H9", message_of_another_tenant),
     ("H9", somebody_elses_own_log),
     ("H10", unread_count_is_wrong),
@@ -206,6 +246,12 @@ PLANTED: list[tuple[str, Callable[[History], None]]] = [
     ("H13", message_is_not_counted),
     ("H13", active_user_is_counted_twice),
     ("H13", rollup_disagrees),
+    ("H14", epoch_comes_again),
+    ("H14", epoch_differs_between_observers),
+    ("H14", log_ends_in_an_epoch_that_is_over),
+    ("SLOW", slow_consumer_is_not_closed),
+    ("SLOW", slow_consumer_is_closed_for_something_else),
+    ("SLOW", slow_consumer_holds_others_up),
 ]
 
 
@@ -216,3 +262,17 @@ def test_a_planted_fault_is_found(rule: str, plant: Callable[[History], None]):
     found = check(history)
     assert rule in {violation.rule for violation in found}, found
     assert all(violation.sentence for violation in found)
+
+
+def test_what_was_missed_before_a_removal_may_come_after_it_when_a_node_was_in_trouble():
+    history = faultless()
+    entry_long_after_leaving(history)
+    history.faults.append(Fault("stop n2 for 2 s", ("n2",), 6.5, 8.5))
+    assert check(history) == []
+
+
+def test_trouble_excuses_nothing_that_is_in_no_log():
+    history = faultless()
+    somebody_types_long_after_leaving(history)
+    history.faults.append(Fault("stop n2 for 2 s", ("n2",), 6.5, 8.5))
+    assert {violation.rule for violation in check(history)} == {"H9"}

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from tests.scenarios.delivery.checker import check
-from tests.scenarios.delivery.world import Size, report, world
-from tests.scenarios.installation import Installation
+from ops.chaos.checker import check
+from ops.chaos.installation import Installation
+from ops.chaos.report import report
+from ops.chaos.world import Size, world
 
 SECONDS = 3.0
 
@@ -30,7 +31,7 @@ PLANTED = [
 async def test_a_planted_bug_makes_the_scenario_fail(shared: Installation, bug: str, rule: str):
     switch = shared.folder / "planted"
     switch.write_text(bug)
-    program = (sys.executable, "-m", "tests.scenarios.delivery.planted", str(switch))
+    program = (sys.executable, "-m", "ops.chaos.planted", str(switch))
     await shared.programs(n1=program, worker=program)
     async with world(shared, seed=1, size=Size(users=16, rooms=8)) as here:
         await here.live(150, asyncio.sleep(SECONDS), restless=False)
