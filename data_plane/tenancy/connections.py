@@ -21,6 +21,8 @@ from kernel.logging import get_logger
 
 FRESH: Final = 2.0
 """Seconds for which the other nodes' counts are believed."""
+PATIENCE: Final = 0.5
+"""Seconds that somebody who connects waits for Redis; one that is silent must not cost the whole handshake."""
 EXPIRY: Final = 10.0
 """Seconds after which a node that says nothing counts no more; also the most that nodes' clocks may differ."""
 
@@ -111,7 +113,7 @@ class ConnectionQuota:
     async def _read(self, app_id: UUID) -> _Others:
         count = 0
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
+            async with asyncio.timeout(PATIENCE), self._redis.pipeline(transaction=False) as pipe:
                 self._write(pipe, app_id)
                 pipe.hgetall(self._key(app_id))
                 fields: dict[bytes, bytes] = (await pipe.execute())[-1]

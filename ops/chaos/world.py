@@ -141,7 +141,8 @@ class World:
             person.rooms.discard(room)
             try:
                 await self._leave(person, room)
-                await asyncio.sleep(rng.uniform(0.0, 2.5))
+                # Now and then for so long that not even what is under way may reach them any more.
+                await asyncio.sleep(rng.uniform(2.5, 5.0) if rng.random() < 0.3 else rng.uniform(0.0, 2.5))
             finally:
                 await self._join(person, room)
                 person.rooms.add(room)
@@ -193,7 +194,10 @@ class World:
     # -- afterwards --------------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Wait until everybody is online and has what is there now, for as long as the contract allows."""
+        """Wait until everybody is online and has what is there now, for as long as the contract allows. Who took too
+        long once has failed for good."""
+        if self.history.settle_seconds == float("inf"):
+            return
         began = time.monotonic()
         missing: list[Person] = []
         try:

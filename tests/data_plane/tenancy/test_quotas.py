@@ -1,16 +1,18 @@
 """The plan's limits, and the count of connections over several nodes."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from data_plane.tenancy.connections import ConnectionQuota
+from data_plane.tenancy.connections import PATIENCE, ConnectionQuota
 from data_plane.tenancy.errors import QuotaExceeded
 from data_plane.tenancy.quotas import check_messages, check_new_active
 from kernel.contracts import Quota
 from kernel.redis import connect_redis
+from ops.chaos.proxy import Proxy
 
 NOW = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -134,3 +136,19 @@ async def test_the_limit_holds_in_a_new_month_too(node, nodes):
     await a.acquire(app)
     with pytest.raises(QuotaExceeded):
         await a.acquire(app)
+
+
+async def test_a_redis_that_is_silent_holds_nobody_up_who_connects(node, nodes, redis_url, engines, free_ports):
+    proxy = Proxy(free_ports(1)[0], engines.valkey.port)
+    await proxy.start()
+    one = nodes("a", redis_url.replace(f":{engines.valkey.port}", f":{proxy.port}"))
+    two, app = nodes("b"), peak(node, 10)
+    await two.acquire(app)
+    await two.publish()
+    proxy.break_with("swallow")
+    began = time.monotonic()
+    await asyncio.gather(*(one.acquire(app) for _ in range(10)))
+    assert time.monotonic() - began < PATIENCE + 0.5
+    with pytest.raises(QuotaExceeded):
+        await one.acquire(app)
+    await proxy.stop()

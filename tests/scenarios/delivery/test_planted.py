@@ -17,6 +17,8 @@ PLANTED = [
     ("drop", "H4"),
     ("double", "H4"),
     ("swap", "H4"),
+    ("late", "H5"),
+    ("linger", "H9"),
     ("deaf", "H5"),
     ("lose", "H1"),
     ("count_twice", "H13"),
@@ -33,8 +35,11 @@ async def test_a_planted_bug_makes_the_scenario_fail(shared: Installation, bug: 
     switch.write_text(bug)
     program = (sys.executable, "-m", "ops.chaos.planted", str(switch))
     await shared.programs(n1=program, worker=program)
-    async with world(shared, seed=1, size=Size(users=16, rooms=8)) as here:
-        await here.live(150, asyncio.sleep(SECONDS), restless=False)
+    # Whether the removed hear on shows only when some are removed for a while, and many type where they were.
+    comes_and_goes = bug == "linger"
+    size = Size(users=16, rooms=2 if comes_and_goes else 8)
+    async with world(shared, seed=1, size=size) as here:
+        await here.live(150, asyncio.sleep(4 * SECONDS if comes_and_goes else SECONDS), restless=comes_and_goes)
         await here.settle()
         history = await here.collect()
     violations = check(history)
