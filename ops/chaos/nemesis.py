@@ -30,22 +30,23 @@ class Nemesis:
         self._installation = installation
         self._history = history
         self._be_slow = be_slow
+        self._long = long
         lengths: Lengths = LONG if long else SHORT
         self._rounds = strikes(history.seed, lengths, everything=long)
         self._returning: set[asyncio.Task[None]] = set()
 
     async def rage(self, seconds: float) -> None:
-        """Strike for a while, the short schedule at least once through; afterwards everything is whole again."""
+        """Strike for a while, but the short schedule once through at least; afterwards everything is whole again."""
         end = time.monotonic() + seconds
-        first = True
+        whole_round = not self._long
         for strokes in self._rounds:
             for strike in strokes:
-                if time.monotonic() >= end and not first:
+                if time.monotonic() >= end and not whole_round:
                     break
                 await asyncio.sleep(strike.gap)
                 await self._until_it_may(strike)
                 await self._strike(strike)
-            first = False
+            whole_round = False
             if time.monotonic() >= end:
                 break
         await asyncio.gather(*self._returning)

@@ -15,7 +15,8 @@ import orjson
 
 PADDING: Final = 16_000
 """Characters of each message that pours."""
-POUR_AT_MOST: Final = 400
+ENOUGH: Final = 8_000_000
+"""Bytes: what the system takes for a client that does not read, what the node lets wait, and as much again."""
 SECONDS: Final = 30.0
 RECEIVE_BUFFER: Final = 4_096
 """Of the client's socket; what the system takes for it would hide that it does not read."""
@@ -48,9 +49,7 @@ async def read_slowly(
     sipping = asyncio.create_task(sip())
     deadline = time.monotonic() + SECONDS
     try:
-        for _ in range(POUR_AT_MOST):
-            if ended or time.monotonic() > deadline:
-                break
+        while not ended and poured < ENOUGH and time.monotonic() < deadline:
             poured += await pour()
         while not ended and time.monotonic() < deadline:
             await asyncio.sleep(0.05)

@@ -46,6 +46,7 @@ class World:
         self.people: list[Person] = []
         self._connecting: list[asyncio.Task[None]] = []
         self._slow = 0
+        self._asking = asyncio.Semaphore(8)
 
     # -- before ------------------------------------------------------------------------------------------------------
 
@@ -231,10 +232,7 @@ class World:
             for room in self.rooms():
                 self.history.channels.append(await self._channel(tenant, room))
         self.history.online = {(p.tenant.name, p.id) for p in self.people if p.online.is_set()}
-        for person in self.people:
-            await self._standings(person)
-            await person.sync()
-            self.history.replays[person.tenant.name, person.id] = person.replay
+        await asyncio.gather(*(self._ask(person) for person in self.people))
         await self._usage()
         return self.history
 
@@ -263,6 +261,13 @@ class World:
                 after = str(messages[-1].seq)
             histories[node] = messages
         return StoredChannel(tenant.name, room, head["seq"], head["last_number"], histories)
+
+    async def _ask(self, person: Person) -> None:
+        """What a user is told in the end."""
+        async with self._asking:
+            await self._standings(person)
+            await person.sync()
+        self.history.replays[person.tenant.name, person.id] = person.replay
 
     async def _standings(self, person: Person) -> None:
         page = (await self.rest.call("GET", "/v1/channels", person.token, params={"limit": 100})).expect(200)
