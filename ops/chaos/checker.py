@@ -22,15 +22,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ops.chaos.history import Connection, Entry, History, Operation, StoredChannel, StoredMessage
+from ops.chaos.facts import Facts, Place
+from ops.chaos.history import Connection, Entry, History, Operation
 
 HEALING_SECONDS = 10.0
 REMOVAL_SECONDS = 2.0
 PROMPT_SECONDS = 2.0
 """Within which 99 of 100 deliveries come while one consumer is slow and nothing is broken."""
-
-Place = tuple[str, str, int]
-"""App, log, seq."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,80 +44,11 @@ class Violation:
 
 def check(history: History) -> list[Violation]:
     """Every violation that the history shows, by rule."""
-    facts = _Facts(history)
+    facts = Facts(history)
     return [Violation(rule, sentence) for rule, find in _RULES for sentence in find(facts)]
 
 
-class _Facts:
-    """The history, arranged for looking things up."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self.channels: dict[tuple[str, str], StoredChannel] = {(c.app, c.id): c for c in history.channels}
-        self.stored: dict[tuple[str, str], list[tuple[StoredChannel, StoredMessage]]] = defaultdict(list)
-        for channel in history.channels:
-            for message in channel.messages:
-                self.stored[channel.app, message.id].append((channel, message))
-        self.sends: dict[str, Operation] = {
-            o.message: o for o in history.operations if o.kind == "send" and o.message is not None
-        }
-        self.connections: dict[tuple[str, str], list[Connection]] = defaultdict(list)
-        for connection in sorted(history.connections, key=lambda c: c.opened):
-            self.connections[connection.app, connection.user].append(connection)
-        self.places: dict[Place, tuple[str, str]] = {}
-        """What the first observer of each place saw there."""
-        for place, identity, _ in self.sightings():
-            self.places.setdefault(place, identity)
-        self.baselines = {(u.app, u.id): u.baseline for u in history.users}
-        self.memberships = self._memberships()
-
-    def sightings(self) -> Iterator[tuple[Place, tuple[str, str], str]]:
-        """Every (place, identity, observer) there is."""
-        for channel in self.history.channels:
-            for node, messages in channel.histories.items():
-                for m in messages:
-                    yield (channel.app, f"c:{channel.id}", m.seq), ("message.created", m.id), f"history on {node}"
-        for (app, user), entries in self.history.replays.items():
-            for e in entries:
-                yield (app, e.log, e.seq), e.identity, f"sync of {user}"
-        for c in self.history.connections:
-            for e in c.heard:
-                yield (c.app, e.log, e.seq), e.identity, c.name
-        for o in self.history.operations:
-            if o.kind == "send" and o.outcome == "ok" and o.message is not None:
-                place = (o.app, f"c:{o.channel}", o.answer["seq"])
-                yield place, ("message.created", o.message), f"acknowledgement to {o.user}"
-
-    def _memberships(self) -> dict[tuple[str, str, str], list[tuple[int, float]]]:
-        """By app, channel and user: the stretches of the log that the user may see, both ends included."""
-        stretches: dict[tuple[str, str, str], list[tuple[int, float]]] = defaultdict(list)
-        for (app, user), baseline in self.baselines.items():
-            for channel in baseline:
-                stretches[app, channel, user].append((1, float("inf")))
-        for (app, log, seq), (type, about) in sorted(self.places.items(), key=lambda item: item[0][2]):
-            if not type.startswith("member.") or seq <= self.baselines.get((app, about), {}).get(log[2:], 0):
-                continue
-            mine = stretches[app, log[2:], about]
-            if type == "member.added":
-                mine.append((seq, float("inf")))
-            elif type == "member.removed" and mine:
-                mine[-1] = (mine[-1][0], seq)
-        return stretches
-
-    def present_from(self, app: str, user: str, channel: str) -> int:
-        """From which seq on a user who is a member in the end must have been shown everything."""
-        stretches = self.memberships.get((app, channel, user)) or [(1, float("inf"))]
-        resets = [c.fresh[channel] for c in self.connections[app, user] if c.fresh is not None and channel in c.fresh]
-        baseline = self.baselines[app, user].get(channel, 0)
-        return max([stretches[-1][0], baseline + 1, *(seq + 1 for seq in resets)])
-
-    def may_see(self, app: str, user: str, entry: Entry) -> bool:
-        """Whether a user may hear a channel's entry."""
-        stretches = self.memberships.get((app, entry.log[2:], user), [])
-        return any(first <= entry.seq <= last for first, last in stretches)
-
-
-def _acknowledged(facts: _Facts) -> Iterator[str]:
+def _acknowledged(facts: Facts) -> Iterator[str]:
     for o in facts.sends.values():
         if o.outcome != "ok":
             continue
@@ -133,7 +62,7 @@ def _acknowledged(facts: _Facts) -> Iterator[str]:
             yield f"{_send(o)} was acknowledged as {wanted} and is stored as {(channel.id, m.user, m.seq, m.number)}."
 
 
-def _not_acknowledged(facts: _Facts) -> Iterator[str]:
+def _not_acknowledged(facts: Facts) -> Iterator[str]:
     for (app, message_id), copies in facts.stored.items():
         o = facts.sends.get(message_id)
         if not copies:
@@ -146,7 +75,7 @@ def _not_acknowledged(facts: _Facts) -> Iterator[str]:
             yield f"{_send(o)} had an unknown outcome and is stored {len(copies)} times."
 
 
-def _one_truth(facts: _Facts) -> Iterator[str]:
+def _one_truth(facts: Facts) -> Iterator[str]:
     first: dict[Place, str] = {}
     homes: dict[tuple[str, str], tuple[Place, str]] = {}
     for place, identity, observer in facts.sightings():
@@ -165,7 +94,7 @@ def _one_truth(facts: _Facts) -> Iterator[str]:
                 yield f"history of {channel.app}/{channel.id} differs between {views[0][0]} and {node}."
 
 
-def _no_holes(facts: _Facts) -> Iterator[str]:
+def _no_holes(facts: Facts) -> Iterator[str]:
     for connection in facts.history.connections:
         yield from _consecutive(connection)
     for (app, user), connections in facts.connections.items():
@@ -199,7 +128,7 @@ def _consecutive(connection: Connection) -> Iterator[str]:
         yield f"{connection.name} heard {e.log} {what}: {e.seq} ({e.type} {e.about}) after {before.seq}."
 
 
-def _tails(facts: _Facts) -> Iterator[str]:
+def _tails(facts: Facts) -> Iterator[str]:
     if facts.history.settle_seconds > HEALING_SECONDS:
         yield f"not everybody online had everything {HEALING_SECONDS:.0f} s after healing."
     for app, user in sorted(facts.history.online):
@@ -218,7 +147,7 @@ def _tails(facts: _Facts) -> Iterator[str]:
                 )
 
 
-def _order(facts: _Facts) -> Iterator[str]:
+def _order(facts: Facts) -> Iterator[str]:
     by_channel: dict[tuple[str, str], list[Operation]] = defaultdict(list)
     for o in facts.sends.values():
         if o.outcome == "ok":
@@ -239,13 +168,13 @@ def _order(facts: _Facts) -> Iterator[str]:
                 )
 
 
-def _read_your_writes(facts: _Facts) -> Iterator[str]:
+def _read_your_writes(facts: Facts) -> Iterator[str]:
     for o in facts.history.operations:
         if o.kind == "look" and o.outcome == "ok" and not o.answer["found"]:
             yield f"{o.message} was acknowledged to {o.app}/{o.user}, and {o.answer['node']} did not find it after."
 
 
-def _convergence(facts: _Facts) -> Iterator[str]:
+def _convergence(facts: Facts) -> Iterator[str]:
     for (app, user), connections in facts.connections.items():
         latest: dict[str, Entry] = {}
         for e in (e for c in connections for e in c.heard if e.type.startswith("message.")):
@@ -275,7 +204,7 @@ def _convergence(facts: _Facts) -> Iterator[str]:
             yield f"{message_id} was changed to {done[-1].text!r} and is {copies[0][1].text!r}."
 
 
-def _privacy(facts: _Facts) -> Iterator[str]:
+def _privacy(facts: Facts) -> Iterator[str]:
     away = _absences(facts)
     typed: dict[tuple[str, str, str], float] = {}
     for o in facts.history.operations:
@@ -305,7 +234,7 @@ def _privacy(facts: _Facts) -> Iterator[str]:
                     yield f"{c.name} heard {e.log} {e.seq} {e.at - gone:.1f} s after it had left."
 
 
-def _absences(facts: _Facts) -> dict[tuple[str, str, str], list[tuple[float, float]]]:
+def _absences(facts: Facts) -> dict[tuple[str, str, str], list[tuple[float, float]]]:
     """By app, user and channel: from when a removal was acknowledged until the next joining began."""
     joins: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for o in facts.history.operations:
@@ -319,7 +248,7 @@ def _absences(facts: _Facts) -> dict[tuple[str, str, str], list[tuple[float, flo
     return away
 
 
-def _catches_up(facts: _Facts, c: Connection, gone: float, at: float) -> bool:
+def _catches_up(facts: Facts, c: Connection, gone: float, at: float) -> bool:
     """Whether this may be what was missed before the removal: after a resume, or on a node that something had befallen.
 
     Only logs have a past that can be caught up with, and never beyond the removal's own seq (`may_see`).
@@ -330,7 +259,7 @@ def _catches_up(facts: _Facts, c: Connection, gone: float, at: float) -> bool:
     )
 
 
-def _unread(facts: _Facts) -> Iterator[str]:
+def _unread(facts: Facts) -> Iterator[str]:
     marks: dict[tuple[str, str, str], int] = defaultdict(int)
     for o in facts.history.operations:
         if o.kind == "mark_read" and o.outcome == "ok":
@@ -357,7 +286,7 @@ def _unread(facts: _Facts) -> Iterator[str]:
                 highest[e.about] = max(e.position, highest.get(e.about, 0))
 
 
-def _usage(facts: _Facts) -> Iterator[str]:
+def _usage(facts: Facts) -> Iterator[str]:
     for app, usage in facts.history.usage.items():
         stored = sum(len(c.messages) for c in facts.history.channels if c.app == app)
         active = {c.user for c in facts.history.connections if c.app == app}
@@ -373,7 +302,7 @@ def _usage(facts: _Facts) -> Iterator[str]:
             yield f"{usage.quarantined} usage rows of {app} were quarantined."
 
 
-def _epochs(facts: _Facts) -> Iterator[str]:
+def _epochs(facts: Facts) -> Iterator[str]:
     lives: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
     seen = [(c.app, c.name, e) for c in facts.history.connections for e in c.heard]
     seen += [(app, f"sync of {user}", e) for (app, user), entries in facts.history.replays.items() for e in entries]
@@ -394,7 +323,7 @@ def _epochs(facts: _Facts) -> Iterator[str]:
             yield f"{app}/{log} ends in epoch {current}; the shard is in {facts.history.epoch}."
 
 
-def _slow(facts: _Facts) -> Iterator[str]:
+def _slow(facts: Facts) -> Iterator[str]:
     for slow in facts.history.slow:
         who = f"{slow.app}/{slow.user} on {slow.node}"
         if slow.told is None:
@@ -438,7 +367,7 @@ def _place(place: Place) -> str:
     return f"{place[0]}/{place[1]} {place[2]}"
 
 
-_RULES: list[tuple[str, Callable[[_Facts], Iterator[str]]]] = [
+_RULES: list[tuple[str, Callable[[Facts], Iterator[str]]]] = [
     ("H1", _acknowledged),
     ("H2", _not_acknowledged),
     ("H3", _one_truth),
