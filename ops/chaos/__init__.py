@@ -1,1 +1,1 @@
-"""Breaks a whole installation, records what its clients did and heard, and judges it. Begin with `run`; see docs/chaos.md."""
+"""Breaks a whole installation, records what its clients did and heard, and judges it. Begins with `run`."""

@@ -15,6 +15,7 @@ H9   no entry above a removal reaches the removed, and nothing at all, what is i
 H10  unread counts and read positions equal a recount, and positions never go back
 H13  the ledger's messages are the stored messages, its active users the users who were active
 H14  no epoch is used twice: a log's life is one stretch of its seqs, and the last one is the shard's own
+ERR  nobody is told of a defect: what is away says so, and that trying again helps
 SLOW a consumer that does not keep up is closed as `slow_consumer`, and others hear as promptly as ever meanwhile
 """
 
@@ -323,6 +324,13 @@ def _epochs(facts: Facts) -> Iterator[str]:
             yield f"{app}/{log} ends in epoch {current}; the shard is in {facts.history.epoch}."
 
 
+def _defects(facts: Facts) -> Iterator[str]:
+    yield from facts.history.defects
+    for o in facts.history.operations:
+        if o.answer.get("code") == "internal":
+            yield f"{o.app}/{o.user} wanted to {o.kind} in {o.channel} and was told of an internal error."
+
+
 def _slow(facts: Facts) -> Iterator[str]:
     for slow in facts.history.slow:
         who = f"{slow.app}/{slow.user} on {slow.node}"
@@ -380,5 +388,6 @@ _RULES: list[tuple[str, Callable[[Facts], Iterator[str]]]] = [
     ("H10", _unread),
     ("H13", _usage),
     ("H14", _epochs),
+    ("ERR", _defects),
     ("SLOW", _slow),
 ]

@@ -182,6 +182,8 @@ class History:
     """What the nemesis did, in words."""
     faults: list[Fault] = field(default_factory=list)
     slow: list[SlowConsumer] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+    """Answers that own up to a defect (500, `internal`), which nothing that is merely away excuses."""
     settle_seconds: float = 0.0
     """How long it took after healing until everybody was online and had everything up to what the logs held at that
     moment, or at the end of the run, whichever took longer; infinite when they never had."""

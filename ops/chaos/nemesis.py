@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from itertools import chain
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -30,26 +31,27 @@ class Nemesis:
         self._installation = installation
         self._history = history
         self._be_slow = be_slow
-        self._long = long
         lengths: Lengths = LONG if long else SHORT
-        self._rounds = strikes(history.seed, lengths, everything=long)
+        rounds = strikes(history.seed, lengths, everything=long)
+        first = next(rounds)
+        self._strikes = chain(first, chain.from_iterable(rounds))
+        self._at_least = 0 if long else len(first)
         self._returning: set[asyncio.Task[None]] = set()
 
     async def rage(self, seconds: float) -> None:
-        """Strike for a while, but the short schedule once through at least; afterwards everything is whole again."""
+        """Strike for a while, but the short schedule once through at least; afterwards everything is whole again.
+
+        The next rage goes on where this one ends.
+        """
         end = time.monotonic() + seconds
-        whole_round = not self._long
-        for strokes in self._rounds:
-            for strike in strokes:
-                if time.monotonic() >= end and not whole_round:
-                    break
-                await asyncio.sleep(strike.gap)
-                await self._until_it_may(strike)
-                await self._strike(strike)
-            whole_round = False
-            if time.monotonic() >= end:
-                break
-        await asyncio.gather(*self._returning)
+        while time.monotonic() < end or self._at_least > 0:
+            strike = next(self._strikes)
+            self._at_least -= 1
+            await asyncio.sleep(strike.gap)
+            await self._until_it_may(strike)
+            await self._strike(strike)
+        returning, self._returning = self._returning, set()
+        await asyncio.gather(*returning)
         self._history.note("whole again")
 
     async def _until_it_may(self, strike: Strike) -> None:

@@ -76,6 +76,8 @@ class Person:
             except NotConnected as error:
                 if "quota_exceeded" in str(error) or "unauth" in str(error):
                     self.history.note(f"{self.tenant.name}/{self.id}: {error}")
+                if '"internal"' in str(error):
+                    self.history.defects.append(f"connect on {node}: {error}")
                 await asyncio.sleep(self._random.uniform(0.05, 0.4))
                 continue
             self.online.set()

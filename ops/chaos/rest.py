@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -31,8 +31,11 @@ class Answer:
 class Rest:
     """Asks the nodes at these URLs."""
 
-    def __init__(self, urls: dict[str, str], rng: random.Random) -> None:
+    def __init__(
+        self, urls: dict[str, str], rng: random.Random, *, on_defect: Callable[[str], None] = lambda what: None
+    ) -> None:
         self._urls = urls
+        self._on_defect = on_defect
         self._random = rng
         self._http = httpx.AsyncClient(
             trust_env=False, timeout=8.0, limits=httpx.Limits(max_connections=50, max_keepalive_connections=20)
@@ -72,6 +75,8 @@ class Rest:
                 if response.status_code < 500 and response.status_code != 429:
                     return Answer(node, response)
                 trouble = f"{response.status_code} {response.text[:200]}"
+                if response.status_code == 500:
+                    self._on_defect(f"{method} {path} on {node}: {trouble}")
             if time.monotonic() > deadline:
                 raise GaveUp(f"{method} {path}: {trouble}")
             await asyncio.sleep(0.1)

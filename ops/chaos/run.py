@@ -19,6 +19,8 @@ from ops.chaos.planted import IN_WORKER
 from ops.chaos.world import Size, world
 from ops.embedded.temporary import Engines, reachable_folder
 
+ROUND_SECONDS: Final = 60.0
+"""After about so long everything is let become whole, and everybody must have everything within 10 s."""
 CALM_SECONDS: Final = 10.0
 """How long everybody just talks at the beginning and, after all is whole again, at the end."""
 
@@ -67,7 +69,10 @@ async def run_chaos(
             nemesis = Nemesis(whole, here.history, be_slow=here.be_slow, long=True)
             try:
                 await here.live(rate, asyncio.sleep(CALM_SECONDS))
-                await here.live(rate, nemesis.rage(minutes * 60))
+                # Healing is looked at again and again, not in the end alone.
+                rounds = max(1, round(minutes * 60 / ROUND_SECONDS))
+                for _ in range(rounds):
+                    await here.live(rate, nemesis.rage(minutes * 60 / rounds))
                 await here.live(rate, asyncio.sleep(CALM_SECONDS))
                 await here.settle()
                 say(f"settled within {here.history.settle_seconds:.1f} s of healing; looking at what is stored")

@@ -41,7 +41,9 @@ class World:
         self.size = size
         self.random = random.Random(seed)
         self.history = History(seed)
-        self.rest = Rest(installation.node_urls, random.Random(self.random.random()))
+        self.rest = Rest(
+            installation.node_urls, random.Random(self.random.random()), on_defect=self.history.defects.append
+        )
         self.tenants: list[Tenant] = []
         self.people: list[Person] = []
         self._connecting: list[asyncio.Task[None]] = []

@@ -199,6 +199,15 @@ def log_ends_in_an_epoch_that_is_over(history: History) -> None:
     history.epoch = "second"
 
 
+def caller_is_told_of_a_defect(history: History) -> None:
+    edit = history.begin("edit", "red", "ann", "room", message="msg_red0", text="better")
+    edit.done("unknown", code="internal")
+
+
+def request_ends_in_a_defect(history: History) -> None:
+    history.defects.append("GET /v1/sync on n1: 500")
+
+
 def slow_consumer_is_not_closed(history: History) -> None:
     history.slow[0] = replace(history.slow[0], told=None)
 
@@ -249,6 +258,8 @@ PLANTED: list[tuple[str, Callable[[History], None]]] = [
     ("H14", epoch_comes_again),
     ("H14", epoch_differs_between_observers),
     ("H14", log_ends_in_an_epoch_that_is_over),
+    ("ERR", caller_is_told_of_a_defect),
+    ("ERR", request_ends_in_a_defect),
     ("SLOW", slow_consumer_is_not_closed),
     ("SLOW", slow_consumer_is_closed_for_something_else),
     ("SLOW", slow_consumer_holds_others_up),
