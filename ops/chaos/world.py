@@ -140,16 +140,20 @@ class World:
         while not over():
             await asyncio.sleep(rng.uniform(0.2, 1.2))
             person = rng.choice(mine)
-            room = rng.choice(sorted(person.rooms))
-            person.rooms.discard(room)
-            try:
-                await self._leave(person, room)
-                # Now and then for so long that not even what is under way may reach them any more.
-                await asyncio.sleep(rng.uniform(2.5, 5.0) if rng.random() < 0.3 else rng.uniform(0.0, 2.5))
-            finally:
-                await self._join(person, room)
-                person.rooms.add(room)
-                person.watch(room)
+            # Now and then for so long that not even what is under way may reach them any more.
+            seconds = rng.uniform(2.5, 5.0) if rng.random() < 0.3 else rng.uniform(0.0, 2.5)
+            await self.stay_away(person, rng.choice(sorted(person.rooms)), seconds)
+
+    async def stay_away(self, person: Person, room: str, seconds: float) -> None:
+        """Let somebody leave a room and come back."""
+        person.rooms.discard(room)
+        try:
+            await self._leave(person, room)
+            await asyncio.sleep(seconds)
+        finally:
+            await self._join(person, room)
+            person.rooms.add(room)
+            person.watch(room)
 
     async def _leave(self, person: Person, room: str) -> None:
         operation, key = self.history.begin("leave", person.tenant.name, person.id, room), uuid4().hex
