@@ -42,7 +42,7 @@ class Lengths:
     broken: tuple[float, float]
 
 
-SHORT: Final = Lengths(gap=(0.2, 1.0), dead=(0.0, 1.2), stopped=(0.5, 2.5), broken=(0.8, 2.5))
+SHORT: Final = Lengths(gap=(0.1, 0.6), dead=(0.0, 0.8), stopped=(0.5, 2.0), broken=(0.8, 2.0))
 LONG: Final = Lengths(gap=(0.5, 4.0), dead=(0.0, 5.0), stopped=(2.0, 30.0), broken=(2.0, 15.0))
 
 
@@ -70,7 +70,7 @@ def strikes(seed: int, lengths: Lengths, *, everything: bool) -> Iterator[list[S
         made += [strike("restart", part) for part in restarted]
         made += [strike("stop", part, lengths.stopped) for part in stopped]
         made += [strike(what, node, lengths.broken, server) for what, node, server in ways]
-        made += [strike("tamper", node, (2 * lengths.broken[1], 4 * lengths.broken[1])) for node in tampered]
+        made += [strike("tamper", node, (2 * lengths.broken[1], 3 * lengths.broken[1])) for node in tampered]
         made += [strike("flush", "valkey"), strike("slow_consumer", rng.choice(NODES))]
         rng.shuffle(made)
         yield made
