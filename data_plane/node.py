@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
@@ -13,6 +13,7 @@ from data_plane.fanout import Hub, RedisBus
 from data_plane.fanout.bus import Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
+from data_plane.gateway import drain
 from data_plane.gateway.closing import DESYNCED
 from data_plane.gateway.connection import MAX_BUFFERED
 from data_plane.gateway.dispatcher import Dispatcher
@@ -47,6 +48,8 @@ from kernel.outbox import Outbox
 from kernel.redis import connect_redis
 from kernel.security.vault import Vault
 
+_FLUSH_SECONDS: Final = 3.0
+"""That sends over REST get to be committed once the node drains."""
 _log = get_logger(__name__)
 
 
@@ -181,6 +184,8 @@ class Node:
         """HTTP: Socket.IO's polling under its path, REST everywhere else. WebSockets go to `websocket_protocol`."""
         if scope["type"] == "lifespan":
             return
+        if self.gateway.draining:
+            send = _last_answer(send)
         if scope["path"].startswith("/socket.io"):
             await self.engine(scope, receive, send)
         else:
@@ -194,11 +199,11 @@ class Node:
             return "the database cannot be read"
         return None
 
-    async def drain(self, seconds: float = 10.0) -> None:
-        """Let acknowledgements finish and move the clients elsewhere."""
-        await self.gateway.drain(seconds)
+    async def drain(self, seconds: float = drain.LONGEST) -> None:
+        """Fail the readiness check, move the clients elsewhere, answer what was received."""
+        await drain.drain(self.gateway, seconds)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.flusher.drain(), seconds)
+            await asyncio.wait_for(self.flusher.drain(), _FLUSH_SECONDS)
 
     async def stop(self) -> None:
         """Let go of everything."""
@@ -253,3 +258,14 @@ class Node:
         app: AppSnapshot | None = self.snapshots.get(app_id)
         if app is not None and app.status != "active":
             self.gateway.close_app(app_id)
+
+
+def _last_answer(send: Any) -> Any:
+    """For a draining node: the connection that carries this answer closes after it, so the next call goes elsewhere."""
+
+    async def send_and_close(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return send_and_close

@@ -61,7 +61,7 @@ def server_config(node: Node, host: str, port: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=4,
     )
 
 

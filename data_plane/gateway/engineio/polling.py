@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from data_plane.gateway.engineio.server import EngineServer, Receiver, WebSocketSession
 
 _TEXT: Final = b"text/plain; charset=UTF-8"
+LAST_POLL: Final = 2.0
+"""Seconds in which a client may fetch what was sent before its session was closed."""
 # Credentials are bearer tokens inside packets, never cookies, so any page may read the answers; whether its origin may
 # use the app is decided at the handshake.
 _CORS: Final = (b"access-control-allow-origin", b"*")
@@ -24,8 +26,8 @@ class PollingSession:
     """A client that polls. A `Transport`."""
 
     __slots__ = (
-        "_awaits_pong", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting", "broken", "over", "sid",
-        "upgrading",
+        "_awaits_pong", "_ending", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting", "broken", "over",
+        "sid", "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
@@ -41,6 +43,7 @@ class PollingSession:
         self._waiting = 0
         self._poll: asyncio.Future[None] | None = None
         self._awaits_pong = False
+        self._ending = False
         self._timer: asyncio.TimerHandle | None = None
 
     def live(self, receiver: "Receiver") -> None:
@@ -64,11 +67,15 @@ class PollingSession:
         return self._waiting
 
     def close(self) -> None:
-        """End it once the client has fetched what waits, or has had a second to."""
-        if self.over:
+        """End it once the client has fetched what waits, or has had `LAST_POLL` seconds to."""
+        if self.over or self._ending:
             return
+        self._ending = True
         self._stop_timer()
-        asyncio.get_running_loop().call_later(1.0, self.cut)
+        if self._queue:
+            asyncio.get_running_loop().call_later(LAST_POLL, self.cut)
+        else:
+            self.cut()
 
     def cut(self) -> None:
         """End it now."""
@@ -113,6 +120,8 @@ class PollingSession:
             return protocol.NOOP
         packets = [self._queue.popleft() for _ in range(min(len(self._queue), self._server.limits.poll_packets))]
         self._waiting -= sum(map(len, packets))
+        if self._ending and not self._queue:
+            self.cut()
         return protocol.SEPARATOR.join(packets)
 
     def release_poll(self) -> None:
@@ -187,7 +196,7 @@ async def serve(server: "EngineServer", scope: Any, receive: Any, send: Any) -> 
     else:
         session = server.polls.get(query["sid"][0])
         if session is None:
-            await _refuse(send, problem(400, "malformed", "There is no session of this `sid`; connect anew."))
+            await _refuse(send, no_session())
         elif method == "GET":
             await _get(session, receive, send)
         else:
@@ -250,6 +259,10 @@ async def _post(server: "EngineServer", session: PollingSession, receive: Any, s
             size = f"{server.limits.max_payload:,}"
             await _refuse(send, problem(413, "too_large", f"A request may have {size} bytes; the session is closed."))
             return
+    if server.polls.get(session.sid) is not session:
+        # It ended, or moved to a WebSocket, while the request came in: nothing of this was taken.
+        await _refuse(send, no_session())
+        return
     for packet in body.split(protocol.SEPARATOR):
         session.take(packet)
     if session.broken and session.over:
@@ -277,8 +290,15 @@ def problem(status: int, code: str, detail: str) -> dict[str, Any]:
     return problem_for(status, code, detail)
 
 
+def no_session() -> dict[str, Any]:
+    """The answer to a session that is not there, or no more. Clients connect anew."""
+    return problem(400, "malformed", "There is no session of this `sid`; connect anew.")
+
+
 async def _refuse(send: Any, document: dict[str, Any]) -> None:
-    await _answer(send, document["status"], orjson.dumps(document), kind=b"application/problem+json")
+    wait = protocol.retry_after(document)
+    extra = ((b"retry-after", wait.encode()),) if wait is not None else ()
+    await _answer(send, document["status"], orjson.dumps(document), kind=b"application/problem+json", extra=extra)
 
 
 _PREFLIGHT: Final = (

@@ -25,6 +25,8 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from data_plane.gateway.engineio.protocol import retry_after
+
 READ_BUFFER: Final = 2_048
 HANDSHAKE_TIMEOUT: Final = 5.0
 _TEXT: Final = WSMsgType.TEXT
@@ -49,6 +51,13 @@ class Refused(Exception):
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(problem.get("detail"))
         self.problem = problem
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of the answer."""
+        wait = retry_after(self.problem)
+        extra = {"Retry-After": wait} if wait is not None else {}
+        return {"Content-Type": "application/problem+json", **extra}
 
 
 class Line(WSListener):
@@ -233,7 +242,7 @@ class _Socket(WSProtocol):  # type: ignore[misc]
                 WSUpgradeResponse.create_error_response(
                     refused.problem["status"],
                     orjson.dumps(refused.problem),
-                    {"Content-Type": "application/problem+json"},
+                    refused.headers,
                 ),
                 None,
             )
