@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,14 +14,17 @@ from data_plane.fanout import Hub, RedisBus
 from data_plane.fanout.bus import Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
-from data_plane.gateway import drain
-from data_plane.gateway.closing import DESYNCED
+from data_plane.gateway import closing, drain
 from data_plane.gateway.connection import MAX_BUFFERED
 from data_plane.gateway.dispatcher import Dispatcher
-from data_plane.gateway.engineio.server import EngineServer
+from data_plane.gateway.engineio.server import PATH, EngineServer
 from data_plane.gateway.events import connection_events
 from data_plane.gateway.gate import NodeGate
 from data_plane.gateway.gateway import Gateway, encode_entries
+from data_plane.gateway.peers import Router
+from data_plane.gateway.peers.directory import Directory
+from data_plane.gateway.peers.hops import Hops
+from data_plane.gateway.peers.place import Place
 from data_plane.gateway.session import SessionOpener
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator
@@ -55,7 +59,11 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
-    """What a node is made of; tests pass their own."""
+    """What a node is made of; tests pass their own.
+
+    A node may be several processes, its workers, which share `sockets`, a folder for the sockets between them.
+    `peer_address` is where the shard's other nodes reach this one; without it they cannot pass requests on to it.
+    """
 
     shard_id: str
     node_name: str
@@ -69,15 +77,24 @@ class Deps:
     ids: Ids
     registry: CollectorRegistry
     pool_size: int = 8
+    worker: int = 0
+    workers: int = 1
+    sockets: Path | None = None
+    peer_address: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Who this process is to Redis, the database and its own shard's counts: the node, or `node/worker`."""
+        return self.node_name if self.workers == 1 else f"{self.node_name}/{self.worker}"
 
 
 class Node:
-    """A node's parts and their life: `start`, serve `asgi`, `stop`."""
+    """One process of a node: its parts and their life: `start`, serve `asgi`, `stop`."""
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
-        self.tenant = Database(deps.database_url, role="natter_app", pool_size=deps.pool_size, name=deps.node_name)
-        self.system = Database(deps.database_url, role="natter_engine", pool_size=deps.pool_size, name=deps.node_name)
+        self.tenant = Database(deps.database_url, role="natter_app", pool_size=deps.pool_size, name=deps.identity)
+        self.system = Database(deps.database_url, role="natter_engine", pool_size=deps.pool_size, name=deps.identity)
         self.snapshots = SnapshotStore()
         self.revocations = Revocations(self.system, deps.clock)
         self.activity = ActivityTracker(self.system, deps.clock)
@@ -87,11 +104,18 @@ class Node:
             control_url=deps.control_url,
             credential=deps.credential,
             public_url=deps.public_url,
+            worker=deps.worker,
         )
         self.metrics = NodeMetrics(deps.registry)
-        self._limits = connect_redis(deps.redis_url, name=deps.node_name)
-        self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.node_name, clock=deps.clock)
-        self.samples = PeakSamples(self.system, self.connections.counts, node=deps.node_name)
+        self._limits = connect_redis(deps.redis_url, name=deps.identity)
+        self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.identity, clock=deps.clock)
+        self.samples = PeakSamples(self.system, self.connections.counts, node=deps.identity)
+        here = Place.of_node(deps.shard_id, deps.node_name, deps.worker)
+        self.hops = Hops(deps.vault.key("peers"), deps.clock)
+        self.directory = Directory(
+            self._limits, shard_id=deps.shard_id, tag=here.tag, address=deps.peer_address, clock=deps.clock
+        )
+        self.router = Router(here, self.directory, self.hops, folder=deps.sockets, path=PATH)
         self._tasks: list[asyncio.Task[Any]] = []
         self._month = month_of(deps.clock.now())
 
@@ -104,7 +128,7 @@ class Node:
 
         reader = LogReader(self.system, epoch)
         self.bus = RedisBus(
-            connect_redis(deps.redis_url, name=deps.node_name),
+            connect_redis(deps.redis_url, name=deps.identity),
             deps.shard_id,
             deps.ids.new("bus"),  # a restarted node must not take its former self's entries for its own
             deliver=lambda entries: self.hub.deliver(entries),
@@ -149,7 +173,7 @@ class Node:
             reader,
             deps.clock,
             on_horizon=self.gateway.horizon_reached,
-            on_lost=lambda: self.gateway.close_all(DESYNCED),
+            on_lost=lambda: self.gateway.close_all(closing.DESYNCED),
             also=self._every_round,
         )
         await self.follower.start_at_present()
@@ -164,7 +188,8 @@ class Node:
             registry=deps.registry,
             problem=self.problem,
         )
-        self.engine = EngineServer(self.gateway, max_buffered=MAX_BUFFERED)
+        self.engine = EngineServer(self.gateway, max_buffered=MAX_BUFFERED, router=self.router)
+        self.router.open(self.engine.given_protocol)
         self.metrics.watch(
             connections=self.gateway.registry,
             waiting_sends=lambda: self.flusher.waiting,
@@ -177,8 +202,9 @@ class Node:
             asyncio.create_task(self.follower.run(), name="follower"),
             asyncio.create_task(self.connections.run(), name="connection-quota"),
             asyncio.create_task(self.samples.run(), name="peak-samples"),
+            asyncio.create_task(self.directory.run(), name="directory"),
         ]
-        _log.info("node.started", shard=deps.shard_id, node=deps.node_name, apps=len(self.snapshots))
+        _log.info("node.started", shard=deps.shard_id, node=deps.identity, apps=len(self.snapshots))
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         """HTTP: Socket.IO's polling under its path, REST everywhere else. WebSockets go to `websocket_protocol`."""
@@ -201,9 +227,14 @@ class Node:
 
     async def drain(self, seconds: float = drain.LONGEST) -> None:
         """Fail the readiness check, move the clients elsewhere, answer what was received."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        passing = asyncio.create_task(self.router.drain(closing.SHUTDOWN.spread_ms / 1000))
         await drain.drain(self.gateway, seconds)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.flusher.drain(), _FLUSH_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(passing, max(1.0, deadline - loop.time()))
 
     async def stop(self) -> None:
         """Let go of everything."""
@@ -211,6 +242,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.puller.stop()
+        self.router.close()
         await self.engine.stop()
         await self.bus.stop()
         await self._limits.aclose()

@@ -1,9 +1,9 @@
 """A node is told to stop: its clients move elsewhere, spread over time, and no call that it received goes unanswered.
 
 Every client hears at once when it shall go (`connection.closing`, `after_ms`). Until then its calls are answered as
-ever, and for `GRACE` seconds more, because what it sent before its time may still be on the way. Later calls are refused
-with a retryable error; once those before them are answered, the transport closes. Clients that have gone by themselves
-are not waited for.
+ever, and for `GRACE` seconds more, because what it sent before its time may still be on the way. Later calls are
+refused with a retryable error; once those before them are answered, the transport closes. Clients that have gone by
+themselves are not waited for.
 """
 
 import asyncio
@@ -71,6 +71,18 @@ async def drain(gateway: Draining, seconds: float = LONGEST) -> None:
     while gateway.open_transports and loop.time() < last:  # noqa: ASYNC110
         await asyncio.sleep(_TICK)
     _log.info("gateway.drained", seconds=round(loop.time() - began, 1), left=gateway.open_transports)
+
+
+async def depart(connection: Connection, after_ms: int) -> None:
+    """Let one client go, by the same rules."""
+    loop = asyncio.get_running_loop()
+    connection.tell(closing.SHUTDOWN, after_ms=after_ms)
+    await asyncio.sleep(after_ms / 1000 + GRACE)
+    connection.leaving = True
+    patience = loop.time() + ANSWERS
+    await asyncio.sleep(_TICK)
+    while not _ended(connection, patience, loop.time(), patience):  # noqa: ASYNC110 - a counter
+        await asyncio.sleep(_TICK)
 
 
 async def _tell(connections: list[Connection], seconds: float) -> deque[tuple[Connection, float]]:

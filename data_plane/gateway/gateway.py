@@ -12,6 +12,7 @@ from data_plane.fanout.hub import Hub
 from data_plane.gateway import closing, packets
 from data_plane.gateway.connection import Connection, Registry, Transport
 from data_plane.gateway.dispatcher import Dispatcher
+from data_plane.gateway.drain import depart
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.session import Gate, Opened, SessionOpener, expires_in
 from data_plane.log import Entry
@@ -88,6 +89,10 @@ class Wire:
         if self.connection is not None:
             # Not at once: the hub may be in the middle of its recipients.
             asyncio.get_running_loop().call_soon(self.connection.close, closing.SLOW_CONSUMER)
+
+    def leave(self, after_ms: int) -> None:
+        """The process that the client's bytes pass through stops."""
+        self._gateway.leave(self, after_ms)
 
     def ended(self) -> None:
         """The transport is gone."""
@@ -185,6 +190,13 @@ class Gateway:
         self._wires.discard(wire)
         self._handshake_over(wire)
         self._detach(wire)
+
+    def leave(self, wire: Wire, after_ms: int) -> None:
+        """One client must move, as if this node drained."""
+        if wire.connection is not None:
+            self._spawn(depart(wire.connection, after_ms))
+        elif not wire.connecting:
+            self._turn_away(wire)
 
     # -- the node calls these --------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ import orjson
 
 from data_plane.gateway.engineio import protocol
 from data_plane.gateway.engineio.frame import Frame
+from data_plane.gateway.peers import Router
+from data_plane.gateway.peers.hops import HEADER
 
 if TYPE_CHECKING:
     from data_plane.gateway.engineio.server import EngineServer, Receiver, WebSocketSession
@@ -194,8 +196,15 @@ async def serve(server: "EngineServer", scope: Any, receive: Any, send: Any) -> 
     elif "sid" not in query:
         await _open(server, scope, query, send)
     else:
-        session = server.polls.get(query["sid"][0])
-        if session is None:
+        sid = query["sid"][0]
+        session = server.polls.get(sid)
+        hop = server.step_of(dict(scope["headers"]).get(HEADER), sid)
+        if session is None and server.router is not None and server.router.is_elsewhere(sid, hop):
+            await _pass_on(server, server.router, sid, scope, receive, send)
+        elif hop is not None and ("leave" in query or "release" in query):
+            server.move(sid, query)
+            await _answer(send, 200, b"ok")
+        elif session is None:
             await _refuse(send, no_session())
         elif method == "GET":
             await _get(session, receive, send)
@@ -269,6 +278,37 @@ async def _post(server: "EngineServer", session: PollingSession, receive: Any, s
         await _refuse(send, problem(400, "malformed", "This is no Engine.IO payload; the session is closed."))
     else:
         await _answer(send, 200, b"ok")
+
+
+async def _pass_on(server: "EngineServer", router: Router, sid: str, scope: Any, receive: Any, send: Any) -> None:
+    """The session lives elsewhere: the owner answers."""
+    body = b""
+    if scope["method"] == "POST":
+        more = True
+        while more and len(body) <= server.limits.max_payload:  # of one that is too large, the owner needs no more
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        body = body[: server.limits.max_payload + 1]
+    asked = asyncio.ensure_future(router.pass_on(sid, scope["method"], scope["query_string"], body))
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        if not asked.done():
+            asked.cancel()  # hangs up, so that the owner knows
+    if asked.cancelled() or not asked.done():
+        return
+    answer = asked.result()
+    if answer is None:
+        await _refuse(send, no_session())
+        return
+    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _from_base64(text: bytes) -> bytes | None:
