@@ -21,7 +21,7 @@ from data_plane.gateway.engineio.server import PATH, EngineServer
 from data_plane.gateway.events import connection_events
 from data_plane.gateway.gate import NodeGate
 from data_plane.gateway.gateway import Gateway, encode_entries
-from data_plane.gateway.peers import Router
+from data_plane.gateway.peers import METRICS, Router
 from data_plane.gateway.peers.directory import Directory
 from data_plane.gateway.peers.hops import Hops
 from data_plane.gateway.peers.place import Place
@@ -185,7 +185,7 @@ class Node:
             tokens=tokens,
             sender=sender,
             sync=sync,
-            registry=deps.registry,
+            metrics=self._metrics_page,
             problem=self.problem,
         )
         self.engine = EngineServer(self.gateway, max_buffered=MAX_BUFFERED, router=self.router)
@@ -196,6 +196,7 @@ class Node:
             filled_entries=lambda: self.hub.filled,
             follower_failures=lambda: self.follower.lag_failures,
             bus_connected=lambda: self.bus.connected,
+            passing=lambda: self.router.passing,
         )
         self.bus.start()
         self._tasks = [
@@ -256,6 +257,12 @@ class Node:
         pool = await self.system.pool()
         epoch: str = await pool.fetchval("select epoch from chat.shard")
         return epoch
+
+    async def _metrics_page(self, hop: str | None) -> bytes:
+        if self.hops.check(hop, METRICS) == "worker":
+            return self.metrics.own()
+        others = [number for number in range(self.deps.workers) if number != self.deps.worker]
+        return await self.metrics.page(self.deps.worker, [self.router.metrics_of(number) for number in others])
 
     async def _every_round(self) -> None:
         await self.revocations.refresh()

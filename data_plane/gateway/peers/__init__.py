@@ -5,6 +5,6 @@ that do not hold it. `Router` finds the owner, which the `sid` names, and passes
 browsers would block for pages of other sites.
 """
 
-from data_plane.gateway.peers.router import Router
+from data_plane.gateway.peers.router import METRICS, Router
 
-__all__ = ["Router"]
+__all__ = ["METRICS", "Router"]

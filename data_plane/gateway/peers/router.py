@@ -17,6 +17,10 @@ from kernel.logging import get_logger
 RELEASE_PERIOD: Final = 1.0
 """A node that drains has polls which it passes on answered this often (seconds), so that they come back elsewhere."""
 
+METRICS: Final = "metrics"
+"""What a worker's proof is for when it asks another for its metrics, in the place of a session."""
+METRICS_SECONDS: Final = 2.0
+
 _KEPT: Final = (b"content-type", b"cache-control", b"access-control-allow-origin", b"retry-after")
 _log = get_logger(__name__)
 
@@ -98,6 +102,16 @@ class Router:
         finally:
             self._polls.pop(number, None)
         return answer._replace(headers=[header for header in answer.headers if header[0] in _KEPT])
+
+    async def metrics_of(self, worker: int) -> tuple[int, bytes | None]:
+        """Another worker of this node, and its own metrics; null when it does not answer."""
+        try:
+            proof = (HEADER, self.hops.prove("worker", METRICS))
+            async with asyncio.timeout(METRICS_SECONDS):
+                answer = await ask(f"unix:{self._folder}/{worker}.http", "GET", b"/metrics", [proof])
+        except (NoAnswer, TimeoutError):
+            return worker, None
+        return worker, answer.body if answer.status == 200 else None
 
     def pass_on_upgrade(self, sid: str, transport: Any, head: bytes, refuse: Callable[[Any], None]) -> None:
         """A WebSocket to the session's owner. `refuse(transport)` answers the client when the owner is gone."""
