@@ -26,7 +26,7 @@ class Closing(msgspec.Struct, frozen=True):
         return {"code": self.code, "reconnect": self.reconnect, "after_ms": after, "resync": self.resync}
 
 
-SHUTDOWN = Closing("shutdown", True, True, 12_000, "The node is being restarted or moved. It answers until then.")
+SHUTDOWN = Closing("shutdown", True, True, 10_000, "The node is being restarted or moved. It answers until then.")
 SLOW_CONSUMER = Closing("slow_consumer", True, True, 2_000, "The client reads more slowly than events arrive.")
 DESYNCED = Closing("desynced", True, True, 2_000, "The node cannot guarantee that nothing was missed.")
 TOKEN_EXPIRED = Closing("token_expired", True, True, 0, "The token ended; connect with a fresh one.")

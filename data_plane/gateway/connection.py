@@ -24,6 +24,14 @@ class Transport(Protocol):
         """Queue a frame. Never blocks."""
         ...
 
+    def mark(self) -> int:
+        """A place in what was sent: the end of it now."""
+        ...
+
+    def passed(self, mark: int) -> bool:
+        """Whether what was sent before this mark has left for the client, as far as this side can tell."""
+        ...
+
     def close(self) -> None:
         """Send what is queued, then close."""
         ...
@@ -107,6 +115,12 @@ class _Over:
 
     def send(self, frame: Frame) -> None:
         pass
+
+    def mark(self) -> int:
+        return 0
+
+    def passed(self, mark: int) -> bool:
+        return True
 
     def close(self) -> None:
         pass

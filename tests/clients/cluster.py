@@ -99,7 +99,7 @@ class Cluster(Installation):
             node_port=port,
             credential="nk_none",
             workers=workers,
-            **{"drain_seconds": 1.0, "database_pool": 4, **settings},
+            **{"drain_seconds": 2.0, "database_pool": 4, **settings},
         )
         launch = Launch(
             argv=(sys.executable, "-m", "ops.cli", "node"),
@@ -128,19 +128,49 @@ class Cluster(Installation):
 
 
 class RoundRobin(Line):
-    """A load balancer that gives each connection to the next node in turn."""
+    """A load balancer that gives each connection to the next node that is ready, by its own check of twice a second."""
 
     def __init__(self, targets: list[int]) -> None:
         super().__init__(targets[0])
         self.targets = targets
+        self.healthy = list(targets)
         self._turns = itertools.count()
+        self._checks: asyncio.Task[None] | None = None
+
+    async def start(self, port: int) -> "RoundRobin":
+        await super().start(port)
+        self._checks = asyncio.create_task(self._check())
+        return self
+
+    async def stop(self) -> None:
+        if self._checks is not None:
+            self._checks.cancel()
+            await asyncio.gather(self._checks, return_exceptions=True)
+        await super().stop()
+
+    async def _check(self) -> None:
+        async with httpx.AsyncClient(trust_env=False, timeout=1, headers={"connection": "close"}) as http:
+            while True:
+                for target in self.targets:
+                    try:
+                        good = (await http.get(f"http://127.0.0.1:{target}/readyz")).status_code == 200
+                    except httpx.HTTPError:
+                        good = False
+                    if good and target not in self.healthy:
+                        self.healthy.append(target)
+                    elif not good and target in self.healthy:
+                        self.healthy.remove(target)
+                await asyncio.sleep(0.5)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        targets = self.healthy or self.targets
+        turn = next(self._turns)
+        for n in range(len(targets)):
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", targets[(turn + n) % len(targets)])
+        raise ConnectionRefusedError("no node is there")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        targets = list(self.targets)
-        for _ in targets:
-            self.target = targets[next(self._turns) % len(targets)]
-            with contextlib.suppress(OSError):
-                _, probe = await asyncio.open_connection("127.0.0.1", self.target)
-                probe.transport.abort()
-                break
-        await super()._accept(reader, writer)
+        with contextlib.suppress(OSError):
+            await super()._accept(reader, writer)
+        writer.transport.abort()

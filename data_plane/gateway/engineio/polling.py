@@ -12,12 +12,14 @@ from data_plane.gateway.engineio import protocol
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.peers import Router
 from data_plane.gateway.peers.hops import HEADER
+from kernel.logging import get_logger
 
 if TYPE_CHECKING:
     from data_plane.gateway.engineio.server import EngineServer, Receiver, WebSocketSession
 
+_log = get_logger(__name__)
 _TEXT: Final = b"text/plain; charset=UTF-8"
-LAST_POLL: Final = 2.0
+LAST_POLL: Final = 5.0
 """Seconds in which a client may fetch what was sent before its session was closed."""
 # Credentials are bearer tokens inside packets, never cookies, so any page may read the answers; whether its origin may
 # use the app is decided at the handshake.
@@ -29,7 +31,7 @@ class PollingSession:
 
     __slots__ = (
         "_awaits_pong", "_ending", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting", "broken", "over",
-        "sid", "upgrading",
+        "sid", "taken", "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
@@ -39,6 +41,8 @@ class PollingSession:
         """Whether it was closed, or handed over to a WebSocket."""
         self.broken = False
         """Whether the client sent what is no packet."""
+        self.taken = 0
+        """Packets that the client has fetched."""
         self.upgrading: WebSocketSession | None = None
         self._receiver: Receiver | None = None
         self._queue: deque[bytes] = deque()
@@ -68,6 +72,14 @@ class PollingSession:
         """Bytes that wait for the next poll."""
         return self._waiting
 
+    def mark(self) -> int:
+        """Packets so far."""
+        return self.taken + len(self._queue)
+
+    def passed(self, mark: int) -> bool:
+        """Whether the client has fetched them."""
+        return self.taken >= mark
+
     def close(self) -> None:
         """End it once the client has fetched what waits, or has had `LAST_POLL` seconds to."""
         if self.over or self._ending:
@@ -75,8 +87,13 @@ class PollingSession:
         self._ending = True
         self._stop_timer()
         if self._queue:
-            asyncio.get_running_loop().call_later(LAST_POLL, self.cut)
+            asyncio.get_running_loop().call_later(LAST_POLL, self._not_fetched)
         else:
+            self.cut()
+
+    def _not_fetched(self) -> None:
+        if not self.over:
+            _log.info("polling.not_fetched", packets=len(self._queue))
             self.cut()
 
     def cut(self) -> None:
@@ -103,7 +120,11 @@ class PollingSession:
         self._waiting += len(packet)
         if self._poll is not None and not self._poll.done() and self.upgrading is None:
             self._poll.set_result(None)
-        if self._waiting > self._server.max_buffered and self._receiver is not None:
+        if self._waiting > self._server.max_buffered and self._receiver is not None and not self._ending:
+            # The session ends, and its client must resume: what it has not fetched would only hide the reason from it.
+            self.taken += len(self._queue)
+            self._queue.clear()
+            self._waiting = 0
             self._receiver.clogged()
 
     async def poll(self) -> bytes | None:
@@ -122,6 +143,7 @@ class PollingSession:
             return protocol.NOOP
         packets = [self._queue.popleft() for _ in range(min(len(self._queue), self._server.limits.poll_packets))]
         self._waiting -= sum(map(len, packets))
+        self.taken += len(packets)
         if self._ending and not self._queue:
             self.cut()
         return protocol.SEPARATOR.join(packets)

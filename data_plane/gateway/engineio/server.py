@@ -206,6 +206,14 @@ class WebSocketSession(Line):
         """Write a binary message."""
         self.write(protocol.binary_frame(data))
 
+    def mark(self) -> int:
+        """The end of what was sent; which one does not matter."""
+        return 0
+
+    def passed(self, mark: int) -> bool:
+        """Whether the system has taken everything."""
+        return self.buffered() == 0
+
     def close(self) -> None:
         """Send what waits, then close."""
         self._stop_timer()

@@ -64,12 +64,22 @@ class Directory:
 
     async def address_of(self, tag: str) -> str | None:
         """Where to reach a node; null when nobody knows it. Asks Redis a few times a second at most."""
-        if tag not in self._known and self._clock.monotonic() - self._read_at >= SOONEST:
-            if self._reading is None:
-                self._reading = asyncio.create_task(self.announce())
-                self._reading.add_done_callback(self._has_read)
-            await asyncio.shield(self._reading)
+        if tag not in self._known:
+            await self._read_again()
         return self._known.get(tag)
+
+    async def moved(self, tag: str, address: str) -> bool:
+        """Whether a node that nobody answers for at this address is at another by now: it was started anew there."""
+        await self._read_again()
+        return self._known.get(tag, address) != address
+
+    async def _read_again(self) -> None:
+        if self._reading is None:
+            if self._clock.monotonic() - self._read_at < SOONEST:
+                return
+            self._reading = asyncio.create_task(self.announce())
+            self._reading.add_done_callback(self._has_read)
+        await asyncio.shield(self._reading)
 
     def _has_read(self, _: "asyncio.Task[None]") -> None:
         self._reading = None

@@ -25,8 +25,12 @@ class NoAnswer(Exception):
     """The other process is gone, or went while it was asked."""
 
 
+class Unreachable(NoAnswer):
+    """Nobody listens there, so the request was not begun."""
+
+
 async def connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to it. Raises `NoAnswer`."""
+    """A connection to it. Raises `Unreachable`."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             if address.startswith("unix:"):
@@ -34,7 +38,7 @@ async def connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWri
             host, port = split_address(address)
             return await asyncio.open_connection(host, port, limit=_MOST_HEAD)
     except (OSError, ValueError) as error:
-        raise NoAnswer(f"{address} cannot be reached: {error!r}") from error
+        raise Unreachable(f"{address} cannot be reached: {error!r}") from error
 
 
 async def ask(address: str, method: str, target: bytes, headers: Headers = (), body: bytes = b"") -> Answer:

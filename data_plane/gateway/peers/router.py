@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from data_plane.gateway.peers.directory import Directory
-from data_plane.gateway.peers.exchange import CONNECT_SECONDS, Answer, NoAnswer, ask, split_address
+from data_plane.gateway.peers.exchange import CONNECT_SECONDS, Answer, NoAnswer, Unreachable, ask, split_address
 from data_plane.gateway.peers.handover import Handover
 from data_plane.gateway.peers.hops import HEADER, Hops, Way
 from data_plane.gateway.peers.place import Place, place_of
@@ -63,12 +63,11 @@ class Router:
         """Polls and WebSockets of others' sessions that pass through this process."""
         return len(self._polls) + len(self._tunnels)
 
-    async def drain(self, spread: float) -> None:
-        """Have the clients whose requests pass through here come back elsewhere. Returns once there are none."""
-        for place, (_, (sid, address)) in enumerate(list(self._tunnels.items())):
-            after = round(1000 * spread * (place + 1) / len(self._tunnels)) if self._tunnels else 0
-            await self._tell(address, sid, "node", b"leave=%d" % after)
-        while self.passing:
+    async def drain(self, rate: float) -> None:
+        """Have the clients whose requests pass through here come back elsewhere, so many a second. Runs for ever."""
+        for place, (sid, address) in enumerate(list(self._tunnels.values())):
+            await self._tell(address, sid, "node", b"leave=%d" % round(1000 * place / rate))
+        while True:
             for sid, address, way in list(self._polls.values()):
                 await self._tell(address, sid, way, b"release=1")
             await asyncio.sleep(RELEASE_PERIOD)
@@ -86,22 +85,25 @@ class Router:
 
     async def pass_on(self, sid: str, method: str, query: bytes, body: bytes) -> Answer | None:
         """A poll's request to the session's owner; its answer, or null when the owner is gone."""
-        found = await self._address(sid)
-        if found is None:
+        while (found := await self._address(sid)) is not None:
+            address, way = found
+            number = id(asyncio.current_task())
+            if method == "GET":
+                self._polls[number] = (sid, address, way)
+            try:
+                headers = [(HEADER, self.hops.prove(way, sid)), (b"content-type", b"text/plain;charset=UTF-8")]
+                answer = await ask(address, method, self._path + b"?" + query, headers, body)
+                return answer._replace(headers=[header for header in answer.headers if header[0] in _KEPT])
+            except Unreachable as error:
+                if await self._moved(sid, address, way):
+                    continue
+                _log.info("peers.owner_gone", error=str(error))
+            except NoAnswer as error:
+                _log.info("peers.owner_gone", error=str(error))
+            finally:
+                self._polls.pop(number, None)
             return None
-        address, way = found
-        number = id(asyncio.current_task())
-        if method == "GET":
-            self._polls[number] = (sid, address, way)
-        try:
-            headers = [(HEADER, self.hops.prove(way, sid)), (b"content-type", b"text/plain;charset=UTF-8")]
-            answer = await ask(address, method, self._path + b"?" + query, headers, body)
-        except NoAnswer as error:
-            _log.info("peers.owner_gone", error=str(error))
-            return None
-        finally:
-            self._polls.pop(number, None)
-        return answer._replace(headers=[header for header in answer.headers if header[0] in _KEPT])
+        return None
 
     async def metrics_of(self, worker: int) -> tuple[int, bytes | None]:
         """Another worker of this node, and its own metrics; null when it does not answer."""
@@ -127,19 +129,32 @@ class Router:
         if owner is not None and owner.tag == self.here.tag and self._handover is not None:
             if await self._handover.give(owner.worker, transport, head):
                 return
-        elif (found := await self._address(sid)) is not None:
-            tunnel = Tunnel(transport)
-            self._tunnels[tunnel] = (sid, found[0])
-            try:
-                host, port = split_address(found[0])
-                await tunnel.open(host, port, self._marked(head, sid), seconds=CONNECT_SECONDS)
-                await tunnel.over.wait()
-                return
-            except (OSError, ValueError) as error:
-                _log.info("peers.owner_gone", error=repr(error))
-            finally:
-                del self._tunnels[tunnel]
+        else:
+            while (found := await self._address(sid)) is not None:
+                if await self._tunnelled(sid, transport, head, found[0]):
+                    return
+                if not await self._moved(sid, *found):
+                    break
         refuse(transport)
+
+    async def _tunnelled(self, sid: str, transport: Any, head: bytes, address: str) -> bool:
+        """Pass everything there and back until the end; false when nobody is there."""
+        tunnel = Tunnel(transport)
+        self._tunnels[tunnel] = (sid, address)
+        try:
+            host, port = split_address(address)
+            await tunnel.open(host, port, self._marked(head, sid), seconds=CONNECT_SECONDS)
+            await tunnel.over.wait()
+            return True
+        except (OSError, ValueError) as error:
+            _log.info("peers.owner_gone", error=repr(error))
+            return False
+        finally:
+            del self._tunnels[tunnel]
+
+    async def _moved(self, sid: str, address: str, way: Way) -> bool:
+        owner = place_of(sid)
+        return owner is not None and way == "node" and await self.directory.moved(owner.tag, address)
 
     def _marked(self, head: bytes, sid: str) -> bytes:
         """The head with our proof, and none that the client sent."""

@@ -38,11 +38,19 @@ class Line:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.fetched: int | None = None
+        """How much of it a client that polls has got; null for all of it."""
         self.closed = False
 
     def send(self, frame: Frame) -> None:
         if not self.closed:
             self.sent.extend(message.decode() for message in frame.messages)
+
+    def mark(self) -> int:
+        return len(self.sent)
+
+    def passed(self, mark: int) -> bool:
+        return self.fetched is None or self.fetched >= mark
 
     def close(self) -> None:
         self.closed = True
@@ -491,6 +499,23 @@ async def test_a_token_that_is_revoked_meanwhile_ends_the_connection_at_once(hou
     house.gateway.close_user(house.app.id, "alice", house.world.clock.now() + timedelta(seconds=1))
     assert line.closed
     assert [payload["code"] for _, payload in line.events("connection.closing")] == ["shutdown", "token_revoked"]
+    house.gateway.ended(wire)
+    await draining
+
+
+async def test_the_delay_of_a_client_that_polls_slowly_begins_when_it_hears_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "GRACE", 0.1)
+    wire, line = await house.connect("alice")
+    line.fetched = len(line.sent)
+    draining = asyncio.create_task(drain(house.gateway, 10))
+    await asyncio.sleep(0.6)
+    house.packet(wire, "plan", ack=1)
+    await until(lambda: 1 in line.acks())
+    assert "error" not in line.acks()[1]
+    line.fetched = None
+    await until(lambda: line.closed)
     house.gateway.ended(wire)
     await draining
 
