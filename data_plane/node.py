@@ -40,6 +40,7 @@ from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
+from data_plane.tenancy.user_connections import UserConnections
 from data_plane.typing.socket import Typing
 from data_plane.usage.samples import PeakSamples
 from kernel.clock import Clock, month_of
@@ -81,6 +82,7 @@ class Deps:
     workers: int = 1
     sockets: Path | None = None
     peer_address: str = ""
+    user_connections: int = 50
 
     @property
     def identity(self) -> str:
@@ -109,6 +111,13 @@ class Node:
         self.metrics = NodeMetrics(deps.registry)
         self._limits = connect_redis(deps.redis_url, name=deps.identity)
         self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.identity, clock=deps.clock)
+        self.users = UserConnections(
+            self._limits,
+            shard_id=deps.shard_id,
+            process=deps.identity,
+            clock=deps.clock,
+            limit=deps.user_connections,
+        )
         self.samples = PeakSamples(self.system, self.connections.counts, node=deps.identity)
         here = Place.of_node(deps.shard_id, deps.node_name, deps.worker)
         self.hops = Hops(deps.vault.key("peers"), deps.clock)
@@ -152,7 +161,7 @@ class Node:
         tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
         sender = SendService(self.flusher, self.shard, self.activity)
         sync = SyncService(self.shard)
-        gate = NodeGate(authenticator, self.connections, deps.clock)
+        gate = NodeGate(authenticator, self.connections, self.users, deps.clock)
         dispatcher = Dispatcher(socket_routes(self.shard, sender, sync), self.snapshots.get)
         self.gateway = Gateway(
             self.shard,
@@ -202,6 +211,7 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.follower.run(), name="follower"),
             asyncio.create_task(self.connections.run(), name="connection-quota"),
+            asyncio.create_task(self.users.run(), name="user-connections"),
             asyncio.create_task(self.samples.run(), name="peak-samples"),
             asyncio.create_task(self.directory.run(), name="directory"),
         ]

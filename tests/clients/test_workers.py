@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from data_plane.gateway.peers.place import Place, place_of
+from kernel.contracts import Quota
 from tests.clients.cluster import Cluster, RoundRobin
 from tests.clients.conftest import KINDS, TRANSPORTS
 from tests.clients.driver import Client, Driver
@@ -34,12 +35,15 @@ async def cluster(
     database = await engines.fresh_database("chat")
     cluster = Cluster(database.url, engines.redis_url, tmp_path_factory.mktemp("cluster"))
     cluster.shared_tenant = await cluster.tenant()  # type: ignore[attr-defined]
+    peak = Quota(meter="peak_connections", limit=6, used=0, exceeded=False, over="stop", period="2026-01")
+    cluster.small_tenant = await cluster.tenant(quotas=(peak,))  # type: ignore[attr-defined]
     for port in free_ports(2):
-        cluster.add_node(port, workers=2)
+        cluster.add_node(port, workers=2, user_connections=8)
     await cluster.start_all()
     cluster.shared_tenant.http.base_url = httpx.URL(cluster.processes[0].url)  # type: ignore[attr-defined]
     yield cluster
-    await cluster.shared_tenant.close()  # type: ignore[attr-defined]
+    for made in (cluster.shared_tenant, cluster.small_tenant):  # type: ignore[attr-defined]
+        await made.close()
     await cluster.stop()
     await engines.drop_database(database)
 
@@ -220,6 +224,31 @@ async def test_one_page_of_metrics_tells_of_every_worker(cluster: Cluster, polle
     for name in ("natter_connections", "natter_bus_connected", "natter_worker_up", "natter_passing"):
         assert sorted(re.findall(rf'^{name}{{worker="(\d)"}}', text, re.M)) == ["0", "1"], text
         assert text.count(f"# TYPE {name} ") == 1
+
+
+async def test_the_plans_connections_and_one_users_hold_over_workers_and_nodes(
+    cluster: Cluster, balancer: RoundRobin, reach: Reach, tenant: Tenant
+) -> None:
+    small: Tenant = cluster.small_tenant  # type: ignore[attr-defined]
+    clients = []
+    for n in range(20):
+        clients.append(await reach("javascript-websocket", "", balancer.url, token=small.token(f"u{n}")))
+        await asyncio.sleep(0.25)  # the picture of the others is two seconds old
+    await asyncio.sleep(1)
+    refused = [client.seen("connect_error")[0]["data"]["code"] for client in clients if client.seen("connect_error")]
+    live = [client for client in clients if client.received("connection.ready")]
+    assert len(live) + len(refused) == 20
+    assert set(refused) == {"quota_exceeded"}
+    assert 6 <= len(live) <= 10, "what connects within two seconds may slip through, no more"
+
+    clients = []
+    for _ in range(14):
+        clients.append(await reach("javascript-websocket", "greedy", balancer.url))
+        await asyncio.sleep(0.6)
+    await asyncio.sleep(0.5)
+    refused = [client.seen("connect_error")[0]["data"]["code"] for client in clients if client.seen("connect_error")]
+    assert set(refused) == {"too_many_connections"}
+    assert 8 <= 14 - len(refused) <= 11
 
 
 async def test_a_worker_that_dies_is_replaced_and_the_others_do_not_notice(
