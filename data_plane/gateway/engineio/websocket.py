@@ -7,6 +7,9 @@ only places that know private parts: uvicorn's call `factory(config, server_stat
 """
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -30,6 +33,7 @@ from data_plane.gateway.peers.hops import HEADER
 
 READ_BUFFER: Final = 2_048
 HANDSHAKE_TIMEOUT: Final = 5.0
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
 _CONTINUATION: Final = WSMsgType.CONTINUATION
@@ -125,13 +129,13 @@ class Line(WSListener):
         if not ws.is_close_frame_sent:
             ws.send_close(code)
         ws.disconnect()
-        asyncio.get_running_loop().call_later(grace, tcp.abort)
+        asyncio.get_running_loop().call_later(grace, _reset, tcp)
 
     def cut(self) -> None:
         """Close at once."""
         self.write = _nowhere
         if self._tcp is not None:
-            self._tcp.abort()
+            _reset(self._tcp)
 
     # -- picows calls these ------------------------------------------------------------------------------------------
 
@@ -196,6 +200,15 @@ class Line(WSListener):
             parts, self._parts = self._parts, None
             whole = b"".join(parts[1:])
             (self.text if parts[0] == b"t" else self.binary)(whole)
+
+
+def _reset(tcp: Any) -> None:
+    """Close at once, and have the system forget what it has not sent yet: that may be megabytes, for as long as a
+    client reads a byte now and then."""
+    if not tcp.is_closing() or tcp.get_write_buffer_size():
+        with contextlib.suppress(OSError):
+            tcp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    tcp.abort()
 
 
 def _nowhere(_: bytes) -> None:
