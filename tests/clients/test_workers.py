@@ -231,15 +231,15 @@ async def test_the_plans_connections_and_one_users_hold_over_workers_and_nodes(
 ) -> None:
     small: Tenant = cluster.small_tenant  # type: ignore[attr-defined]
     clients = []
-    for n in range(20):
+    for n in range(18):
         clients.append(await reach("javascript-websocket", "", balancer.url, token=small.token(f"u{n}")))
-        await asyncio.sleep(0.25)  # the picture of the others is two seconds old
+        await asyncio.sleep(0.5)  # the picture of the others is two seconds old
     await asyncio.sleep(1)
     refused = [client.seen("connect_error")[0]["data"]["code"] for client in clients if client.seen("connect_error")]
     live = [client for client in clients if client.received("connection.ready")]
-    assert len(live) + len(refused) == 20
+    assert len(live) + len(refused) == 18
     assert set(refused) == {"quota_exceeded"}
-    assert 6 <= len(live) <= 10, "what connects within two seconds may slip through, no more"
+    assert 6 <= len(live) <= 11, "what connects within two seconds may slip through, no more"
 
     clients = []
     for _ in range(14):
