@@ -6,7 +6,6 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
-from prometheus_client import CollectorRegistry
 
 import data_plane.channels.routes
 import data_plane.identity.tokens.routes
@@ -16,7 +15,7 @@ import data_plane.messages.routes
 import data_plane.sync.routes
 import data_plane.users.routes
 from data_plane.gateway.routes import SocketRoute
-from data_plane.health import health_routes
+from data_plane.health import MetricsPage, health_routes
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller
 from data_plane.identity.tokens.service import TokenService
@@ -53,7 +52,7 @@ def rest_app(
     tokens: TokenService,
     sender: SendService,
     sync: SyncService,
-    registry: CollectorRegistry,
+    metrics: MetricsPage,
     problem: Callable[[], str | None],
 ) -> Litestar:
     """The REST side of a node. CORS is open because credentials are bearer tokens, never cookies; whether a page's
@@ -66,7 +65,7 @@ def rest_app(
         max_age=600,
     )
     return build_app(
-        routes=[*REST, document_route("/v1/openapi.json", openapi_document()), *health_routes(registry, problem)],
+        routes=[*REST, document_route("/v1/openapi.json", openapi_document()), *health_routes(metrics, problem)],
         dependencies={
             "shard": Provide(lambda: shard, sync_to_thread=False),
             "authenticator": Provide(lambda: authenticator, sync_to_thread=False),

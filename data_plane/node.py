@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
@@ -13,13 +14,17 @@ from data_plane.fanout import Hub, RedisBus
 from data_plane.fanout.bus import Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
-from data_plane.gateway.closing import DESYNCED
+from data_plane.gateway import closing, drain
 from data_plane.gateway.connection import MAX_BUFFERED
 from data_plane.gateway.dispatcher import Dispatcher
-from data_plane.gateway.engineio.server import EngineServer
+from data_plane.gateway.engineio.server import PATH, EngineServer
 from data_plane.gateway.events import connection_events
 from data_plane.gateway.gate import NodeGate
 from data_plane.gateway.gateway import Gateway, encode_entries
+from data_plane.gateway.peers import METRICS, Router
+from data_plane.gateway.peers.directory import Directory
+from data_plane.gateway.peers.hops import Hops
+from data_plane.gateway.peers.place import Place
 from data_plane.gateway.session import SessionOpener
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator
@@ -35,6 +40,7 @@ from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
+from data_plane.tenancy.user_connections import UserConnections
 from data_plane.typing.socket import Typing
 from data_plane.usage.samples import PeakSamples
 from kernel.clock import Clock, month_of
@@ -47,12 +53,18 @@ from kernel.outbox import Outbox
 from kernel.redis import connect_redis
 from kernel.security.vault import Vault
 
+_FLUSH_SECONDS: Final = 3.0
+"""That sends over REST get to be committed once the node drains."""
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
-    """What a node is made of; tests pass their own."""
+    """What a node is made of; tests pass their own.
+
+    A node may be several processes, its workers, which share `sockets`, a folder for the sockets between them.
+    `peer_address` is where the shard's other nodes reach this one; without it they cannot pass requests on to it.
+    """
 
     shard_id: str
     node_name: str
@@ -66,14 +78,24 @@ class Deps:
     ids: Ids
     registry: CollectorRegistry
     pool_size: int = 8
+    worker: int = 0
+    workers: int = 1
+    sockets: Path | None = None
+    peer_address: str = ""
+    user_connections: int = 50
+
+    @property
+    def identity(self) -> str:
+        """Who this process is to Redis, the database and its own shard's counts: the node, or `node/worker`."""
+        return self.node_name if self.workers == 1 else f"{self.node_name}/{self.worker}"
 
 
 class Node:
-    """A node's parts and their life: `start`, serve `asgi`, `stop`."""
+    """One process of a node: its parts and their life: `start`, serve `asgi`, `stop`."""
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
-        url, name, size = deps.database_url, deps.node_name, deps.pool_size
+        url, name, size = deps.database_url, deps.identity, deps.pool_size
         self.system = Database(url, role="natter_engine", pool_size=size, name=name)
         # One server: when the follower finds it silent, requests that wait for it need not find out for themselves.
         self.tenant = Database(url, role="natter_app", pool_size=size, name=name, line=self.system.line)
@@ -86,11 +108,25 @@ class Node:
             control_url=deps.control_url,
             credential=deps.credential,
             public_url=deps.public_url,
+            worker=deps.worker,
         )
         self.metrics = NodeMetrics(deps.registry)
-        self._limits = connect_redis(deps.redis_url, name=deps.node_name)
-        self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.node_name, clock=deps.clock)
-        self.samples = PeakSamples(self.system, self.connections.counts, node=deps.node_name)
+        self._limits = connect_redis(deps.redis_url, name=deps.identity)
+        self.connections = ConnectionQuota(self._limits, shard_id=deps.shard_id, node=deps.identity, clock=deps.clock)
+        self.users = UserConnections(
+            self._limits,
+            shard_id=deps.shard_id,
+            process=deps.identity,
+            clock=deps.clock,
+            limit=deps.user_connections,
+        )
+        self.samples = PeakSamples(self.system, self.connections.counts, node=deps.identity)
+        here = Place.of_node(deps.shard_id, deps.node_name, deps.worker)
+        self.hops = Hops(deps.vault.key("peers"), deps.clock)
+        self.directory = Directory(
+            self._limits, shard_id=deps.shard_id, tag=here.tag, address=deps.peer_address, clock=deps.clock
+        )
+        self.router = Router(here, self.directory, self.hops, folder=deps.sockets, path=PATH)
         self._tasks: list[asyncio.Task[Any]] = []
         self._month = month_of(deps.clock.now())
 
@@ -103,7 +139,7 @@ class Node:
 
         reader = LogReader(self.system, epoch)
         self.bus = RedisBus(
-            connect_redis(deps.redis_url, name=deps.node_name),
+            connect_redis(deps.redis_url, name=deps.identity),
             deps.shard_id,
             deps.ids.new("bus"),  # a restarted node must not take its former self's entries for its own
             deliver=lambda entries: self.hub.deliver(entries),
@@ -133,7 +169,7 @@ class Node:
         tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
         sender = SendService(self.flusher, self.shard, self.activity)
         sync = SyncService(self.shard)
-        gate = NodeGate(authenticator, self.connections, deps.clock)
+        gate = NodeGate(authenticator, self.connections, self.users, deps.clock)
         dispatcher = Dispatcher(socket_routes(self.shard, sender, sync), self.snapshots.get)
         self.gateway = Gateway(
             self.shard,
@@ -154,7 +190,7 @@ class Node:
             reader,
             deps.clock,
             on_horizon=self.gateway.horizon_reached,
-            on_lost=lambda: self.gateway.close_all(DESYNCED),
+            on_lost=lambda: self.gateway.close_all(closing.DESYNCED),
             also=self._every_round,
         )
         await self.follower.start_at_present()
@@ -166,29 +202,35 @@ class Node:
             tokens=tokens,
             sender=sender,
             sync=sync,
-            registry=deps.registry,
+            metrics=self._metrics_page,
             problem=self.problem,
         )
-        self.engine = EngineServer(self.gateway, max_buffered=MAX_BUFFERED)
+        self.engine = EngineServer(self.gateway, max_buffered=MAX_BUFFERED, router=self.router)
+        self.router.open(self.engine.given_protocol)
         self.metrics.watch(
             connections=self.gateway.registry,
             waiting_sends=lambda: self.flusher.waiting,
             filled_entries=lambda: self.hub.filled,
             follower_failures=lambda: self.follower.lag_failures,
             bus_connected=lambda: self.bus.connected,
+            passing=lambda: self.router.passing,
         )
         self.bus.start()
         self._tasks = [
             asyncio.create_task(self.follower.run(), name="follower"),
             asyncio.create_task(self.connections.run(), name="connection-quota"),
+            asyncio.create_task(self.users.run(), name="user-connections"),
             asyncio.create_task(self.samples.run(), name="peak-samples"),
+            asyncio.create_task(self.directory.run(), name="directory"),
         ]
-        _log.info("node.started", shard=deps.shard_id, node=deps.node_name, apps=len(self.snapshots))
+        _log.info("node.started", shard=deps.shard_id, node=deps.identity, apps=len(self.snapshots))
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         """HTTP: Socket.IO's polling under its path, REST everywhere else. WebSockets go to `websocket_protocol`."""
         if scope["type"] == "lifespan":
             return
+        if self.gateway.draining:
+            send = _last_answer(send)
         if scope["path"].startswith("/socket.io"):
             await self.engine(scope, receive, send)
         else:
@@ -202,11 +244,17 @@ class Node:
             return "the database cannot be read"
         return None
 
-    async def drain(self, seconds: float = 10.0) -> None:
-        """Let acknowledgements finish and move the clients elsewhere."""
-        await self.gateway.drain(seconds)
+    async def drain(self, seconds: float = drain.LONGEST) -> None:
+        """Fail the readiness check, move the clients elsewhere, answer what was received."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        self._tasks.append(asyncio.create_task(self.router.drain(drain.RATE), name="router-drain"))
+        await drain.drain(self.gateway, seconds)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.flusher.drain(), seconds)
+            await asyncio.wait_for(self.flusher.drain(), _FLUSH_SECONDS)
+        # A bounded wait for a counter, once in a node's life.
+        while self.router.passing and loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
         """Let go of everything."""
@@ -214,6 +262,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.puller.stop()
+        self.router.close()
         await self.engine.stop()
         await self.bus.stop()
         await self._limits.aclose()
@@ -227,6 +276,12 @@ class Node:
         pool = await self.system.pool()
         epoch: str = await pool.fetchval("select epoch from chat.shard")
         return epoch
+
+    async def _metrics_page(self, hop: str | None) -> bytes:
+        if self.hops.check(hop, METRICS) == "worker":
+            return self.metrics.own()
+        others = [number for number in range(self.deps.workers) if number != self.deps.worker]
+        return await self.metrics.page(self.deps.worker, [self.router.metrics_of(number) for number in others])
 
     async def _every_round(self) -> None:
         await self.revocations.refresh()
@@ -261,3 +316,14 @@ class Node:
         app: AppSnapshot | None = self.snapshots.get(app_id)
         if app is not None and app.status != "active":
             self.gateway.close_app(app_id)
+
+
+def _last_answer(send: Any) -> Any:
+    """For a draining node: the connection that carries this answer closes after it, so the next call goes elsewhere."""
+
+    async def send_and_close(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return send_and_close

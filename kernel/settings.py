@@ -89,6 +89,18 @@ class Settings:
     control_port: int = _setting("Port of portal and management API.", 8000)
     node_port: int = _setting("Port of a data-plane node.", 8100)
     public_url: str = _setting("Where clients reach this node. Default: its host and port.", "")
+    workers: int = _setting("Processes that share a node's port; one for each core that it may use.", 1)
+    peer_address: str = _setting(
+        "`host:port` at which the shard's other nodes reach this one, not by way of a load balancer: they pass on what "
+        "comes to them of its sessions. Default: its own host (this machine's name if it listens everywhere) and port.",
+        "",
+    )
+    drain_seconds: float = _setting(
+        "Seconds for which a node that was told to stop answers at least, while it fails its readiness check, so that "
+        "a load balancer notices first.",
+        3.0,
+    )
+    user_connections: int = _setting("Connections that one user may have at once in a shard.", 50)
     shard: str = _setting("The shard that this node serves.", "s0")
     node_name: str = _setting("This node's name, unique in the installation.", "")
     credential: str = _setting(

@@ -19,7 +19,7 @@ from ops.supervisor import Child, Started
 
 # The order of a stop is from the highest: nodes let their clients go while everything behind them still works.
 _POSTGRES, _VALKEY, _CONTROL, _WORKER, _NODE = range(5)
-_DRAIN: Final = ((signal.SIGTERM, 25.0),)
+_DRAIN: Final = ((signal.SIGTERM, 30.0),)
 
 
 def engine_child(name: str, engine: Engine, where: str) -> Child:
@@ -68,6 +68,8 @@ def node_child(nursery: Nursery, settings: Settings, node: Node, port: int, cred
         node_port=port,
         credential=credential,
         public_url=node.url,
+        peer_address="",
+        drain_seconds=0.0,  # there is no load balancer that has to notice
     )
     return Child(
         name=f"node-{node.name}",

@@ -1,4 +1,4 @@
-"""The credentials' table."""
+"""The tables of credentials and of what their bearers tell."""
 
 from datetime import datetime
 from uuid import UUID
@@ -29,3 +29,14 @@ class Credential(Base):
     def source(self) -> str:
         """The only name under which the bearer may report usage."""
         return f"relay:{self.shard}" if self.kind == "relay" else f"node:{self.name}"
+
+
+class NodeWorker(Base):
+    """What one process of a node has applied. A node that never had more than one has a row of worker 0."""
+
+    __tablename__ = "node_workers"
+
+    credential_id: Mapped[UUID] = mapped_column(primary_key=True)
+    worker: Mapped[int] = mapped_column(primary_key=True)
+    applied_version: Mapped[int]
+    last_seen_at: Mapped[datetime]

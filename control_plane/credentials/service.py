@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane import audit, configuration, placement
 from control_plane.context import Context
-from control_plane.credentials.models import Credential
+from control_plane.credentials.models import Credential, NodeWorker
 from kernel.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from kernel.ids import format_id
 from kernel.security import keys
@@ -79,15 +79,24 @@ async def authenticate(session: AsyncSession, vault: Vault, presented: str) -> C
 
 
 async def record_poll(
-    session: AsyncSession, credential: Credential, *, applied_version: int, public_url: str | None, now: datetime
+    session: AsyncSession,
+    credential: Credential,
+    *,
+    worker: int,
+    applied_version: int,
+    public_url: str | None,
+    now: datetime,
 ) -> None:
-    """Note that a node is alive, what it has applied and where clients reach it."""
+    """Note that a worker of a node is alive, what it has applied and where clients reach the node."""
     # After the control database was restored, a node may be ahead of it: that is no proof of what comes after.
     known = func.least(applied_version, await configuration.current(session))
     values: dict[str, object] = {"last_seen_at": now, "applied_version": known}
     if public_url is not None:
         values["public_url"] = public_url
     await session.execute(_update(credential).values(values))
+    row = insert(NodeWorker).values(credential_id=credential.id, worker=worker, applied_version=known, last_seen_at=now)
+    told = {name: row.excluded[name] for name in ("applied_version", "last_seen_at")}
+    await session.execute(row.on_conflict_do_update(index_elements=["credential_id", "worker"], set_=told))
 
 
 async def record_report(session: AsyncSession, credential: Credential, *, boot: str, now: datetime) -> None:

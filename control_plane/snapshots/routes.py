@@ -14,6 +14,7 @@ from kernel.contracts import SnapshotPage
 from kernel.errors import Forbidden, InvalidInput
 
 MAX_WAIT = 25.0
+MAX_WORKERS = 64
 
 
 @get("/internal/v1/snapshots")
@@ -24,10 +25,11 @@ async def pull_snapshots(
     since: Annotated[int, QueryParameter(ge=0, le=2**62)] = 0,
     wait: FromQuery[float] = 0.0,
     url: FromQuery[str | None] = None,
+    worker: Annotated[int, QueryParameter(ge=0, lt=MAX_WORKERS)] = 0,
 ) -> SnapshotPage:
     """A `SnapshotPage` after version `since`: at once when there is one, else after up to `wait` seconds.
 
-    `since` is what the node has applied, `url` where clients reach it; both are remembered.
+    `since` is what this worker of the node has applied, `url` where clients reach the node; both are remembered.
     """
     if credential.kind != "node":
         raise Forbidden("Snapshots are for nodes; this is the credential of a relay.")
@@ -36,7 +38,7 @@ async def pull_snapshots(
     check_node_url(url)
     async with deps.database.unit_of_work() as uow:
         now = deps.clock.now()
-        await record_poll(uow.session, credential, applied_version=since, public_url=url, now=now)
+        await record_poll(uow.session, credential, worker=worker, applied_version=since, public_url=url, now=now)
     deadline = deps.clock.monotonic() + wait
     seen = since
     while True:

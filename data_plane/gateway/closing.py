@@ -20,13 +20,13 @@ class Closing(msgspec.Struct, frozen=True):
     spread_ms: int
     meaning: str
 
-    def payload(self) -> dict[str, object]:
-        """What the client gets; `after_ms` is drawn for each connection."""
-        after = random.randint(0, self.spread_ms) if self.spread_ms else 0  # noqa: S311 - spreading, not secrecy
+    def payload(self, after_ms: int | None = None) -> dict[str, object]:
+        """What the client gets; `after_ms` is drawn for each connection unless it is given."""
+        after = random.randint(0, self.spread_ms) if after_ms is None else after_ms  # noqa: S311 - spreading
         return {"code": self.code, "reconnect": self.reconnect, "after_ms": after, "resync": self.resync}
 
 
-SHUTDOWN = Closing("shutdown", True, True, 5_000, "The node is being restarted or moved.")
+SHUTDOWN = Closing("shutdown", True, True, 10_000, "The node is being restarted or moved. It answers until then.")
 SLOW_CONSUMER = Closing("slow_consumer", True, True, 2_000, "The client reads more slowly than events arrive.")
 DESYNCED = Closing("desynced", True, True, 2_000, "The node cannot guarantee that nothing was missed.")
 TOKEN_EXPIRED = Closing("token_expired", True, True, 0, "The token ended; connect with a fresh one.")

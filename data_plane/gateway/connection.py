@@ -24,6 +24,14 @@ class Transport(Protocol):
         """Queue a frame. Never blocks."""
         ...
 
+    def mark(self) -> int:
+        """A place in what was sent: the end of it now."""
+        ...
+
+    def passed(self, mark: int) -> bool:
+        """Whether what was sent before this mark has left for the client, as far as this side can tell."""
+        ...
+
     def close(self) -> None:
         """Send what is queued, then close."""
         ...
@@ -34,7 +42,7 @@ class Connection:
 
     __slots__ = (
         "app_id", "caller", "closed", "cursor_at", "dirty", "expires_at", "expiry", "id", "in_flight", "issued_at",
-        "transport", "user_id", "watching",
+        "leaving", "told", "transport", "user_id", "watching",
     )  # fmt: skip
 
     def __init__(self, id: str, caller: Caller, transport: Transport) -> None:
@@ -54,6 +62,10 @@ class Connection:
         self.dirty = False
         """Whether something was delivered since the client last got a cursor."""
         self.cursor_at = 0.0
+        self.told: Closing | None = None
+        """The reason of its end that the client has heard."""
+        self.leaving = False
+        """Whether new calls are refused, because its time on this node is over."""
         self.closed = False
 
     def renew(self, caller: Caller) -> None:
@@ -78,14 +90,20 @@ class Connection:
         if not self.closed:
             self.send_frame(Frame(encode_event(event, orjson.dumps(payload))))
 
+    def tell(self, reason: Closing, *, after_ms: int | None = None) -> None:
+        """Say that and why the connection will end, and when."""
+        self.told = reason
+        self.transport.send(Frame(encode_event("connection.closing", orjson.dumps(reason.payload(after_ms)))))
+
     def close(self, reason: Closing) -> None:
-        """Say why, then end the connection. Idempotent."""
+        """Say why, unless that is known, then end the connection. Idempotent."""
         if self.closed:
             return
         self.closed = True
         if self.expiry is not None:
             self.expiry.cancel()
-        self.transport.send(Frame(encode_event("connection.closing", orjson.dumps(reason.payload()))))
+        if self.told is not reason:
+            self.tell(reason)
         if not reason.reconnect:
             self.transport.send(Frame(DISCONNECTED))
         transport, self.transport = self.transport, _OVER
@@ -97,6 +115,12 @@ class _Over:
 
     def send(self, frame: Frame) -> None:
         pass
+
+    def mark(self) -> int:
+        return 0
+
+    def passed(self, mark: int) -> bool:
+        return True
 
     def close(self) -> None:
         pass

@@ -4,6 +4,7 @@ from data_plane.identity.authenticate import Authenticator, check_origin
 from data_plane.identity.caller import Caller
 from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.quotas import check_new_active, new_active_refused
+from data_plane.tenancy.user_connections import UserConnections
 from kernel.clock import Clock
 from kernel.errors import Forbidden
 
@@ -18,9 +19,12 @@ class KeyRequired(Forbidden):
 class NodeGate:
     """The `Gate` of a node."""
 
-    def __init__(self, authenticator: Authenticator, connections: ConnectionQuota, clock: Clock) -> None:
+    def __init__(
+        self, authenticator: Authenticator, connections: ConnectionQuota, users: UserConnections, clock: Clock
+    ) -> None:
         self._authenticator = authenticator
         self._connections = connections
+        self._users = users
         self._clock = clock
 
     def check_origin(self, key: str | None, origin: str | None) -> None:
@@ -38,13 +42,20 @@ class NodeGate:
         return self._authenticator.token(token, key=key)
 
     async def admit(self, caller: Caller) -> bool:
-        """Count the connection, or raise `QuotaExceeded`; whether users new this month are refused."""
+        """Count the connection; whether users new this month are refused. Raises `QuotaExceeded` for the app,
+        `TooManyConnections` for the user."""
         await self._connections.acquire(caller.app)
+        try:
+            await self._users.acquire(caller.app_id, caller.user_id or "")
+        except BaseException:
+            self._connections.release(caller.app_id)
+            raise
         return check_new_active(caller.app, self._clock.now())
 
     def release(self, caller: Caller) -> None:
         """The connection is over."""
         self._connections.release(caller.app_id)
+        self._users.release(caller.app_id, caller.user_id or "")
 
     def over_quota(self, caller: Caller) -> Exception:
         """Why a user who is new this month was refused."""

@@ -12,6 +12,7 @@ from data_plane.fanout.hub import Hub
 from data_plane.gateway import closing, packets
 from data_plane.gateway.connection import Connection, Registry, Transport
 from data_plane.gateway.dispatcher import Dispatcher
+from data_plane.gateway.drain import depart
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.session import Gate, Opened, SessionOpener, expires_in
 from data_plane.log import Entry
@@ -78,7 +79,9 @@ class Wire:
     def moved(self, transport: Transport) -> None:
         """The client upgraded to another transport."""
         self.transport = transport
-        if self.connection is not None:
+        if self.over or (self.connection is not None and self.connection.closed):
+            transport.close()
+        elif self.connection is not None:
             self.connection.transport = transport
 
     def clogged(self) -> None:
@@ -88,6 +91,10 @@ class Wire:
             _log.warning("gateway.slow_consumer", userId=caller.user_id, appId=caller.app.app_id)
             # Not at once: the hub may be in the middle of its recipients.
             asyncio.get_running_loop().call_soon(self.connection.close, closing.SLOW_CONSUMER)
+
+    def leave(self, after_ms: int) -> None:
+        """The process that the client's bytes pass through stops."""
+        self._gateway.leave(self, after_ms)
 
     def ended(self) -> None:
         """The transport is gone."""
@@ -161,11 +168,16 @@ class Gateway:
             if packet.namespace != "/":
                 refusal = packets.NamespaceRefused("There is one namespace: `/`.").as_dict()
                 wire.transport.send(Frame(packets.encode_connect_error(refusal, packet.namespace)))
+            elif self.draining and wire.connection is None:
+                self._turn_away(wire)
             elif not wire.connecting and wire.connection is None:
                 wire.connecting = True
                 self._spawn(self._connect(wire, packet.payload))
         elif wire.connection is None:
             self._protocol_error(wire, Malformed("The first packet must connect."))
+        elif packet.type == packets.EVENT and wire.connection.leaving:
+            if packet.ack_id is not None:
+                wire.connection.send_frame(_moved(packet.ack_id))
         elif packet.type == packets.EVENT:
             work = self.dispatcher.dispatch(wire.connection, packet)
             if work is not None:
@@ -180,6 +192,13 @@ class Gateway:
         self._wires.discard(wire)
         self._handshake_over(wire)
         self._detach(wire)
+
+    def leave(self, wire: Wire, after_ms: int) -> None:
+        """One client must move, as if this node drained."""
+        if wire.connection is not None:
+            self._spawn(depart(wire.connection, after_ms))
+        elif not wire.connecting:
+            self._turn_away(wire)
 
     # -- the node calls these --------------------------------------------------------------------------------------
 
@@ -220,19 +239,16 @@ class Gateway:
         self._schedule_expiry(connection)
         return {"expires_at": rfc3339(connection.expires_at)}
 
-    async def drain(self, seconds: float = 10.0) -> None:
-        """Accept nobody new, let what is in flight be answered, then tell everybody to move."""
-        self.draining = True
-        deadline = self._shard.clock.monotonic() + seconds
-        # Bounded waits for counters, once in a node's life.
-        while any(c.in_flight for c in self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        self.close_all(closing.SHUTDOWN)
+    @property
+    def open_transports(self) -> int:
+        """Clients' transports, with a connection or without."""
+        return len(self._wires)
+
+    def turn_away_unconnected(self) -> None:
+        """Tell everybody who has no connection yet to come again, elsewhere."""
         for wire in list(self._wires):
             if wire.connection is None and not wire.connecting:
                 self._turn_away(wire)
-        while len(self.registry) and self._shard.clock.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -250,11 +266,12 @@ class Gateway:
             self._go_live(wire, opened)
         else:
             self._opener.released(opened.connection.caller)
-            if self.draining and not wire.over:
+            if self.draining and wire.live and not wire.over:
                 self._turn_away(wire)
 
     def _turn_away(self, wire: Wire) -> None:
         """Tell who has no connection yet to come again, elsewhere."""
+        wire.over = True
         wire.transport.send(Frame(packets.encode_event("connection.closing", orjson.dumps(closing.SHUTDOWN.payload()))))
         wire.transport.close()
 
@@ -326,6 +343,11 @@ class Gateway:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _moved(ack_id: int) -> Frame:
+    error = Unavailable("This node is being restarted; connect again and repeat the call.", retry_after=1.0)
+    return Frame(packets.encode_ack(ack_id, orjson.dumps({"error": error.as_dict()})))
 
 
 def encode_entries(entries: Sequence[Entry]) -> Frame:

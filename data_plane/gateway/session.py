@@ -43,7 +43,8 @@ class Gate(Protocol):
         ...
 
     async def admit(self, caller: Caller) -> bool:
-        """Count a connection against the limit, raising `QuotaExceeded`; whether users new this month are refused."""
+        """Count a connection against the app's limit and the user's, raising `QuotaExceeded` or `TooManyConnections`;
+        whether users new this month are refused."""
         ...
 
     def release(self, caller: Caller) -> None:

@@ -1,6 +1,6 @@
-"""Refusals that concern a whole app."""
+"""Refusals that concern a whole app, or one user's share of it."""
 
-from kernel.errors import Forbidden, NatterError
+from kernel.errors import Forbidden, NatterError, RateLimited
 
 
 class AppSuspended(Forbidden):
@@ -26,6 +26,17 @@ class QuotaExceeded(Forbidden):
 
     code = "quota_exceeded"
     title = "A limit of the app's plan is reached"
+
+
+class TooManyConnections(RateLimited):
+    """The user has as many connections at once as the installation allows one user (`limit`); the newest is refused.
+
+    Those that are open stay. Close one, or stop opening several on one device: a page needs one.
+    """
+
+    code = "too_many_connections"
+    title = "The user has too many connections"
+    default_retry_after = 30.0
 
 
 class ConfigurationMissing(NatterError):

@@ -33,6 +33,7 @@ class SnapshotPuller:
         control_url: str,
         credential: str,
         public_url: str = "",
+        worker: int = 0,
         wait: float = 25.0,
         transport: httpx.AsyncBaseTransport | None = None,
         backoff: Backoff | None = None,
@@ -43,6 +44,7 @@ class SnapshotPuller:
         self._store = store
         self._copies = copies
         self._public_url = public_url
+        self._worker = worker
         self._wait = wait
         self._backoff = backoff or Backoff()
         self._task: asyncio.Task[None] | None = None
@@ -105,6 +107,7 @@ class SnapshotPuller:
         params: dict[str, Any] = {
             "since": self._store.version,
             "wait": self._wait if self.ready.is_set() else 0,
+            "worker": self._worker,
         }
         if self._public_url:
             params["url"] = self._public_url

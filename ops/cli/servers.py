@@ -1,5 +1,6 @@
 """`natter control`, `natter node`, `natter worker`: one server each, configured by settings alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,11 +17,15 @@ def control() -> None:
 
 
 @click.command()
-def node() -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Processes that share the port. Default: NATTER_WORKERS, 1."
+)
+def node(workers: int | None) -> None:
     """Run a data-plane node: REST and Socket.IO of one shard, on one port."""
     from ops.entrypoints.node import main
 
-    main(load_settings())
+    settings = load_settings()
+    main(settings if workers is None else replace(settings, workers=workers))
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 
 import click
 
@@ -14,17 +15,22 @@ from ops.up import AlreadyRunning, Installation, Interrupted, Options, with_port
 @click.option(
     "--nodes", default=1, type=click.IntRange(1, 16), help="Data-plane nodes of each shard.", show_default=True
 )
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes of each node. Default: NATTER_WORKERS, 1.")
 @click.option("--shards", type=click.IntRange(1, 16), help="Shards, each with its own database and Valkey.")
 @click.option("--port-base", type=click.IntRange(1, 65_000), help="Control plane here, nodes from 100 above.")
 @click.option("--no-worker", is_flag=True, help="Without the worker: usage and side effects wait.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON once all is ready; the rest goes to stderr.")
-def up(nodes: int, shards: int | None, port_base: int | None, no_worker: bool, as_json: bool) -> None:
+def up(
+    nodes: int, workers: int | None, shards: int | None, port_base: int | None, no_worker: bool, as_json: bool
+) -> None:
     """Run everything on this machine, in the foreground.
 
     A private PostgreSQL and Valkey are started unless NATTER_DATABASE_URL or NATTER_REDIS_URL name others.
     Data, secrets and logs are kept in .natter; Ctrl-C stops everything and keeps them.
     """
     settings = load_settings()
+    if workers is not None:
+        settings = replace(settings, workers=workers)
     if port_base is not None:
         settings = with_port_base(settings, port_base)
     progress = Progress(sys.stderr if as_json else sys.stdout)

@@ -8,12 +8,14 @@ import orjson
 from data_plane import features
 from data_plane.gateway import closing
 from data_plane.gateway.dispatcher import MAX_IN_FLIGHT
+from data_plane.gateway.drain import GRACE
 from data_plane.gateway.events import connection_events
 from data_plane.gateway.gateway import CURSOR_PERIOD, HANDSHAKE_SECONDS
 from data_plane.gateway.packets import MAX_PACKET
 from data_plane.gateway.routes import Payload
 from data_plane.gateway.session import MAX_REPLAY
 from data_plane.typing.socket import Typing
+from kernel.settings import Settings
 from ops.reference.text import as_json, field_table, fill, table
 
 EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "reference" / "examples.json"
@@ -64,6 +66,8 @@ def realtime_page() -> str:
         "realtime.md",
         handshake=f"{HANDSHAKE_SECONDS:g}",
         packet=f"{MAX_PACKET:,}",
+        user_connections=Settings().user_connections,
+        grace=f"{GRACE:g}",
         period=f"{CURSOR_PERIOD:g}",
         replay=f"{MAX_REPLAY:,}",
         in_flight=MAX_IN_FLIGHT,

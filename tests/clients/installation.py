@@ -51,7 +51,8 @@ class Installation:
         self._redis_url = redis_url
         self.clock = SystemClock()
         self.ids = Ids(self.clock)
-        self.vault = Vault(Vault.generate_master_key())
+        self.vault_key = Vault.generate_master_key()
+        self.vault = Vault(self.vault_key)
         self.nodes: list[RunningNode] = []
 
     async def start_node(self, port: int) -> RunningNode:

@@ -49,7 +49,7 @@ class Line:
         if not self._whole:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        there, back = await self._connect()
         self._writers |= {writer, back}
         try:
             await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
@@ -57,6 +57,9 @@ class Line:
             self._writers -= {writer, back}
             for end in (writer, back):
                 end.transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.target)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, OSError):

@@ -14,7 +14,7 @@ from tests.control_plane.fixtures import World
 
 TENANTS_COLUMNS = ("organization_id", "app_id", "account_id")
 
-NOT_A_TENANTS = {"alembic_version", "configuration", "credentials", "outbox", "throttles"}
+NOT_A_TENANTS = {"alembic_version", "configuration", "credentials", "node_workers", "outbox", "throttles"}
 """The installation's own: nodes, jobs, versions, and throttles, whose keys name nobody."""
 
 IDENTITYS = {"sessions", "one_time_tokens", "mails"}
@@ -285,7 +285,9 @@ async def unscoped_rows(world: World, table: str) -> int:
         return int((await uow.session.execute(query)).scalar_one())
 
 
-@pytest.mark.parametrize("table", ["sessions", "one_time_tokens", "mails", "throttles", "credentials", "usage_ledger"])
+@pytest.mark.parametrize(
+    "table", ["sessions", "one_time_tokens", "mails", "throttles", "credentials", "node_workers", "usage_ledger"]
+)
 async def test_identity_nodes_and_ledger_are_out_of_its_reach(world: World, table: str) -> None:
     ada = await world.owner()
     with pytest.raises(DBAPIError, match="permission denied"):

@@ -84,6 +84,7 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "api_keys": add,
         "signing_keys": add,
         "credentials": add,
+        "node_workers": add,
         "entitlements": add,
         "audit_entries": add,
         "usage_ledger": add,

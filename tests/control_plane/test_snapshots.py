@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from control_plane import configuration, placement
 from control_plane.apps.service import resume_app, set_allowed_origins, suspend_app
 from control_plane.keys import revocation
 from control_plane.keys.api_keys import create_secret_key, revoke_api_key, rotate_secret_key
@@ -166,6 +167,41 @@ async def test_a_long_poll_ignores_other_shards_and_ends_empty(world: World) -> 
 
     assert page.apps == ()
     assert page.version > since
+
+
+async def test_a_node_has_applied_what_each_live_worker_of_it_has(world: World) -> None:
+    tenant = await world.tenant()
+    node = await world.credential("node", "n1")
+
+    async def applied(versions: dict[int, int]) -> int:
+        async with world.serve() as client:
+            for worker, version in versions.items():
+                await pull(client, node, since=version, worker=worker)
+        async with world.deps.database.unit_of_work(read_only=True) as uow:
+            (found,) = await placement.live_nodes(uow.session, "s0", now=world.clock.now())
+        return found.applied_version
+
+    async with world.change() as ctx:
+        old = await configuration.current(ctx.session)
+        await suspend_app(ctx, app_uuid(tenant), reason="test")
+    async with world.deps.database.unit_of_work(read_only=True) as uow:
+        new = await configuration.current(uow.session)
+    assert old < new
+    assert await applied({0: new, 1: old}) == old
+    assert await applied({0: new}) == old, "the other worker's word stands"
+    assert await applied({1: new}) == new
+    # Two became one: nobody waits for ever for a worker that is not there any more.
+    assert await applied({1: old}) == old
+    world.clock.advance(timedelta(seconds=31))
+    assert await applied({0: new}) == new
+
+
+@pytest.mark.parametrize("worker", ["-1", "64", "one"])
+async def test_a_worker_that_cannot_be_is_refused(world: World, worker: str) -> None:
+    node = await world.credential("node", "n1")
+    async with world.serve() as client:
+        answer = await client.get("/internal/v1/snapshots", params={"worker": worker}, headers=bearer(node))
+    assert answer.status_code == 422
 
 
 async def test_draining_ends_long_polls(world: World) -> None:

@@ -10,11 +10,17 @@ import orjson
 
 from data_plane.gateway.engineio import protocol
 from data_plane.gateway.engineio.frame import Frame
+from data_plane.gateway.peers import Router
+from data_plane.gateway.peers.hops import HEADER
+from kernel.logging import get_logger
 
 if TYPE_CHECKING:
     from data_plane.gateway.engineio.server import EngineServer, Receiver, WebSocketSession
 
+_log = get_logger(__name__)
 _TEXT: Final = b"text/plain; charset=UTF-8"
+LAST_POLL: Final = 5.0
+"""Seconds in which a client may fetch what was sent before its session was closed."""
 # Credentials are bearer tokens inside packets, never cookies, so any page may read the answers; whether its origin may
 # use the app is decided at the handshake.
 _CORS: Final = (b"access-control-allow-origin", b"*")
@@ -24,8 +30,8 @@ class PollingSession:
     """A client that polls. A `Transport`."""
 
     __slots__ = (
-        "_awaits_pong", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting", "broken", "over", "sid",
-        "upgrading",
+        "_awaits_pong", "_ending", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting", "broken", "over",
+        "sid", "taken", "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
@@ -35,12 +41,15 @@ class PollingSession:
         """Whether it was closed, or handed over to a WebSocket."""
         self.broken = False
         """Whether the client sent what is no packet."""
+        self.taken = 0
+        """Packets that the client has fetched."""
         self.upgrading: WebSocketSession | None = None
         self._receiver: Receiver | None = None
         self._queue: deque[bytes] = deque()
         self._waiting = 0
         self._poll: asyncio.Future[None] | None = None
         self._awaits_pong = False
+        self._ending = False
         self._timer: asyncio.TimerHandle | None = None
 
     def live(self, receiver: "Receiver") -> None:
@@ -63,12 +72,29 @@ class PollingSession:
         """Bytes that wait for the next poll."""
         return self._waiting
 
+    def mark(self) -> int:
+        """Packets so far."""
+        return self.taken + len(self._queue)
+
+    def passed(self, mark: int) -> bool:
+        """Whether the client has fetched them."""
+        return self.taken >= mark
+
     def close(self) -> None:
-        """End it once the client has fetched what waits, or has had a second to."""
-        if self.over:
+        """End it once the client has fetched what waits, or has had `LAST_POLL` seconds to."""
+        if self.over or self._ending:
             return
+        self._ending = True
         self._stop_timer()
-        asyncio.get_running_loop().call_later(1.0, self.cut)
+        if self._queue:
+            asyncio.get_running_loop().call_later(LAST_POLL, self._not_fetched)
+        else:
+            self.cut()
+
+    def _not_fetched(self) -> None:
+        if not self.over:
+            _log.info("polling.not_fetched", packets=len(self._queue))
+            self.cut()
 
     def cut(self) -> None:
         """End it now."""
@@ -94,7 +120,11 @@ class PollingSession:
         self._waiting += len(packet)
         if self._poll is not None and not self._poll.done() and self.upgrading is None:
             self._poll.set_result(None)
-        if self._waiting > self._server.max_buffered and self._receiver is not None:
+        if self._waiting > self._server.max_buffered and self._receiver is not None and not self._ending:
+            # The session ends, and its client must resume: what it has not fetched would only hide the reason from it.
+            self.taken += len(self._queue)
+            self._queue.clear()
+            self._waiting = 0
             self._receiver.clogged()
 
     async def poll(self) -> bytes | None:
@@ -113,6 +143,9 @@ class PollingSession:
             return protocol.NOOP
         packets = [self._queue.popleft() for _ in range(min(len(self._queue), self._server.limits.poll_packets))]
         self._waiting -= sum(map(len, packets))
+        self.taken += len(packets)
+        if self._ending and not self._queue:
+            self.cut()
         return protocol.SEPARATOR.join(packets)
 
     def release_poll(self) -> None:
@@ -185,9 +218,16 @@ async def serve(server: "EngineServer", scope: Any, receive: Any, send: Any) -> 
     elif "sid" not in query:
         await _open(server, scope, query, send)
     else:
-        session = server.polls.get(query["sid"][0])
-        if session is None:
-            await _refuse(send, problem(400, "malformed", "There is no session of this `sid`; connect anew."))
+        sid = query["sid"][0]
+        session = server.polls.get(sid)
+        hop = server.step_of(dict(scope["headers"]).get(HEADER), sid)
+        if session is None and server.router is not None and server.router.is_elsewhere(sid, hop):
+            await _pass_on(server, server.router, sid, scope, receive, send)
+        elif hop is not None and ("leave" in query or "release" in query):
+            server.move(sid, query)
+            await _answer(send, 200, b"ok")
+        elif session is None:
+            await _refuse(send, no_session())
         elif method == "GET":
             await _get(session, receive, send)
         else:
@@ -250,12 +290,47 @@ async def _post(server: "EngineServer", session: PollingSession, receive: Any, s
             size = f"{server.limits.max_payload:,}"
             await _refuse(send, problem(413, "too_large", f"A request may have {size} bytes; the session is closed."))
             return
+    if server.polls.get(session.sid) is not session:
+        # It ended, or moved to a WebSocket, while the request came in: nothing of this was taken.
+        await _refuse(send, no_session())
+        return
     for packet in body.split(protocol.SEPARATOR):
         session.take(packet)
     if session.broken and session.over:
         await _refuse(send, problem(400, "malformed", "This is no Engine.IO payload; the session is closed."))
     else:
         await _answer(send, 200, b"ok")
+
+
+async def _pass_on(server: "EngineServer", router: Router, sid: str, scope: Any, receive: Any, send: Any) -> None:
+    """The session lives elsewhere: the owner answers."""
+    body = b""
+    if scope["method"] == "POST":
+        more = True
+        while more and len(body) <= server.limits.max_payload:  # of one that is too large, the owner needs no more
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        body = body[: server.limits.max_payload + 1]
+    asked = asyncio.ensure_future(router.pass_on(sid, scope["method"], scope["query_string"], body))
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        if not asked.done():
+            asked.cancel()  # hangs up, so that the owner knows
+    if asked.cancelled() or not asked.done():
+        return
+    answer = asked.result()
+    if answer is None:
+        await _refuse(send, no_session())
+        return
+    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _from_base64(text: bytes) -> bytes | None:
@@ -277,8 +352,15 @@ def problem(status: int, code: str, detail: str) -> dict[str, Any]:
     return problem_for(status, code, detail)
 
 
+def no_session() -> dict[str, Any]:
+    """The answer to a session that is not there, or no more. Clients connect anew."""
+    return problem(400, "malformed", "There is no session of this `sid`; connect anew.")
+
+
 async def _refuse(send: Any, document: dict[str, Any]) -> None:
-    await _answer(send, document["status"], orjson.dumps(document), kind=b"application/problem+json")
+    wait = protocol.retry_after(document)
+    extra = ((b"retry-after", wait.encode()),) if wait is not None else ()
+    await _answer(send, document["status"], orjson.dumps(document), kind=b"application/problem+json", extra=extra)
 
 
 _PREFLIGHT: Final = (

@@ -1,6 +1,6 @@
 """The bytes of Engine.IO 4: packet types, payloads of several packets, WebSocket frames."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -30,6 +30,12 @@ def open_packet(sid: str, limits: Limits, *, upgrades: list[str]) -> bytes:
         "maxPayload": limits.max_payload,
     }
     return OPEN + msgspec.json.encode(body)
+
+
+def retry_after(problem: dict[str, Any]) -> str | None:
+    """The header's value, when a problem document says when to come again."""
+    seconds = problem.get("retry_after")
+    return str(max(1, round(seconds))) if seconds is not None else None
 
 
 def text_frame(payload: bytes) -> bytes:

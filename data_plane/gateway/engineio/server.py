@@ -3,13 +3,16 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 from data_plane.gateway.engineio import polling, protocol
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.engineio.protocol import Limits
-from data_plane.gateway.engineio.websocket import Line, Refused, Upgrade, socket_factory
+from data_plane.gateway.engineio.websocket import Elsewhere, Line, Refused, Upgrade, refuse, socket_factory
+from data_plane.gateway.peers import Router
+from data_plane.gateway.peers.hops import Way
 from kernel.http.linger import Linger
 
 CLOSE_GRACE: Final = 1.0
@@ -45,6 +48,10 @@ class Receiver(Protocol):
         """The client takes in less than it is sent; more than the server's limit waits for it."""
         ...
 
+    def leave(self, after_ms: int) -> None:
+        """The process through which the client reaches this one is about to stop: move the client, then."""
+        ...
+
     def ended(self) -> None:
         """The client is gone. Called once."""
         ...
@@ -65,7 +72,8 @@ class Wire(Protocol):
 class EngineServer:
     """The HTTP side is an ASGI application, the WebSocket side uvicorn's `ws` factory.
 
-    `max_buffered`: bytes that may wait for one client before its receiver hears `clogged`.
+    `max_buffered`: bytes that may wait for one client before its receiver hears `clogged`. `router`: who passes on what
+    belongs to sessions of other processes.
     """
 
     def __init__(
@@ -76,18 +84,23 @@ class EngineServer:
         max_buffered: int = 1_000_000,
         path: str = PATH,
         trusted_proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"}),
-        new_sid: Callable[[], str] = lambda: secrets.token_urlsafe(15),
+        router: Router | None = None,
     ) -> None:
         self.wire = wire
         self.limits = limits or Limits()
         self.max_buffered = max_buffered
-        self.new_sid = new_sid
+        self.router = router
+        self.new_sid: Callable[[], str] = router.here.new_sid if router is not None else _plain_sid
         self.polls: dict[str, polling.PollingSession] = {}
         self.lines: set[WebSocketSession] = set()
         self._path = path.rstrip("/")
         self._trusted = trusted_proxies
         self._patiently = Linger(self._serve)
         self.websocket_protocol = socket_factory(self._accept, self.limits.max_payload)
+
+    def given_protocol(self) -> Any:
+        """The protocol for a WebSocket's connection that another worker gives; its `data_received` takes the head."""
+        return socket_factory(partial(self._accept, given=True), self.limits.max_payload)(None, None, None)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one HTTP request under the path."""
@@ -103,7 +116,21 @@ class EngineServer:
         for session in list(self.polls.values()):
             session.cut()
 
-    def _accept(self, request: Upgrade) -> Line:
+    def step_of(self, value: bytes | str | None, sid: str) -> Way | None:
+        """The step that a request has taken from another process to this one."""
+        return self.router.hops.check(value, sid) if self.router is not None else None
+
+    def move(self, sid: str, query: dict[str, list[str]]) -> None:
+        """Another process through which a session's requests come is about to stop."""
+        polls = self.polls.get(sid)
+        if "release" in query and polls is not None:
+            polls.release_poll()
+        elif "leave" in query:
+            line = next((line for line in self.lines if line.sid == sid), None)
+            if line is not None and query["leave"][0].isdigit():
+                line.leave(min(int(query["leave"][0]), 60_000))
+
+    def _accept(self, request: Upgrade, given: bool = False) -> Line:
         if request.path.rstrip("/") != self._path:
             raise Refused(polling.problem(404, "not_found", "There is no WebSocket at this path."))
         if request.query.get("EIO") != ["4"]:
@@ -113,6 +140,11 @@ class EngineServer:
         sid = request.query.get("sid")
         if sid is not None:
             session = self.polls.get(sid[0])
+            hop: Way | None = "worker" if given else self.step_of(request.hop, sid[0])
+            router = self.router
+            if session is None and router is not None and router.is_elsewhere(sid[0], hop):
+                refusing = partial(refuse, problem=polling.no_session())
+                raise Elsewhere(partial(router.pass_on_upgrade, sid[0], refuse=refusing))
             if session is None or session.upgrading is not None:
                 return _NoSession(self.limits.max_payload)
             return WebSocketSession(self, session)
@@ -131,6 +163,10 @@ class EngineServer:
     def query_of(self, scope: Any) -> dict[str, list[str]]:
         """An HTTP request's query."""
         return parse_qs(scope.get("query_string", b"").decode("latin-1"))
+
+
+def _plain_sid() -> str:
+    return secrets.token_urlsafe(15)
 
 
 class _NoSession(Line):
@@ -174,10 +210,23 @@ class WebSocketSession(Line):
         """Write a binary message."""
         self.write(protocol.binary_frame(data))
 
+    def mark(self) -> int:
+        """The end of what was sent; which one does not matter."""
+        return 0
+
+    def passed(self, mark: int) -> bool:
+        """Whether the system has taken everything."""
+        return self.buffered() == 0
+
     def close(self) -> None:
         """Send what waits, then close."""
         self._stop_timer()
         self.shut(grace=CLOSE_GRACE)
+
+    def leave(self, after_ms: int) -> None:
+        """Move the client elsewhere."""
+        if self._receiver is not None:
+            self._receiver.leave(after_ms)
 
     # -- the line ----------------------------------------------------------------------------------------------------
 

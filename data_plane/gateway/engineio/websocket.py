@@ -28,9 +28,12 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from data_plane.gateway.engineio.protocol import retry_after
+from data_plane.gateway.peers.hops import HEADER
+
 READ_BUFFER: Final = 2_048
 HANDSHAKE_TIMEOUT: Final = 5.0
-_RESET: Final = struct.pack("ii", 1, 0)
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 """Value of SO_LINGER: on, for no time."""
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
@@ -46,6 +49,16 @@ class Upgrade(msgspec.Struct, frozen=True):
     origin: str | None
     address: str
     forwarded: str | None
+    hop: str | None = None
+    """The proof that another process passed it on; see `peers/hops.py`."""
+
+
+class Elsewhere(Exception):
+    """Another process answers the request: `take(transport, head)` gives it the connection."""
+
+    def __init__(self, take: Callable[[Any, bytes], None]) -> None:
+        super().__init__()
+        self.take = take
 
 
 class Refused(Exception):
@@ -54,6 +67,13 @@ class Refused(Exception):
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(problem.get("detail"))
         self.problem = problem
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of the answer."""
+        wait = retry_after(self.problem)
+        extra = {"Retry-After": wait} if wait is not None else {}
+        return {"Content-Type": "application/problem+json", **extra}
 
 
 class Line(WSListener):
@@ -184,11 +204,11 @@ class Line(WSListener):
 
 
 def _reset(tcp: Any) -> None:
-    """End a connection at once, together with what the system still holds for it: closed without a reset, megabytes
-    would stay there for as long as the other end takes to read them."""
-    if tcp.get_write_buffer_size():
+    """Close at once, and have the system forget what it has not sent yet: that may be megabytes, for as long as a
+    client reads a byte now and then."""
+    if not tcp.is_closing() or tcp.get_write_buffer_size():
         with contextlib.suppress(OSError):
-            tcp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            tcp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     tcp.abort()
 
 
@@ -214,7 +234,7 @@ _QUIET: Final = _Quiet()
 class _Socket(WSProtocol):  # type: ignore[misc]
     """picows's protocol, begun with an upgrade request that another has read."""
 
-    __slots__ = ("_accept",)
+    __slots__ = ("_accept", "_tcp")
 
     def __init__(self, accept: Callable[[Upgrade], Line], max_payload: int) -> None:
         super().__init__(
@@ -235,24 +255,37 @@ class _Socket(WSProtocol):  # type: ignore[misc]
             READ_BUFFER,
         )
         self._accept: Any = accept
+        self._tcp: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        # picows begins once it is clear that the connection stays here.
+        self._tcp = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.transport is not None:
+            super().connection_lost(exc)
 
     def data_received(self, head: bytes) -> None:
         """uvicorn's one call: the request's head, put together again."""
-        accept = self._accept
-        self._accept = None
+        accept, tcp = self._accept, self._tcp
+        self._accept = self._tcp = None
         try:
-            line = accept(read_upgrade(head, self.transport.underlying_transport))
+            line = accept(read_upgrade(head, tcp))
+        except Elsewhere as elsewhere:
+            elsewhere.take(tcp, head)
+            return
         except Refused as refused:
             self._accept = WSUpgradeResponseWithListener(
                 WSUpgradeResponse.create_error_response(
                     refused.problem["status"],
                     orjson.dumps(refused.problem),
-                    {"Content-Type": "application/problem+json"},
+                    refused.headers,
                 ),
                 None,
             )
         else:
             self._accept = line
+        super().connection_made(tcp)
         view = memoryview(_handshake(head))
         while len(view):
             room = self.get_buffer(len(view))
@@ -290,7 +323,16 @@ def read_upgrade(head: bytes, transport: Any) -> Upgrade:
         origin=origin.decode("latin-1") if origin is not None else None,
         address=str(peer[0]) if peer else "",
         forwarded=forwarded.decode("latin-1") if forwarded is not None else None,
+        hop=headers[HEADER].decode("latin-1") if HEADER in headers else None,
     )
+
+
+def refuse(transport: Any, problem: dict[str, Any]) -> None:
+    """Answer an upgrade request, whose connection nobody has taken, with a problem document, and close."""
+    body = orjson.dumps(problem)
+    head = b"HTTP/1.1 %d Refused\r\ncontent-type: application/problem+json\r\nconnection: close\r\n" % problem["status"]
+    transport.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+    transport.close()
 
 
 def _headers(lines: list[bytes]) -> dict[bytes, bytes]:

@@ -11,8 +11,11 @@ import orjson
 import pytest
 
 from data_plane.fanout.hub import Hub
+from data_plane.gateway import closing
+from data_plane.gateway import drain as drain_module
 from data_plane.gateway import gateway as gateway_module
 from data_plane.gateway.dispatcher import MAX_IN_FLIGHT, Dispatcher
+from data_plane.gateway.drain import drain
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.events import connection_events
 from data_plane.gateway.gateway import MAX_UNAUTHENTICATED, Gateway, Wire, encode_entries
@@ -35,11 +38,19 @@ class Line:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.fetched: int | None = None
+        """How much of it a client that polls has got; null for all of it."""
         self.closed = False
 
     def send(self, frame: Frame) -> None:
         if not self.closed:
             self.sent.extend(message.decode() for message in frame.messages)
+
+    def mark(self) -> int:
+        return len(self.sent)
+
+    def passed(self, mark: int) -> bool:
+        return self.fetched is None or self.fetched >= mark
 
     def close(self) -> None:
         self.closed = True
@@ -439,30 +450,110 @@ async def test_a_busy_client_is_given_a_cursor_now_and_then(house: House, monkey
     assert len(line.events("sync.cursor")) == 1
 
 
-async def test_a_draining_node_answers_what_is_in_flight_and_moves_its_clients(house: House) -> None:
+async def test_a_draining_node_tells_at_once_and_answers_until_all_is_answered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "GRACE", 0.2)
     wire, line = await house.connect("alice")
-    house.packet(wire, "slow")
-    draining = asyncio.create_task(house.gateway.drain(5))
-    await asyncio.sleep(0.05)
+    house.packet(wire, "slow", ack=1)
+    draining = asyncio.create_task(drain(house.gateway, 8))
+    await asyncio.sleep(0.1)
+    assert [payload["code"] for _, payload in line.events("connection.closing")] == ["shutdown"]
+    assert house.gateway.refusal({}, None, "10.0.0.3")["retry_after"] >= 1  # type: ignore[index]
+    house.packet(wire, "plan", ack=2)
+    await until(lambda: 2 in line.acks())
+    assert line.acks()[2] == {"version": house.app.snapshot.version}
+    await asyncio.sleep(0.4)
+    house.packet(wire, "plan", ack=3)  # its time here is over; it gets an answer all the same
+    await until(lambda: 3 in line.acks())
+    assert line.acks()[3]["error"]["code"] == "unavailable"
+    assert line.acks()[3]["error"]["retryable"] is True
     assert not line.closed
-    assert house.gateway.refusal({}, None, "10.0.0.3") is not None
     house.release.set()
+    await until(lambda: line.closed)
+    assert line.acks()[1] == {}
+    house.gateway.ended(wire)
+    await draining
+    assert len(line.events("connection.closing")) == 1
+
+
+async def test_delays_of_a_draining_node_are_spread_and_who_has_left_is_not_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "RATE", 10)
+    clients = [await house.connect("alice") for _ in range(20)]
+    draining = asyncio.create_task(drain(house.gateway, 20))
+    await asyncio.sleep(0.1)
+    delays = sorted(line.events("connection.closing")[0][1]["after_ms"] for _, line in clients)
+    assert all(100 * n <= delay <= 100 * (n + 1) for n, delay in enumerate(delays))
+    for wire, _ in clients:
+        house.gateway.ended(wire)
+    async with asyncio.timeout(1):
+        await draining
+
+
+async def test_a_token_that_is_revoked_meanwhile_ends_the_connection_at_once(house: House) -> None:
+    wire, line = await house.connect("alice")
+    draining = asyncio.create_task(drain(house.gateway, 5))
+    await asyncio.sleep(0.05)
+    house.gateway.close_user(house.app.id, "alice", house.world.clock.now() + timedelta(seconds=1))
+    assert line.closed
+    assert [payload["code"] for _, payload in line.events("connection.closing")] == ["shutdown", "token_revoked"]
+    house.gateway.ended(wire)
+    await draining
+
+
+async def test_the_delay_of_a_client_that_polls_slowly_begins_when_it_hears_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "GRACE", 0.1)
+    wire, line = await house.connect("alice")
+    line.fetched = len(line.sent)
+    draining = asyncio.create_task(drain(house.gateway, 10))
+    await asyncio.sleep(0.6)
+    house.packet(wire, "plan", ack=1)
+    await until(lambda: 1 in line.acks())
+    assert "error" not in line.acks()[1]
+    line.fetched = None
     await until(lambda: line.closed)
     house.gateway.ended(wire)
     await draining
+
+
+async def test_a_call_that_came_in_the_round_of_the_end_is_answered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "GRACE", 0.0)
+    wire, line = await house.connect("alice")
+    house.packet(wire, "plan", ack=1)  # its task has not begun yet
+    await drain(house.gateway, 1)
     assert 1 in line.acks()
-    assert line.events("connection.closing")[0][1]["code"] == "shutdown"
 
 
 async def test_who_is_still_connecting_when_the_node_drains_is_told_to_come_again(house: House) -> None:
-    _, silent = house.line()
+    silent_wire, silent = house.line()
     wire, connecting = house.line()
+    late_wire, late = house.line()
     house.gateway.received(wire, b'0{"token":"alice"}')
-    await house.gateway.drain(2)
-    await until(lambda: silent.closed and connecting.closed)
-    for line in (silent, connecting):
-        assert line.events("connection.closing")[0][1]["code"] == "shutdown"
+    draining = asyncio.create_task(drain(house.gateway, 4))
+    await asyncio.sleep(0)
+    house.gateway.received(late_wire, b'0{"token":"alice"}')
+    await until(lambda: silent.closed and connecting.closed and late.closed)
+    for line in (silent, connecting, late):
+        assert [payload["code"] for _, payload in line.events("connection.closing")] == ["shutdown"]
     assert house.gate.admitted == 0
+    for each in (silent_wire, wire, late_wire):
+        house.gateway.ended(each)
+    await draining
+
+
+async def test_a_client_that_upgrades_after_its_end_is_cut_off_there_too(house: House) -> None:
+    wire, _ = await house.connect("alice")
+    assert wire.connection is not None
+    wire.connection.close(closing.DESYNCED)
+    better = Line()
+    wire.moved(better)
+    assert better.closed
 
 
 async def test_an_ended_connection_leaves_nothing_behind(house: House) -> None:

@@ -1,0 +1,69 @@
+"""How many connections one user has at once, over all processes of a shard, against the node's setting.
+
+The newest is refused: ending the oldest instead would let an app that connects once too often throw its user's other
+devices off, which would come back and throw off the next. Almost nobody has more than a few, so a process looks at
+Redis only for a user who holds a tenth of the limit in it already; so many may a process hold unseen by the others.
+"""
+
+import asyncio
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from data_plane.tenancy.errors import TooManyConnections
+from data_plane.tenancy.shared_counts import FRESH, SharedCounts
+from kernel.clock import Clock
+
+User = tuple[UUID, str]
+
+
+class UserConnections:
+    """Counts this process's connections by user and admits new ones while the limit allows."""
+
+    def __init__(self, redis: Redis, *, shard_id: str, process: str, clock: Clock, limit: int) -> None:
+        self._limit = limit
+        self._shared_from = limit // 10
+        self._counts: dict[User, int] = {}
+        self._shared: SharedCounts[User] = SharedCounts(
+            redis,
+            process=process,
+            clock=clock,
+            own=self._own,
+            name=lambda user: f"natter:{shard_id}:user-connections:{{{user[0].hex}:{user[1]}}}",
+        )
+
+    async def acquire(self, app_id: UUID, user_id: str) -> None:
+        """Count one connection more; `release` gives it back. Raises `TooManyConnections`."""
+        user = (app_id, user_id)
+        others = await self._shared.others(user) if self._own(user) >= self._shared_from else 0
+        # No wait between here and the count below, or a burst would slip through.
+        if self._own(user) + others >= self._limit:
+            raise TooManyConnections(
+                f"This user has {self._limit} connections already, as many as one may have. Close some first.",
+                limit=self._limit,
+            )
+        self._counts[user] = self._own(user) + 1
+
+    def release(self, app_id: UUID, user_id: str) -> None:
+        """A counted connection has ended."""
+        user = (app_id, user_id)
+        left = self._own(user) - 1
+        if left > 0:
+            self._counts[user] = left
+        else:
+            self._counts.pop(user, None)
+        if left < self._shared_from or left <= 0:
+            self._shared.left(user)
+
+    async def run(self) -> None:
+        """Tell the other processes this one's counts, for ever."""
+        while True:
+            await self.publish()
+            await asyncio.sleep(FRESH)
+
+    async def publish(self) -> None:
+        """Write the counts of those users who have many connections here."""
+        await self._shared.publish(user for user, count in self._counts.items() if count >= max(1, self._shared_from))
+
+    def _own(self, user: User) -> int:
+        return self._counts.get(user, 0)
