@@ -117,3 +117,18 @@ def history(messages: int, connections: int, seconds: float, rounds: int, peer: 
         messages=messages, connections=connections, seconds=seconds, rounds=rounds, with_peer=peer is not None
     )
     _run(work, as_json)
+
+
+@bench.command()
+@click.option(
+    "--entries", default=10_000_000, show_default=True, type=click.IntRange(1_000, 100_000_000), help="Of the log."
+)
+@click.option("--channels", default=5_000, show_default=True, type=click.IntRange(10, 20_000), help="Of the user.")
+@click.option("--changed", default=100, show_default=True, type=click.IntRange(1, 1_000), help="Channels with news.")
+@click.option("--calls", default=40, show_default=True, type=click.IntRange(1, 1_000))
+@_json
+def sync(entries: int, channels: int, changed: int, calls: int, as_json: bool) -> None:
+    """Time of catching up, in a log of this size and in one of a hundredth of it."""
+    from ops.bench.sync import bench_sync
+
+    _run(bench_sync(entries=entries, channels=channels, changed=changed, calls=calls), as_json)
