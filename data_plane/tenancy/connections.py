@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio import Redis, RedisCluster
 
 from data_plane.tenancy.counts import ConnectionCounts
 from data_plane.tenancy.quotas import find_quota, quota_exceeded
@@ -18,6 +17,7 @@ from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.ids import parse_id
 from kernel.logging import get_logger
+from kernel.redis import REDIS_ERRORS
 
 FRESH: Final = 2.0
 """Seconds for which the other nodes' counts are believed."""
@@ -35,7 +35,7 @@ class _Others(NamedTuple):
 class ConnectionQuota:
     """Counts this node's connections by app and admits new ones while the plan allows."""
 
-    def __init__(self, redis: Redis, *, shard_id: str, node: str, clock: Clock) -> None:
+    def __init__(self, redis: Redis | RedisCluster, *, shard_id: str, node: str, clock: Clock) -> None:
         self._redis = redis
         self._prefix = f"natter:{shard_id}:connections:"
         self._node = node
@@ -90,7 +90,7 @@ class ConnectionQuota:
                 for app_id in left:
                     pipe.hdel(self._key(app_id), self._node)
                 await pipe.execute()
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             self._left |= left
             self._away(error)
         else:
@@ -117,7 +117,7 @@ class ConnectionQuota:
                 fields: dict[bytes, bytes] = (await pipe.execute())[-1]
             count = self._sum(fields, self._clock.now())
             self._redis_away = False
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             self._away(error)
         others = _Others(count, self._clock.monotonic())
         self._others[app_id] = others
