@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 _READ: Final = 1 << 18
-_AT_ONCE: Final = 100
 _PONG_EVERY: Final = 10.0
 
 
@@ -38,6 +37,8 @@ class Plan(msgspec.Struct):
     """`ready` is the event that ends a handshake (empty: the connect packet's answer does), `counts` the one to count.
 
     `observed` sockets read every frame, for latencies. `rate` limits all sends together, per second; 0: no limit.
+    `at_once` handshakes are under way at most. `apart`: each socket comes from an address of its own, as a proxy tells.
+    `herd`: instead of sending, all are cut off, and come back together, each with its cursor.
     """
 
     peers: list[Peer]
@@ -46,6 +47,9 @@ class Plan(msgspec.Struct):
     ready: str = ""
     observed: int = 10
     rate: float = 0
+    at_once: int = 100
+    apart: bool = False
+    herd: bool = False
 
 
 class Report(msgspec.Struct):
@@ -63,10 +67,31 @@ class Report(msgspec.Struct):
     ack_ms: dict[str, float]
     delivery_ms: dict[str, float]
     cores: float
+    connect_ms: dict[str, float] = {}
+    """From the opening of a socket until it is ready."""
+    recovered: int = 0
+    """Of a herd: who was told everything that was missed."""
+    began: float = 0
+    """On the clock that all processes share, and so are the times of `latencies`, the observed deliveries."""
+    latencies: list[tuple[float, float]] = []
 
 
 class _Socket:
-    __slots__ = ("buffer", "free", "fully", "index", "next_id", "peer", "prefix", "sent_at", "sock", "state", "tail")
+    __slots__ = (
+        "buffer",
+        "cursor",
+        "free",
+        "fully",
+        "index",
+        "next_id",
+        "opened_at",
+        "peer",
+        "prefix",
+        "sent_at",
+        "sock",
+        "state",
+        "tail",
+    )
 
     def __init__(self, index: int, peer: Peer, sock: socket.socket) -> None:
         self.index = index
@@ -79,6 +104,8 @@ class _Socket:
         self.next_id = 0
         self.free = peer.in_flight
         self.sent_at: dict[int, float] = {}
+        self.opened_at = time.perf_counter()
+        self.cursor: str | None = None
 
 
 class Load:
@@ -93,22 +120,24 @@ class Load:
         self.ready = 0
         self.sent = self.acked = self.failed = self.delivered = 0
         self.acks: list[float] = []
-        self.deliveries: list[float] = []
+        self.deliveries: list[tuple[float, float]] = []
+        self.connects: list[float] = []
+        self.recovered = 0
         self.running = False
         self.deadline = 0.0
         self.tokens = 0.0
         self.queue: deque[_Socket] = deque()
 
     def connect(self) -> None:
-        """Open every socket, a hundred at a time."""
+        """Open every socket, some at a time."""
         waiting = deque(enumerate(self.plan.peers))
         opened = 0
         while self.ready < len(self.plan.peers):
-            while waiting and opened - self.ready < _AT_ONCE:
+            while waiting and opened - self.ready < self.plan.at_once:
                 index, peer = waiting.popleft()
                 self._open(index, peer)
                 opened += 1
-            if not self._turn(10.0):
+            if not self._turn(30.0):
                 raise RuntimeError(f"only {self.ready} of {len(self.plan.peers)} sockets connected")
         senders = [s for s in self.sockets if s.peer.in_flight]
         observed = self.sockets[:: max(1, len(self.sockets) // max(1, self.plan.observed))][: self.plan.observed]
@@ -143,6 +172,21 @@ class Load:
         self.running = False
         return seconds
 
+    def return_together(self) -> float:
+        """Everybody is cut off and comes back, all at once, with the cursor it had. Returns the seconds until all are
+        live again."""
+        cursors = [each.cursor for each in sorted(self.sockets, key=lambda each: each.index)]
+        for each in self.sockets:
+            self.selector.unregister(each.sock)
+            each.sock.close()
+        self.sockets, self.ready, self.connects = [], 0, []
+        began = time.perf_counter()
+        self.plan.at_once = len(self.plan.peers)
+        for peer, cursor in zip(self.plan.peers, cursors, strict=True):
+            peer.auth["cursor"] = cursor
+        self.connect()
+        return time.perf_counter() - began
+
     def settle(self) -> int:
         """Read on until nothing comes for half a second; the deliveries of the whole run."""
         while self._turn(0.5):
@@ -155,10 +199,11 @@ class Load:
         parts = urlsplit(peer.url)
         sock = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        apart = f"X-Forwarded-For: 10.0.{index >> 8}.{index & 255}\r\n" if self.plan.apart else ""
         key = base64.b64encode(os.urandom(16)).decode()
         sock.sendall(
             f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"{apart}Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         sock.setblocking(False)
         each = _Socket(index, peer, sock)
@@ -220,16 +265,24 @@ class Load:
                 self.delivered += 1
                 self._note_delivery(packet)
             elif self.ready_marker and packet.startswith(self.ready_marker, 2):
-                self.ready += 1
+                self._became_ready(each, packet)
         elif packet.startswith(b"0"):
             each.sock.send(_frame(b"40" + msgspec.json.encode(each.peer.auth)))
         elif packet == b"2":
             each.sock.send(_frame(b"3"))
         elif packet.startswith(b"40"):
             if not self.ready_marker:
-                self.ready += 1
+                self._became_ready(each, b"")
         elif packet.startswith(b"44"):
             raise RuntimeError(f"the server refused a connection: {packet!r}")
+
+    def _became_ready(self, each: _Socket, packet: bytes) -> None:
+        self.ready += 1
+        self.connects.append(time.perf_counter() - each.opened_at)
+        if packet:
+            state = msgspec.json.decode(packet[2:])[1]
+            each.cursor = state["cursor"]
+            self.recovered += bool(state["recovered"])
 
     def _acked(self, each: _Socket, packet: bytes) -> None:
         at = packet.index(b"[")
@@ -250,7 +303,8 @@ class Load:
             end = at + 7
             while packet[end] in b"0123456789.":
                 end += 1
-            self.deliveries.append(time.perf_counter() - float(packet[at + 7 : end]))
+            now = time.perf_counter()
+            self.deliveries.append((now, now - float(packet[at + 7 : end])))
 
     def _send_all(self) -> None:
         while self.queue:
@@ -303,8 +357,8 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.buffer.readline()
-    before = os.times()
-    seconds = load.run()
+    before, started = os.times(), time.perf_counter()
+    seconds = load.return_together() if plan.herd else load.run()
     after = os.times()
     sent, acked, delivered, failed = load.sent, load.acked, load.delivered, load.failed
     report = Report(
@@ -317,8 +371,12 @@ def main() -> None:
         delivered=delivered,
         settled=load.settle(),
         ack_ms=percentiles(load.acks),
-        delivery_ms=percentiles(load.deliveries),
+        delivery_ms=percentiles([latency for _, latency in load.deliveries]),
         cores=round((after.user + after.system - before.user - before.system) / seconds, 2),
+        connect_ms=percentiles(load.connects),
+        recovered=load.recovered,
+        began=started,
+        latencies=load.deliveries,
     )
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
 

@@ -132,3 +132,21 @@ def sync(entries: int, channels: int, changed: int, calls: int, as_json: bool) -
     from ops.bench.sync import bench_sync
 
     _run(bench_sync(entries=entries, channels=channels, changed=changed, calls=calls), as_json)
+
+
+@bench.command()
+@click.option("--sockets", default=5_000, show_default=True, type=click.IntRange(10, 20_000))
+@click.option("--room", default=10, show_default=True, type=click.IntRange(2, 1_000), help="Members of each channel.")
+@click.option("--herd", is_flag=True, help="All at once, each with its cursor, while others chat.")
+@click.option("--rate", default=300.0, show_default=True, help="Sends a second of the others, with --herd.")
+@_rounds
+@_peer
+@_json
+def connect(sockets: int, room: int, herd: bool, rate: float, rounds: int, peer: str | None, as_json: bool) -> None:
+    """Connections a second, or with --herd the others' p99 while all come back, over its usual."""
+    from ops.bench.connect import bench_connect, bench_herd
+
+    if herd:
+        _run(bench_herd(sockets=sockets, room=room, rate=rate, rounds=rounds), as_json)
+    else:
+        _run(bench_connect(sockets=sockets, room=room, rounds=rounds, with_peer=peer is not None), as_json)

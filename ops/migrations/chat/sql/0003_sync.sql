@@ -1,5 +1,5 @@
--- Catching up at scale: memberships first, whatever the statistics say; a page of sync in one statement; and a
--- channel's number of members kept beside its head, where it was counted at every look.
+-- Catching up at scale: a user's heads in one scan, whatever the statistics say; a page of sync in one statement; and
+-- a channel's number of members kept beside its head, where it was counted at every look.
 
 -- Null: not counted yet, see 0004. New heads begin at 0; the trigger moves them.
 alter table chat.log_heads add column member_count int;
@@ -35,8 +35,18 @@ begin
     return null;
 end $$;
 
--- As before, but the plan is fixed: from the user's memberships to their heads, one probe each. Statistics of a moment
--- made it read every head of the app, and all memberships again for each that had moved.
+-- The logs that a user hears: of its channels, and its own.
+create function chat.logs_of(p_app uuid, p_user text) returns text[]
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off as $$
+begin
+    return array(select 'c:' || b.channel_id from chat.members b where b.app_id = p_app and b.user_id = p_user)
+        || ('u:' || p_user);
+end $$;
+
+-- As before, but the plan is fixed: the logs of the user's channels as one array, and their heads in one scan of the
+-- index (a probe for each costs ten times that). Statistics of a moment made it read every head of the app, and all of
+-- the memberships again for each head that had moved.
 create or replace function chat.changes(p_app uuid, p_user text, p_from bigint, p_limit int, p_tail boolean)
 returns table (log text, lo bigint, hi bigint, cursor bigint, has_more boolean, total bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -54,17 +64,13 @@ begin
                case when p_tail or k.last_xid < v_horizon then k.last_seq
                     else chat.first_since(p_app, k.log, k.last_seq, v_horizon) - 1 end as hi
         from (
-            select h.log, h.last_seq, h.last_xid, b.joined_seq as least_seq
-            from chat.members b
-            cross join lateral (
-                select h.log, h.last_seq, h.last_xid from chat.log_heads h
-                where h.app_id = p_app and h.log = 'c:' || b.channel_id
-                offset 0
-            ) h
-            where b.app_id = p_app and b.user_id = p_user and h.last_xid >= p_from
-            union all
-            select h.log, h.last_seq, h.last_xid, 1
-            from chat.log_heads h where h.app_id = p_app and h.log = 'u:' || p_user and h.last_xid >= p_from
+            select h.log, h.last_seq, h.last_xid, coalesce((
+                select b.joined_seq from chat.members b
+                where b.app_id = p_app and b.user_id = p_user and b.channel_id = substr(h.log, 3)
+                    and left(h.log, 2) = 'c:'), 1) as least_seq
+            from chat.log_heads h
+            where h.app_id = p_app and h.log = any (chat.logs_of(p_app, p_user)) and h.last_xid >= p_from
+            offset 0
         ) k
         offset 0
     ) c where c.hi >= c.lo;
@@ -133,77 +139,91 @@ returns table (
     created_at timestamptz, updated_at timestamptz, last_seq bigint, last_number bigint, member_count int,
     role text, joined_seq bigint, joined_at timestamptz, read_number bigint
 )
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
-    select chat.horizon(), k.* from (select 1) one
-    left join (
-        select c.id, c.type, c.name, c.image, c.custom, c.created_by, c.frozen, c.created_at, c.updated_at,
-               h.last_seq, h.last_number, h.member_count, b.role, b.joined_seq, b.joined_at, b.read_number
-        from chat.members b
-        cross join lateral (
-            select c.id, c.type, c.name, c.image, c.custom::text, c.created_by, c.frozen, c.created_at, c.updated_at
-            from chat.channels c where c.app_id = p_app and c.id = b.channel_id and c.deleted_at is null
-            offset 0
-        ) c
-        cross join lateral (
-            select h.last_seq, h.last_number, h.member_count
-            from chat.log_heads h where h.app_id = p_app and h.log = 'c:' || b.channel_id
-            offset 0
-        ) h
-        where b.app_id = p_app and b.user_id = p_user
-    ) k on true
-    order by k.id
-$$;
-
--- As before, with the plan fixed in the same way.
-create or replace function chat.connect_user(
-    p_app uuid, p_user text, p_issued timestamptz, p_month text, p_subject text, p_refuse_new boolean, p_at timestamptz
-) returns table (verdict text, profile text, horizon bigint, user_seq bigint, channels text[], seqs bigint[], fresh boolean)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off as $$
 #variable_conflict use_column
-declare u chat.users; v_active boolean;
+declare v_ids text[];
 begin
-    select * into u from chat.users where app_id = p_app and id = p_user;
-    select exists (select 1 from chat.active_users a where a.app_id = p_app and a.month = p_month and a.user_id = p_user)
-    into v_active;
-    if u.deactivated_at is not null then
-        return query select 'deactivated', null::text, null::bigint, null::bigint, null::text[], null::bigint[], false;
-        return;
-    end if;
-    if u.tokens_valid_after is not null and p_issued < u.tokens_valid_after then
-        return query select 'revoked', null::text, null::bigint, null::bigint, null::text[], null::bigint[], false;
-        return;
-    end if;
-    if p_refuse_new and not v_active then
-        return query select 'over_quota', null::text, null::bigint, null::bigint, null::text[], null::bigint[], false;
-        return;
-    end if;
-    if u.id is null then
-        insert into chat.users (app_id, id, created_at, updated_at) values (p_app, p_user, p_at, p_at)
-        on conflict do nothing;
-        select * into u from chat.users where app_id = p_app and id = p_user;
-    end if;
-    if not v_active then
-        perform chat.mark_active(p_app, p_user, p_month, p_subject, p_at);
-    end if;
+    v_ids := array(select b.channel_id from chat.members b
+                   where b.app_id = p_app and b.user_id = p_user order by b.channel_id);
     return query
-    select 'ok',
-        json_build_object('id', u.id, 'name', u.name, 'image', u.image, 'role', u.role, 'custom', u.custom)::text,
-        chat.horizon(),
-        coalesce((select h.last_seq from chat.log_heads h where h.app_id = p_app and h.log = 'u:' || p_user), 0),
-        coalesce(array_agg(b.channel_id) filter (where b.channel_id is not null), '{}'),
-        coalesce(array_agg(h.last_seq) filter (where b.channel_id is not null), '{}'),
-        not v_active
-    from (select 1) one
-    left join chat.members b on b.app_id = p_app and b.user_id = p_user
-    left join lateral (
-        select h.last_seq from chat.log_heads h where h.app_id = p_app and h.log = 'c:' || b.channel_id
-        offset 0
-    ) h on true;
+    with b as materialized (
+        select b.* from chat.members b where b.app_id = p_app and b.user_id = p_user
+    ), c as materialized (
+        select c.* from chat.channels c where c.app_id = p_app and c.id = any (v_ids) and c.deleted_at is null
+    ), h as materialized (
+        select substr(h.log, 3) as id, h.last_seq, h.last_number, h.member_count
+        from chat.log_heads h
+        where h.app_id = p_app and h.log = any (array(select 'c:' || i from unnest(v_ids) i))
+    )
+    select chat.horizon(), c.id, c.type, c.name, c.image, c.custom::text, c.created_by, c.frozen, c.created_at,
+           c.updated_at, h.last_seq, h.last_number, h.member_count, b.role, b.joined_seq, b.joined_at, b.read_number
+    from b join c on c.id = b.channel_id join h on h.id = b.channel_id
+    order by c.id;
+    if not found then
+        return query select chat.horizon(), null::text, null::text, null::text, null::text, null::text, null::text,
+                            null::boolean, null::timestamptz, null::timestamptz, null::bigint, null::bigint, null::int,
+                            null::text, null::bigint, null::timestamptz, null::bigint;
+    end if;
 end $$;
 
-revoke execute on function chat.count_members, chat.sync_page, chat.user_channels from public;
+-- What a node must know before it serves connections, and the month's activity rows, for many users in one call.
+-- verdict: ok, revoked, deactivated, over_quota (p_refuse_new and not yet active this month). `moved`: whether anything
+-- in the user's logs may be new since the horizon p_since; null without one. Users that the customer's own tokens name
+-- for the first time are made here.
+create function chat.connect_users(
+    p_apps uuid[], p_users text[], p_issued timestamptz[], p_subjects text[], p_refuse_new boolean[], p_since bigint[],
+    p_month text, p_at timestamptz
+) returns table (
+    ord bigint, verdict text, profile text, horizon bigint, user_seq bigint, channels text[], seqs bigint[], moved boolean
+)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off as $$
+#variable_conflict use_column
+declare r record; u chat.users; v_active boolean; v_verdict text;
+begin
+    -- In one order for everybody, so that two nodes with the same new users do not wait for each other in a circle.
+    for r in
+        select x.* from unnest(p_apps, p_users, p_issued, p_subjects, p_refuse_new, p_since) with ordinality
+            as x(app, id, issued, subject, refuse_new, since, ord)
+        order by x.app, x.id
+    loop
+        select * into u from chat.users where app_id = r.app and id = r.id;
+        v_active := exists (select 1 from chat.active_users a
+                            where a.app_id = r.app and a.month = p_month and a.user_id = r.id);
+        v_verdict := case
+            when u.deactivated_at is not null then 'deactivated'
+            when u.tokens_valid_after is not null and r.issued < u.tokens_valid_after then 'revoked'
+            when r.refuse_new and not v_active then 'over_quota'
+            else 'ok'
+        end;
+        if v_verdict <> 'ok' then
+            return query select r.ord, v_verdict, null::text, null::bigint, null::bigint, null::text[], null::bigint[],
+                                null::boolean;
+            continue;
+        end if;
+        if u.id is null then
+            insert into chat.users (app_id, id, created_at, updated_at) values (r.app, r.id, p_at, p_at)
+            on conflict do nothing;
+            select * into u from chat.users where app_id = r.app and id = r.id;
+        end if;
+        if not v_active then
+            perform chat.mark_active(r.app, r.id, p_month, r.subject, p_at);
+        end if;
+        return query
+        select r.ord, v_verdict,
+            json_build_object('id', u.id, 'name', u.name, 'image', u.image, 'role', u.role, 'custom', u.custom)::text,
+            chat.horizon(),
+            coalesce(min(h.last_seq) filter (where left(h.log, 2) = 'u:'), 0),
+            coalesce(array_agg(substr(h.log, 3)) filter (where left(h.log, 2) = 'c:'), '{}'),
+            coalesce(array_agg(h.last_seq) filter (where left(h.log, 2) = 'c:'), '{}'),
+            case when r.since is not null then coalesce(bool_or(h.last_xid >= r.since), false) end
+        from chat.log_heads h where h.app_id = r.app and h.log = any (chat.logs_of(r.app, r.id));
+    end loop;
+end $$;
+
+revoke execute on function chat.count_members, chat.logs_of, chat.sync_page, chat.user_channels, chat.connect_users
+    from public;
 reset role;
 revoke create on schema chat from natter_engine;
 
