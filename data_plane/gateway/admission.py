@@ -84,7 +84,7 @@ class Admission:
         except Exception as error:
             if len(batch) > 1 and not database_is_away(error):
                 # One user that the database has trouble with must not keep its neighbours out.
-                _log.warning("admission.split", exc_info=error, size=len(batch))
+                _log.warning("admission.split", error=repr(error), size=len(batch))
                 for waiting in batch:
                     await self._load([waiting])
                 return

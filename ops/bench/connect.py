@@ -91,12 +91,6 @@ async def _herd(here: Lab, api: httpx.AsyncClient, herd: list[Peer], others: lis
 
 
 def _told(returned: Report, cost: dict[str, float], seen: Report) -> dict[str, Any]:
-    live = returned.began + returned.seconds
-    usual = [ms for at, ms in seen.latencies if seen.began + 1 < at < returned.began]
-    meanwhile = [ms for at, ms in seen.latencies if returned.began <= at <= live]
-    if len(meanwhile) < 100:
-        raise RuntimeError(f"only {len(meanwhile)} deliveries while the herd came back: nothing to compare")
-    usual_p99, meanwhile_p99 = _p99(usual), _p99(meanwhile)
     return {
         "live_seconds": returned.seconds,
         "connects_per_s": round(returned.connected / returned.seconds),
@@ -105,6 +99,18 @@ def _told(returned: Report, cost: dict[str, float], seen: Report) -> dict[str, A
         "recovered": returned.recovered,
         "server_cores": round(cost["cpu_seconds"] / returned.seconds, 2),
         "load_cores": round(returned.cores + seen.cores, 2),
+        **others_by_usual(seen, returned.began, returned.began + returned.seconds),
+    }
+
+
+def others_by_usual(seen: Report, began: float, ended: float) -> dict[str, Any]:
+    """The p99 of what `seen` observed between two times, over that of the time before."""
+    usual = [latency for at, latency in seen.latencies if seen.began + 1 < at < began]
+    meanwhile = [latency for at, latency in seen.latencies if began <= at <= ended]
+    if len(meanwhile) < 100:
+        raise RuntimeError(f"only {len(meanwhile)} deliveries meanwhile: nothing to compare")
+    usual_p99, meanwhile_p99 = _p99(usual), _p99(meanwhile)
+    return {
         "others_failed": seen.failed,
         "others_p99_ms": {"usual": usual_p99, "meanwhile": meanwhile_p99},
         "others_by_usual": round(meanwhile_p99 / usual_p99, 2),

@@ -13,9 +13,10 @@ import socket
 import sys
 import time
 from collections import deque
+from http.client import HTTPConnection
 from statistics import quantiles
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -38,6 +39,7 @@ class Plan(msgspec.Struct):
 
     `observed` sockets read every frame, for latencies. `rate` limits all sends together, per second; 0: no limit.
     `at_once` handshakes are under way at most. `apart`: each socket comes from an address of its own, as a proxy tells.
+    `polling`: each begins by HTTP long-polling and upgrades, as socket.io-client does unless told otherwise.
     `herd`: instead of sending, all are cut off, and come back together, each with its cursor.
     """
 
@@ -49,6 +51,7 @@ class Plan(msgspec.Struct):
     rate: float = 0
     at_once: int = 100
     apart: bool = False
+    polling: bool = False
     herd: bool = False
 
 
@@ -86,7 +89,7 @@ class _Socket:
         "next_id",
         "opened_at",
         "peer",
-        "prefix",
+        "ready",
         "sent_at",
         "sock",
         "state",
@@ -106,6 +109,8 @@ class _Socket:
         self.sent_at: dict[int, float] = {}
         self.opened_at = time.perf_counter()
         self.cursor: str | None = None
+        self.ready = b""
+        """The packet that was to come, when it came by polling."""
 
 
 class Load:
@@ -197,16 +202,20 @@ class Load:
 
     def _open(self, index: int, peer: Peer) -> None:
         parts = urlsplit(peer.url)
+        opened_at = time.perf_counter()
+        polled = poll(parts, peer.auth, self.plan.ready) if self.plan.polling else None
+        sid = f"&sid={polled.sid}" if polled else ""
         sock = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         apart = f"X-Forwarded-For: 10.0.{index >> 8}.{index & 255}\r\n" if self.plan.apart else ""
         key = base64.b64encode(os.urandom(16)).decode()
         sock.sendall(
-            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+            f"GET /socket.io/?EIO=4&transport=websocket{sid} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
             f"{apart}Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         sock.setblocking(False)
         each = _Socket(index, peer, sock)
+        each.opened_at, each.ready = opened_at, polled.ready if polled else b""
         self.sockets.append(each)
         self.selector.register(sock, selectors.EVENT_READ, each)
 
@@ -239,6 +248,8 @@ class Load:
                 raise RuntimeError(f"the server refused a WebSocket: {buffer[:300]!r}")
             buffer = buffer[end + 4 :]
             each.state = "open"
+            if self.plan.polling:
+                each.sock.send(_frame(b"2probe"))
         at, size = 0, len(buffer)
         while size - at >= 2:
             length, head = buffer[at + 1] & 127, 2
@@ -270,6 +281,9 @@ class Load:
             each.sock.send(_frame(b"40" + msgspec.json.encode(each.peer.auth)))
         elif packet == b"2":
             each.sock.send(_frame(b"3"))
+        elif packet == b"3probe":
+            each.sock.send(_frame(b"5"))
+            self._became_ready(each, each.ready if self.ready_marker else b"")
         elif packet.startswith(b"40"):
             if not self.ready_marker:
                 self._became_ready(each, b"")
@@ -337,6 +351,42 @@ def _frame(payload: bytes) -> bytes:
     if size < 65_536:
         return bytes((0x81, 0xFE, size >> 8, size & 255, 0, 0, 0, 0)) + payload
     return bytes((0x81, 0xFF)) + size.to_bytes(8, "big") + b"\0\0\0\0" + payload
+
+
+class Polled(NamedTuple):
+    """A session that long-polling opened and connected."""
+
+    sid: str
+    ready: bytes
+
+
+def poll(parts: SplitResult, auth: dict[str, Any], ready: str) -> Polled:
+    """Open a session by long-polling, connect, and poll on until `ready` has come (the connect packet's answer, when
+    that is empty). Blocks."""
+    wanted = f'42["{ready}"'.encode() if ready else b"40"
+    line = HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=30)
+    path = "/socket.io/?EIO=4&transport=polling"
+
+    def ask(method: str, path: str, body: bytes | None = None) -> bytes:
+        line.request(method, path, body, {"content-type": "text/plain;charset=UTF-8"} if body else {})
+        answer = line.getresponse()
+        data = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"polling was refused: {answer.status} {data[:300]!r}")
+        return data
+
+    sid: str = msgspec.json.decode(ask("GET", path)[1:])["sid"]
+    path += f"&sid={sid}"
+    ask("POST", path, b"40" + msgspec.json.encode(auth))
+    while True:
+        for packet in ask("GET", path).split(b"\x1e"):
+            if packet == b"2":
+                ask("POST", path, b"3")
+            if packet.startswith(b"44"):
+                raise RuntimeError(f"the server refused a connection: {packet!r}")
+            if packet.startswith(wanted):
+                line.close()
+                return Polled(sid, packet)
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
