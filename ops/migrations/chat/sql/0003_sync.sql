@@ -222,7 +222,49 @@ begin
     end loop;
 end $$;
 
-revoke execute on function chat.count_members, chat.logs_of, chat.sync_page, chat.user_channels, chat.connect_users
+-- chat.append_messages that waits for nobody: sends to channels that somebody else writes at the moment come back with
+-- the verdict `busy`, untouched, so that the others of the batch need not wait with them.
+create function chat.try_append_messages(
+    p_apps uuid[], p_channels text[], p_ids uuid[], p_users text[], p_texts text[], p_attachments text[],
+    p_custom text[], p_silent boolean[], p_hashes bytea[], p_server boolean[], p_active boolean[],
+    p_subjects text[], p_month text, p_at timestamptz
+) returns table (ord bigint, verdict text, seq bigint, number bigint, created_at timestamptz)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    v_busy bigint[]; v_free bigint[];
+begin
+    -- Each lock once, in the order of chat.lock_logs, which then finds them taken by this transaction.
+    select array_agg(k.h) into v_busy from (
+        select distinct hashtextextended(x.app::text || '/c:' || x.channel, 0) h
+        from unnest(p_apps, p_channels) x(app, channel) order by h offset 0
+    ) k where not pg_try_advisory_xact_lock(k.h);
+    if v_busy is null then
+        return query select a.* from chat.append_messages(p_apps, p_channels, p_ids, p_users, p_texts, p_attachments,
+            p_custom, p_silent, p_hashes, p_server, p_active, p_subjects, p_month, p_at) a;
+        return;
+    end if;
+    select array_agg(x.o order by x.o) into v_free
+    from unnest(p_apps, p_channels) with ordinality x(app, channel, o)
+    where hashtextextended(x.app::text || '/c:' || x.channel, 0) <> all (v_busy);
+    if v_free is not null then
+        return query
+        select v_free[a.ord], a.verdict, a.seq, a.number, a.created_at
+        from chat.append_messages(
+            array(select p_apps[o] from unnest(v_free) o), array(select p_channels[o] from unnest(v_free) o),
+            array(select p_ids[o] from unnest(v_free) o), array(select p_users[o] from unnest(v_free) o),
+            array(select p_texts[o] from unnest(v_free) o), array(select p_attachments[o] from unnest(v_free) o),
+            array(select p_custom[o] from unnest(v_free) o), array(select p_silent[o] from unnest(v_free) o),
+            array(select p_hashes[o] from unnest(v_free) o), array(select p_server[o] from unnest(v_free) o),
+            array(select p_active[o] from unnest(v_free) o), array(select p_subjects[o] from unnest(v_free) o),
+            p_month, p_at) a;
+    end if;
+    return query
+    select x.o::bigint, 'busy', null::bigint, null::bigint, null::timestamptz
+    from generate_subscripts(p_apps, 1) x(o) where x.o <> all (coalesce(v_free, '{}'));
+end $$;
+
+revoke execute on function chat.count_members, chat.try_append_messages, chat.logs_of, chat.sync_page, chat.user_channels, chat.connect_users
     from public;
 reset role;
 revoke create on schema chat from natter_engine;
