@@ -17,6 +17,7 @@ BEFORE_MESSAGES: Final = 3
 ENTRIES_A_CHANNEL: Final = BEFORE_MESSAGES + 1
 """Entries that are no messages, the one in the reader's own log included."""
 
+_TABLES: Final = ("chat.channels", "chat.members", "chat.log_heads", "chat.events", "chat.messages")
 _INDEXES: Final = (
     (
         "alter table chat.messages drop constraint messages_pkey",
@@ -80,8 +81,9 @@ async def load_history(
     connection = await asyncpg.connect(database_url, command_timeout=1200)
     try:
         await connection.execute("set synchronous_commit = off; set maintenance_work_mem = '512MB'")
-        await connection.execute("alter system set max_wal_size = '8GB'")
-        await connection.execute("select pg_reload_conf()")
+        if channels * messages > CHUNK:
+            await connection.execute("alter system set max_wal_size = '8GB'")
+            await connection.execute("select pg_reload_conf()")
         now: int = await connection.fetchval("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         before = await connection.fetchval(
             "select coalesce(max(last_seq), 0) from chat.log_heads where app_id = $1 and log = 'u:' || $2",
@@ -92,7 +94,8 @@ async def load_history(
         await connection.execute(_MEMBERS, app_id, prefix, channels, reader, author, messages)
         await connection.execute(_EVENTS, app_id, prefix, channels, reader, author, before)
         await _load_messages(connection, app_id, prefix, channels, author, messages, now - 4)
-        await connection.execute("vacuum analyze")
+        # Not the whole database, whose catalogue others may be busy with.
+        await connection.execute(f"vacuum analyze {', '.join(_TABLES)}")
         await connection.execute("checkpoint")
     finally:
         await connection.close()

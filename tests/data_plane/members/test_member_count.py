@@ -3,7 +3,7 @@ import importlib
 
 from tests.data_plane.members.recount import miscounted
 
-backfill = importlib.import_module("ops.migrations.chat.versions.0004_member_counts")
+backfill = importlib.import_module("ops.migrations.chat.versions.0007_member_counts")
 
 
 async def test_every_way_in_and_out_is_counted(app, world):
@@ -50,7 +50,7 @@ async def test_channels_from_before_are_counted_while_members_come_and_go(app, w
         await app.make_channel(f"c{n}", "u0", "u1")
     connection = await shard_database.connect()
     try:
-        # As 0003 leaves it.
+        # As 0006 leaves it.
         await connection.execute("update chat.log_heads set member_count = null")
 
         async def count() -> None:

@@ -6,12 +6,12 @@ from alembic import op
 
 from ops.migrations.script import execute_script
 
-revision = "0003"
-down_revision = "0002"
+revision = "0006"
+down_revision = "0005"
 
 _SQL = Path(__file__).parent.parent / "sql"
 
 
 def upgrade() -> None:
-    """Add the column and what keeps it; replace the functions. What was there before is counted by 0004."""
-    execute_script(op.get_bind(), (_SQL / "0003_sync.sql").read_text())
+    """Add the column and what keeps it; replace the functions. What was there before is counted by 0007."""
+    execute_script(op.get_bind(), (_SQL / "0006_sync.sql").read_text())

@@ -4,8 +4,8 @@ from alembic import op
 
 from ops.migrations.script import execute_script
 
-revision = "0004"
-down_revision = "0003"
+revision = "0007"
+down_revision = "0006"
 
 # Small transactions, so that a send never waits long for a head and no sync cursor is held up. Of a head that a writer
 # of members moves at the same moment, the trigger counts and this skips, or this counts and the trigger adds.

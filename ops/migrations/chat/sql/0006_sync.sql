@@ -1,7 +1,7 @@
 -- Catching up at scale: a user's heads in one scan, whatever the statistics say; a page of sync in one statement; and
 -- a channel's number of members kept beside its head, where it was counted at every look.
 
--- Null: not counted yet, see 0004. New heads begin at 0; the trigger moves them.
+-- Null: not counted yet, see 0007. New heads begin at 0; the trigger moves them.
 alter table chat.log_heads add column member_count int;
 alter table chat.log_heads alter column member_count set default 0;
 
