@@ -139,7 +139,7 @@ class Node:
 
         reader = LogReader(self.system, epoch)
         self.bus = RedisBus(
-            connect_redis(deps.redis_url, name=deps.identity),
+            deps.redis_url,
             deps.shard_id,
             deps.ids.new("bus"),  # a restarted node must not take its former self's entries for its own
             deliver=lambda entries: self.hub.deliver(entries),

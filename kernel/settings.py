@@ -67,7 +67,8 @@ class Settings:
         secret=True,
     )
     redis_url: str = _setting(
-        "Redis 7 or Valkey 8 for bus, presence and limits: `redis://host:6379/0`. "
+        "Redis 7 or Valkey 8 for bus, presence and limits: `redis://host:6379/0`, or a cluster by some of its members: "
+        "`redis+cluster://user:password@a:6379,b:6379` (`rediss://`, `rediss+cluster://` with TLS). "
         "Empty in `natter up`: a private one is started.",
         "",
         secret=True,

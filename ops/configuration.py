@@ -13,10 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from kernel.redis_url import CLUSTER_SCHEMES, cluster_members
 from kernel.settings import Settings
 
 _POSTGRES: Final = ("postgresql", "postgres")
 _REDIS: Final = ("redis", "rediss", "unix")
+_REDIS_CLUSTER: Final = (*_REDIS, *CLUSTER_SCHEMES)
 _HTTP: Final = ("http", "https")
 
 
@@ -67,10 +69,11 @@ def problems(settings: Settings) -> Iterator[str]:
         yield from _master_key_problems(settings.master_key)
     yield from _url_problems("NATTER_DATABASE_URL", settings.database_url, _POSTGRES)
     yield from _url_problems("NATTER_MIGRATION_URL", settings.migration_url, _POSTGRES)
-    yield from _url_problems("NATTER_REDIS_URL", settings.redis_url, _REDIS)
+    yield from _url_problems("NATTER_REDIS_URL", settings.redis_url, _REDIS_CLUSTER)
     yield from _url_problems("NATTER_JOBS_REDIS_URL", settings.jobs_redis_url, _REDIS)
     yield from _url_problems("NATTER_CONTROL_URL", settings.control_url, _HTTP)
     yield from _url_problems("NATTER_PUBLIC_URL", settings.public_url, _HTTP)
+    yield from _jobs_problems(settings)
     yield from _portal_problems(settings)
     yield from _shard_problems(settings)
     if settings.environment == "production":
@@ -91,6 +94,8 @@ def _url_problems(variable: str, url: str, schemes: tuple[str, ...]) -> Iterator
         return
     try:
         parts = urlsplit(url)
+        if parts.scheme in CLUSTER_SCHEMES:
+            parts = urlsplit(cluster_members(url)[0])._replace(scheme=parts.scheme)
         _ = parts.port
     except ValueError as error:
         yield f"{variable} is not a URL: {error}."
@@ -101,6 +106,12 @@ def _url_problems(variable: str, url: str, schemes: tuple[str, ...]) -> Iterator
         yield f"{variable} names no host."
     elif schemes is _POSTGRES and not parts.path.strip("/"):
         yield f"{variable} names no database: {schemes[0]}://user:password@host:5432/NAME."
+
+
+def _jobs_problems(settings: Settings) -> Iterator[str]:
+    where = settings.jobs_redis_url or settings.redis_url or next((s.redis_url for s in settings.shards), "")
+    if urlsplit(where).scheme in CLUSTER_SCHEMES:
+        yield "NATTER_JOBS_REDIS_URL must name a Redis that is no cluster: jobs have one of their own."
 
 
 def _portal_problems(settings: Settings) -> Iterator[str]:
@@ -122,7 +133,7 @@ def _shard_problems(settings: Settings) -> Iterator[str]:
         where = f"NATTER_SHARDS, shard {shard.id!r}: "
         yield from _url_problems(f"{where}database_url", shard.database_url, _POSTGRES)
         yield from _url_problems(f"{where}migration_url", shard.migration_url or "", _POSTGRES)
-        yield from _url_problems(f"{where}redis_url", shard.redis_url, _REDIS)
+        yield from _url_problems(f"{where}redis_url", shard.redis_url, _REDIS_CLUSTER)
         yield from _url_problems(f"{where}public_url", shard.public_url or "", _HTTP)
     for what in ("database_url", "redis_url"):
         urls = [getattr(shard, what) for shard in settings.shards if getattr(shard, what)]

@@ -88,7 +88,7 @@ class ChannelCreation:
         members: Sequence[str],
     ) -> ChannelView:
         """The channel as it is now, if this very wish made it. Later changes to the channel do not matter."""
-        found = await channels.find_counted(wish.id or "", caller.user_id)
+        found = await channels.find(wish.id or "", caller.user_id)
         birth = await channels.birth(wish.id or "") if found is not None else None
         if found is None or birth is None:
             raise ChannelExists()
@@ -96,19 +96,18 @@ class ChannelCreation:
         wished = (wish.type, wish.name, wish.image, custom, creator)
         if wished != (born["type"], born["name"], born["image"], born["custom"], born["created_by"]):
             raise ChannelExists()
-        state, member_count = found
-        if founders != set(members) or (state.member is None and not caller.is_server):
+        if founders != set(members) or (found.member is None and not caller.is_server):
             raise ChannelExists()
-        return view_of(state, member_count)
+        return view_of(found)
 
 
-def view_of(state: ChannelState, member_count: int) -> ChannelView:
+def view_of(state: ChannelState) -> ChannelView:
     """The view of a channel as it was read."""
     return channel_view(
         state.channel,
         last_seq=state.last_seq,
         last_number=state.last_number,
-        member_count=member_count,
+        member_count=state.member_count,
         member=state.member,
     )
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, DateTime, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, DateTime, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,6 +42,8 @@ class LogHead(ChatModel):
     log: Mapped[str] = mapped_column(Text, primary_key=True)
     last_seq: Mapped[int] = mapped_column(BigInteger)
     last_number: Mapped[int] = mapped_column(BigInteger)
+    member_count: Mapped[int] = mapped_column(Integer)
+    """Of a channel's log. Kept by a trigger on the memberships."""
 
 
 class LogEvent(ChatModel):
@@ -71,9 +73,11 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChannelState(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel with its log's head and the membership of the user it was read for, null when there is none."""
+    """A channel with its log's head, how many members it has, and the membership of the user it was read for, null when
+    there is none."""
 
     channel: ChannelRow
     last_seq: int
     last_number: int
+    member_count: int
     member: MemberRow | None = None

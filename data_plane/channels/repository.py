@@ -8,11 +8,9 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     Select,
-    SQLColumnExpression,
     Text,
     and_,
     any_,
-    func,
     insert,
     literal,
     or_,
@@ -37,6 +35,7 @@ _CHANNEL = (
     Channel.created_at,
     Channel.updated_at,
 )
+_HEAD = (LogHead.last_seq, LogHead.last_number, LogHead.member_count)
 _MEMBER = (Member.user_id, Member.role, Member.joined_seq, Member.joined_at, Member.read_number)
 
 
@@ -50,25 +49,17 @@ class ChannelRepository:
     async def find(self, channel_id: str, user_id: str | None) -> ChannelState | None:
         """A channel that is not deleted, with the user's membership when there is one."""
         row = (await self._session.execute(self._one(channel_id, user_id))).one_or_none()
-        return _state(row, row.last_seq, row.last_number) if row is not None else None
+        return state_of(row, row) if row is not None else None
 
-    async def find_counted(self, channel_id: str, user_id: str | None) -> tuple[ChannelState, int] | None:
-        """As `find`, with the number of members."""
-        query = self._one(channel_id, user_id).add_columns(self._member_count(Channel.id))
-        row = (await self._session.execute(query)).one_or_none()
-        return (_state(row, row.last_seq, row.last_number), row.member_count) if row is not None else None
-
-    async def page(
-        self, user_id: str | None, *, after: str | None, limit: int | None
-    ) -> list[tuple[ChannelState, int]]:
-        """The user's channels, or for no user all, by id, each with its number of members. No limit: null.
+    async def page(self, user_id: str | None, *, after: str | None, limit: int) -> list[ChannelState]:
+        """The user's channels, or for no user all, by id.
 
         Two statements; in a transaction that sees one instant, every channel is true as of its own `last_seq`.
         """
         query = self._everything(after) if user_id is None else self._of_member(user_id, after)
         rows = (await self._session.execute(query.limit(limit))).all()
         heads = await self._heads([channel_log(row.id) for row in rows])
-        return [(_state(row, *heads[channel_log(row.id)]), row.member_count) for row in rows]
+        return [state_of(row, heads[channel_log(row.id)]) for row in rows]
 
     async def is_taken(self, channel_id: str) -> bool:
         """Whether the id was ever used, also by a channel that is deleted now."""
@@ -131,7 +122,7 @@ class ChannelRepository:
         )
 
     def _everything(self, after: str | None) -> Select[Any]:
-        query = self._channels(None).add_columns(self._member_count(Channel.id)).order_by(Channel.id)
+        query = self._channels(None).order_by(Channel.id)
         return query if after is None else query.where(Channel.id > after)
 
     def _of_member(self, user_id: str, after: str | None) -> Select[Any]:
@@ -145,7 +136,7 @@ class ChannelRepository:
             .lateral("channel")
         )
         query = (
-            select(*channel.c, *_MEMBER, self._member_count(Member.channel_id))
+            select(*channel.c, *_MEMBER)
             .join_from(Member, channel, true())
             .where(Member.app_id == self._app_id, Member.user_id == user_id)
             .order_by(Member.channel_id)
@@ -157,25 +148,17 @@ class ChannelRepository:
         # and every head of the app is read.
         head = and_(LogHead.app_id == self._app_id, LogHead.log == channel_log(channel_id))
         query = self._channels(user_id).where(Channel.id == channel_id)
-        return query.join(LogHead, head).add_columns(LogHead.last_seq, LogHead.last_number)
+        return query.join(LogHead, head).add_columns(*_HEAD)
 
-    async def _heads(self, logs: Sequence[str]) -> dict[str, tuple[int, int]]:
-        query = select(LogHead.log, LogHead.last_seq, LogHead.last_number).where(
+    async def _heads(self, logs: Sequence[str]) -> dict[str, Any]:
+        query = select(LogHead.log, *_HEAD).where(
             LogHead.app_id == self._app_id, LogHead.log == any_(literal(list(logs), ARRAY(Text)))
         )
-        return {row.log: (row.last_seq, row.last_number) for row in await self._session.execute(query)}
-
-    def _member_count(self, channel_id: SQLColumnExpression[str]) -> Any:
-        everybody = Member.__table__.alias("everybody")
-        return (
-            select(func.count())
-            .where(everybody.c.app_id == self._app_id, everybody.c.channel_id == channel_id)
-            .scalar_subquery()
-            .label("member_count")
-        )
+        return {row.log: row for row in await self._session.execute(query)}
 
 
-def _state(row: Any, last_seq: int, last_number: int) -> ChannelState:
+def state_of(row: Any, head: Any) -> ChannelState:
+    """From a row with a channel's columns and a membership's, and one with its head's."""
     channel = ChannelRow(
         id=row.id,
         type=row.type,
@@ -196,4 +179,10 @@ def _state(row: Any, last_seq: int, last_number: int) -> ChannelState:
             joined_at=row.joined_at,
             read_number=row.read_number,
         )
-    return ChannelState(channel=channel, last_seq=last_seq, last_number=last_number, member=member)
+    return ChannelState(
+        channel=channel,
+        last_seq=head.last_seq,
+        last_number=head.last_number,
+        member_count=head.member_count,
+        member=member,
+    )

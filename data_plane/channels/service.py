@@ -1,7 +1,5 @@
 """Look at, change and delete channels."""
 
-from uuid import UUID
-
 import msgspec
 
 from data_plane.channels.access import require_owner, visible_channel
@@ -16,7 +14,6 @@ from data_plane.identity.caller import Caller
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
 from data_plane.members.models import MemberRow
-from data_plane.members.repository import MemberRepository
 from data_plane.paging import decode_cursor, page_of
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
@@ -39,17 +36,15 @@ class ChannelService:
         channels = ChannelRepository(uow.session, caller.app_id)
         after = decode_cursor(_LIST, cursor)
         rows = await channels.page(user, after=after, limit=limit + 1)
-        views, following = page_of(
-            rows, limit, kind=_LIST, key=lambda row: row[0].channel.id, view=lambda row: view_of(*row)
-        )
+        views, following = page_of(rows, limit, kind=_LIST, key=lambda state: state.channel.id, view=view_of)
         return {"channels": views, "next_cursor": following}
 
     async def get(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> ChannelView:
         """One channel. Raises `NotFound` when the caller does not see it."""
-        found = await ChannelRepository(uow.session, caller.app_id).find_counted(channel_id, caller.user_id)
-        if found is None or (found[0].member is None and not caller.is_server):
+        found = await ChannelRepository(uow.session, caller.app_id).find(channel_id, caller.user_id)
+        if found is None or (found.member is None and not caller.is_server):
             raise no_channel()
-        return view_of(*found)
+        return view_of(found)
 
     async def update(self, uow: UnitOfWork, caller: Caller, channel_id: str, wish: UpdateChannel) -> ChannelView:
         """Change settings. What is so already is no change; without any, nothing is written and nobody told."""
@@ -64,10 +59,9 @@ class ChannelService:
         channels = ChannelRepository(uow.session, caller.app_id)
         state = await visible_channel(channels, caller, channel_id)
         require_owner(caller, state)
-        member_count = await MemberRepository(uow.session, caller.app_id).count(channel_id)
         changes = {name: value for name, value in wanted.items() if getattr(state.channel, name) != value}
         if not changes:
-            return view_of(state, member_count)
+            return view_of(state)
         now = truncate_ms(self._shard.clock.now())
         changes["updated_at"] = now
         await channels.change(channel_id, changes)
@@ -78,7 +72,7 @@ class ChannelService:
                 channel,
                 last_seq=state.last_seq + 1,
                 last_number=state.last_number,
-                member_count=member_count,
+                member_count=state.member_count,
                 member=member,
             )
 
@@ -105,9 +99,3 @@ class ChannelService:
         target = {"app_id": str(caller.app_id), "channel_id": channel_id}
         await self._shard.outbox.put(uow, DISBAND, target, now=now)
         await self._shard.outbox.put(uow, PURGE, target | {"after": 0}, now=now)
-
-
-async def channels_of_user(uow: UnitOfWork, app_id: UUID, user_id: str) -> list[ChannelView]:
-    """Every channel of a user as it sees them, by id: the fresh state of a sync."""
-    rows = await ChannelRepository(uow.session, app_id).page(user_id, after=None, limit=None)
-    return [view_of(*row) for row in rows]

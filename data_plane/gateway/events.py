@@ -38,10 +38,9 @@ def connection_events(gateway: Gateway, hub: Hub, shard: Shard) -> list[tuple[st
         channel_id = packet.channel_id
         async with shard.unit_of_work(connection.app_id, read_only=True) as uow:
             repository = ChannelRepository(uow.session, connection.app_id)
-            found = await repository.find_counted(channel_id, connection.user_id)
-        if found is None:
+            state = await repository.find(channel_id, connection.user_id)
+        if state is None:
             raise no_channel()
-        state, member_count = found
         if state.member is None:
             # Members hear their channels anyway; of the others, livestreams are open to whoever watches.
             if state.channel.type != "livestream":
@@ -51,7 +50,7 @@ def connection_events(gateway: Gateway, hub: Hub, shard: Shard) -> list[tuple[st
                 connection.watching.add(channel_id)
         if not connection.closed:
             hub.watch(connection, LogKey(connection.app_id, channel_log(channel_id)))
-        return {"channel": view_of(state, member_count)}
+        return {"channel": view_of(state)}
 
     async def unwatch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
         hub.unwatch(connection, LogKey(connection.app_id, channel_log(packet.channel_id)))

@@ -10,6 +10,7 @@ import orjson
 
 from data_plane.fanout.hub import Hub
 from data_plane.gateway import closing, packets
+from data_plane.gateway.admission import ClientGone
 from data_plane.gateway.connection import Connection, Registry, Transport
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.drain import depart
@@ -147,8 +148,7 @@ class Gateway:
         """A client opened a transport; it has five seconds to authenticate."""
         wire = Wire(self, transport, query.get("key", [None])[0], address)
         self._wires.add(wire)
-        self._unauthenticated[address] = self._unauthenticated.get(address, 0) + 1
-        wire.timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._too_late, wire)
+        self._await_authentication(wire)
         return wire
 
     def received(self, wire: Wire, data: bytes) -> None:
@@ -254,20 +254,31 @@ class Gateway:
 
     async def _connect(self, wire: Wire, auth: Any) -> None:
         try:
-            opened = await self._opener.open(wire.transport, auth, wire.key)
+            wish = self._opener.identify(auth, wire.key)
+            # From here on it waits for us, not we for it.
+            self._handshake_over(wire)
+            opened = await self._opener.open(wire.transport, wish, lambda: not self._in_vain(wire))
+        except ClientGone:
+            return
         except Exception as error:
             known = as_natter_error(error)
             if known.status >= 500:
                 _log.error("gateway.connect_failed", exc_info=error, code=known.code)
             wire.connecting = False
+            if wire.timer is None and wire.live:
+                self._await_authentication(wire)
             wire.transport.send(Frame(packets.encode_connect_error(known.as_dict())))
             return
-        if wire.live and not wire.over and not self.draining:
-            self._go_live(wire, opened)
-        else:
+        if self._in_vain(wire):
             self._opener.released(opened.connection.caller)
-            if self.draining and wire.live and not wire.over:
-                self._turn_away(wire)
+        else:
+            self._go_live(wire, opened)
+
+    def _in_vain(self, wire: Wire) -> bool:
+        """Whether the client went while its connection was made, or must go elsewhere, which it is told."""
+        if self.draining and wire.live and not wire.over:
+            self._turn_away(wire)
+        return self.draining or wire.over or not wire.live
 
     def _turn_away(self, wire: Wire) -> None:
         """Tell who has no connection yet to come again, elsewhere."""
@@ -279,7 +290,6 @@ class Gateway:
         """Without a wait in between, so that nothing can pass between the replay and the streams."""
         connection = wire.connection = opened.connection
         connection.transport = wire.transport  # the client may have upgraded while its state was read
-        self._handshake_over(wire)
         self.registry.add(connection)
         connection.send_frame(Frame(packets.encode_connected(connection.id)))
         connection.emit("connection.ready", opened.ready)
@@ -311,6 +321,10 @@ class Gateway:
             wire.transport.send(Frame(packets.encode_event("connection.closing", payload)))
             wire.over = True
             wire.transport.close()
+
+    def _await_authentication(self, wire: Wire) -> None:
+        self._unauthenticated[wire.address] = self._unauthenticated.get(wire.address, 0) + 1
+        wire.timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._too_late, wire)
 
     def _handshake_over(self, wire: Wire) -> None:
         if wire.timer is not None:

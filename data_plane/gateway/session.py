@@ -1,15 +1,17 @@
 """Opening a connection: who is it, may it, what is it a member of, and what has it missed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
 import orjson
 
+from data_plane.gateway.admission import Admission
 from data_plane.gateway.connection import Connection, Transport
-from data_plane.identity.activity import ActivityTracker, subject_of
+from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
 from data_plane.identity.errors import UserDeactivated
 from data_plane.log import Entry, LogKey, channel_log, user_log
@@ -17,15 +19,18 @@ from data_plane.log.entries import CHANNEL
 from data_plane.log.reader import TooMuch
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor, decode_cursor
-from kernel.clock import month_of, rfc3339, truncate_ms
+from kernel.clock import rfc3339, truncate_ms
 from kernel.errors import Unauthenticated
 from kernel.security.tokens import TokenRevoked
 
 MAX_REPLAY: Final = 10_000
 """Entries that a resume replays; a client that missed more gets fresh state instead."""
 
+MAX_READING: Final = 2
+"""Connections whose missed entries, or whose fresh state, are read at the same time. With `admission.LANES` that leaves
+half of a pool to sends when a herd comes back."""
+
 _PAGE: Final = 1_000
-_CONNECT: Final = "select * from chat.connect_user($1, $2, $3, $4, $5, $6, $7)"
 
 
 class Auth(msgspec.Struct, kw_only=True, frozen=True):
@@ -33,6 +38,13 @@ class Auth(msgspec.Struct, kw_only=True, frozen=True):
 
     token: str = ""
     cursor: str | None = None
+
+
+class Wish(NamedTuple):
+    """A connect packet whose token is good."""
+
+    caller: Caller
+    cursor: str | None
 
 
 class Gate(Protocol):
@@ -81,20 +93,28 @@ class SessionOpener:
         self._shard = shard
         self._gate = gate
         self._fresh_state = fresh_state
+        self._admission = Admission(shard.system.pool, shard.clock)
+        self._reading = asyncio.Semaphore(MAX_READING)
         self._activity = activity
 
-    async def open(self, transport: Transport, auth: Any, key: str | None) -> Opened:
-        """Authenticate, count the user as active, load its memberships, read what it missed.
-
-        The activity row is committed before this returns. Raises the `NatterError` that the client shall see.
-        """
+    def identify(self, auth: Any, key: str | None) -> Wish:
+        """Who it is that wants to connect, by its token alone. Raises the `NatterError` that the client shall see."""
         wanted = msgspec.convert(auth or {}, Auth)
         if not wanted.token:
             raise Unauthenticated("Connect with `auth: {token}`: a user token from your server.")
-        caller = self._gate.authenticate(wanted.token, key)
+        return Wish(self._gate.authenticate(wanted.token, key), wanted.cursor)
+
+    async def open(self, transport: Transport, wish: Wish, wanted: Callable[[], bool] = lambda: True) -> Opened:
+        """Count the user as active, load its memberships, read what it missed.
+
+        One statement shared with others, and one for each page that was missed. The activity row is committed before
+        this returns. `wanted` is asked when the turn has come: the client may have gone. Raises `ClientGone`, and the
+        `NatterError` that the client shall see.
+        """
+        caller = wish.caller
         refuse_new = await self._gate.admit(caller)
         try:
-            return await self._open(transport, caller, wanted.cursor, refuse_new)
+            return await self._open(transport, wish, refuse_new, wanted)
         except BaseException:
             self._gate.release(caller)
             raise
@@ -103,11 +123,12 @@ class SessionOpener:
         """A connection that was opened here has ended."""
         self._gate.release(caller)
 
-    async def _open(self, transport: Transport, caller: Caller, cursor: str | None, refuse_new: bool) -> Opened:
-        row = await self._load(caller, refuse_new)
-        connection = Connection(self._shard.ids.new("con"), caller, transport)
+    async def _open(self, transport: Transport, wish: Wish, refuse_new: bool, wanted: Callable[[], bool]) -> Opened:
+        since = self._resumable(wish.cursor)
+        row = await self._load(wish.caller, refuse_new, since, wanted)
+        connection = Connection(self._shard.ids.new("con"), wish.caller, transport)
 
-        app_id = caller.app_id
+        app_id = wish.caller.app_id
         positions = {LogKey(app_id, user_log(connection.user_id)): row["user_seq"] + 1}
         for channel_id, seq in zip(row["channels"], row["seqs"], strict=True):
             positions[LogKey(app_id, channel_log(channel_id))] = seq + 1
@@ -116,26 +137,21 @@ class SessionOpener:
             "user": orjson.loads(row["profile"]),
             "expires_at": rfc3339(connection.expires_at),
             "recovered": None,
-            "cursor": Cursor(self._shard.id, self._shard.epoch, row["horizon"]).encode(),
+            "cursor": self._cursor(row["horizon"]),
         }
         replay: list[Entry] = []
         replayed_to: str | None = None
-        if cursor is not None:
-            replay = await self._resume(connection, cursor, row["horizon"], ready, positions)
+        if wish.cursor is not None:
+            replay = await self._resume(connection, since, row, ready, positions)
             if replay:
-                replayed_to, ready["cursor"] = ready["cursor"], cursor
+                replayed_to, ready["cursor"] = ready["cursor"], wish.cursor
         return Opened(connection, ready, replay, replayed_to, positions)
 
-    async def _load(self, caller: Caller, refuse_new: bool) -> Any:
-        now = truncate_ms(self._shard.clock.now())
-        pool = await self._shard.system.pool()
-        subject = subject_of(caller.app, caller.user_id or "")
-        row = await pool.fetchrow(
-            _CONNECT, caller.app_id, caller.user_id, caller.token_issued_at, month_of(now), subject, refuse_new, now
-        )
+    async def _load(self, caller: Caller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
+        row = await self._admission.load(caller, refuse_new, since, wanted)
         match row["verdict"]:
             case "ok":
-                self._activity.remember(caller.app_id, caller.user_id or "", now)
+                self._activity.remember(caller.app_id, caller.user_id or "", truncate_ms(self._shard.clock.now()))
                 return row
             case "revoked":
                 raise TokenRevoked()
@@ -144,24 +160,38 @@ class SessionOpener:
             case _:
                 raise self._gate.over_quota(caller)
 
-    async def _resume(
-        self, connection: Connection, text: str, horizon: int, ready: dict[str, Any], positions: dict[LogKey, int]
-    ) -> list[Entry]:
-        """Read what was missed, and move `positions` to its end. Sets `recovered` and `cursor` of `ready`."""
+    def _resumable(self, text: str | None) -> int | None:
+        """The horizon of a cursor of these logs. Raises `BadCursor`."""
+        if text is None:
+            return None
         cursor = decode_cursor(text)
         same_log = (cursor.shard, cursor.epoch) == (self._shard.id, self._shard.epoch)
+        return cursor.horizon if same_log else None
+
+    def _cursor(self, horizon: int) -> str:
+        return Cursor(self._shard.id, self._shard.epoch, horizon).encode()
+
+    async def _resume(
+        self, connection: Connection, since: int | None, row: Any, ready: dict[str, Any], positions: dict[LogKey, int]
+    ) -> list[Entry]:
+        """Read what was missed, and move `positions` to its end. Sets `recovered` and `cursor` of `ready`."""
         # A cursor from the future is from before a restore that nobody announced.
-        if same_log and cursor.horizon <= horizon:
+        if since is not None and since <= row["horizon"]:
+            if not row["moved"]:
+                ready["recovered"] = True
+                return []
             try:
-                entries, reached = await self._read_since(connection, cursor.horizon)
+                async with self._reading:
+                    entries, reached = await self._read_since(connection, since)
             except TooMuch:
                 pass
             else:
                 self._settle_positions(entries, positions)
                 ready["recovered"] = True
-                ready["cursor"] = Cursor(self._shard.id, self._shard.epoch, reached).encode()
+                ready["cursor"] = self._cursor(reached)
                 return entries
-        fresh = await self._fresh_state(connection.app_id, connection.user_id)
+        async with self._reading:
+            fresh = await self._fresh_state(connection.app_id, connection.user_id)
         ready.update(recovered=False, **fresh)
         return []
 

@@ -64,24 +64,17 @@ class LogReader:
         without a hole. Raises `TooMuch` when more than `at_most` entries have gathered.
         """
         pool = await self._database.pool()
-        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            found = await connection.fetch(
-                "select * from chat.changes($1, $2, $3, $4, $5)", app_id, user_id, since, limit, tail
-            )
-            if found[0]["total"] > at_most:
-                raise TooMuch
-            moved = [row for row in found if row["log"] is not None]
-            rows = await connection.fetch(
-                "select * from chat.read_ranges($1, $2, $3, $4)",
-                [app_id] * len(moved),
-                [row["log"] for row in moved],
-                [row["lo"] for row in moved],
-                [row["hi"] for row in moved],
-            )
+        rows = await pool.fetch(
+            "select * from chat.sync_page($1, $2, $3, $4, $5, $6)", app_id, user_id, since, limit, tail, at_most
+        )
+        page = rows[0]
+        if page["total"] > at_most:
+            raise TooMuch
         # Commit order across logs, seq order within each (ids never fall within a log). Of one transaction the
         # user's own log comes first, so that a channel is known before its first event.
-        rows = sorted(rows, key=lambda row: (row["xid"], row["log"].startswith(CHANNEL)))
-        return Changes([entry_from_row(row, self.epoch) for row in rows], found[0]["cursor"], found[0]["has_more"])
+        found = [row for row in rows if row["log"] is not None]
+        found.sort(key=lambda row: (row["xid"], row["log"].startswith(CHANNEL), row["log"], row["seq"]))
+        return Changes([entry_from_row(row, self.epoch) for row in found], page["cursor"], page["has_more"])
 
     async def horizon(self) -> int:
         """Everything below it is decided for ever."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_plane.members.models import Member, MemberRow
@@ -32,11 +32,6 @@ class MemberRepository:
             Member.app_id == self._app_id, Member.channel_id == channel_id, Member.user_id.in_(user_ids)
         )
         return {row.user_id: _row(row) for row in await self._session.execute(query)}
-
-    async def count(self, channel_id: str) -> int:
-        """How many members the channel has."""
-        query = select(func.count()).where(Member.app_id == self._app_id, Member.channel_id == channel_id)
-        return await self._session.scalar(query) or 0
 
     async def page(self, channel_id: str, *, after: str | None, limit: int) -> list[MemberRow]:
         """Up to `limit` members by user id, from the one after `after` on."""

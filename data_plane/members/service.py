@@ -145,7 +145,6 @@ class MemberService:
             for place, user_id in enumerate(user_ids, start=1)
         ]
         await members.add(channel_id, joining)
-        member_count = await members.count(channel_id)
         entries = [
             NewEntry(log=channel_log(channel_id), type="member.added", actor=caller.user_id, data=member_view(row))
             for row in joining
@@ -155,7 +154,7 @@ class MemberService:
                 state.channel,
                 last_seq=state.last_seq + len(joining),
                 last_number=state.last_number,
-                member_count=member_count,
+                member_count=state.member_count + len(joining),
                 member=row,
             )
             data = {"channel": view, "from_seq": row.joined_seq}

@@ -1,11 +1,12 @@
 """Group commit: while one flush is in flight the next batch gathers. No timers; latency is one flush at most.
 
 A lane is one writer with one transaction in flight. All sends of a channel take the same lane, so that a process
-never waits for itself on a channel's lock.
+never waits for itself on a channel's lock. The common lanes wait for nobody else's either: a channel that another node
+writes at the moment, or that fills a batch nearly alone, gets a lane of its own until its queue is empty.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -21,7 +22,14 @@ from kernel.logging import get_logger
 MAX_BATCH: Final = 200
 """Messages in one flush: enough to spread the cost of a commit, few enough locks to hold."""
 
-_SQL: Final = "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+MAX_SHARE: Final = 64
+"""Messages of one channel in a batch that carries others' too."""
+
+MAX_OWN: Final = 2
+"""Flushes under way at the same time in lanes of single channels; the pool has others to serve."""
+
+_WAIT: Final = "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+_TRY: Final = "select * from chat.try_append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _log = get_logger(__name__)
 
 
@@ -71,6 +79,19 @@ class _Waiting(msgspec.Struct, gc=False):
     done: "asyncio.Future[Verdict]"
 
 
+_Channel = tuple[UUID, str]
+
+
+class _Lane:
+    __slots__ = ("channel", "queue", "task")
+
+    def __init__(self, channel: _Channel | None = None) -> None:
+        self.channel = channel
+        """Whose own lane it is; null for a common one."""
+        self.queue: deque[_Waiting] = deque()
+        self.task: asyncio.Task[None] | None = None
+
+
 class Flusher:
     """The lanes of one node. `stored` hears each batch's created messages after the commit, before anyone is answered,
     so that whoever reads its own write finds it delivered too."""
@@ -88,13 +109,14 @@ class Flusher:
         self._clock = clock
         self._stored = stored
         self._max_waiting = max_waiting
-        self._queues: list[deque[_Waiting]] = [deque() for _ in range(lanes)]
-        self._tasks: list[asyncio.Task[None] | None] = [None] * lanes
+        self._common = [_Lane() for _ in range(lanes)]
+        self._own: dict[_Channel, _Lane] = {}
+        self._own_turns = asyncio.Semaphore(MAX_OWN)
 
     @property
     def waiting(self) -> int:
         """Messages that are queued and not yet in a flush."""
-        return sum(map(len, self._queues))
+        return sum(len(lane.queue) for lane in self._lanes())
 
     async def append(self, message: NewMessage) -> Verdict:
         """Store one message and return what became of it, once that is durable.
@@ -102,61 +124,98 @@ class Flusher:
         Raises `Overloaded` at once when too many wait, `Unavailable` when the database is away; in both cases, also
         in the second, where the outcome is not known, the same id makes the retry safe.
         """
-        lane = hash((message.app_id, message.channel_id)) % len(self._queues)
-        queue = self._queues[lane]
-        if len(queue) >= self._max_waiting:
+        channel = (message.app_id, message.channel_id)
+        lane = self._own.get(channel) or self._common[hash(channel) % len(self._common)]
+        if len(lane.queue) >= self._max_waiting:
             raise Overloaded()
         waiting = _Waiting(message, asyncio.get_running_loop().create_future())
-        queue.append(waiting)
-        if self._tasks[lane] is None:
-            self._tasks[lane] = asyncio.create_task(self._run(lane), name=f"flush-{lane}")
+        self._put(lane, [waiting])
         return await waiting.done
 
     async def drain(self) -> None:
         """Wait until everything accepted has been answered."""
-        while tasks := [task for task in self._tasks if task is not None]:
+        while tasks := [lane.task for lane in self._lanes() if lane.task is not None]:
             await asyncio.wait(tasks)
 
-    async def _run(self, lane: int) -> None:
-        queue = self._queues[lane]
-        try:
-            while queue:
-                batch = [queue.popleft() for _ in range(min(len(queue), MAX_BATCH))]
-                await self._flush(batch)
-        finally:
-            self._tasks[lane] = None
+    def _lanes(self) -> list[_Lane]:
+        return [*self._common, *self._own.values()]
 
-    async def _flush(self, batch: list[_Waiting]) -> None:
+    def _put(self, lane: _Lane, waiting: list[_Waiting]) -> None:
+        lane.queue.extend(waiting)
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._run(lane), name="flush")
+
+    async def _run(self, lane: _Lane) -> None:
         try:
-            verdicts = await self._write([waiting.message for waiting in batch])
+            while lane.queue:
+                if lane.channel is not None:
+                    async with self._own_turns:
+                        await self._flush([lane.queue.popleft() for _ in range(min(len(lane.queue), MAX_BATCH))], _WAIT)
+                elif batch := self._fair_batch(lane):
+                    self._set_apart(lane, await self._flush(batch, _TRY))
+        finally:
+            lane.task = None
+            if lane.channel is not None:
+                del self._own[lane.channel]
+
+    def _fair_batch(self, lane: _Lane) -> list[_Waiting]:
+        """The next batch of a common lane; a channel that would fill it goes to a lane of its own."""
+        batch = [lane.queue.popleft() for _ in range(min(len(lane.queue), MAX_BATCH))]
+        if len(batch) <= MAX_SHARE:
+            return batch
+        shares = Counter(_channel_of(waiting) for waiting in batch)
+        greedy = {channel for channel, share in shares.items() if share > MAX_SHARE and len(shares) > 1}
+        if not greedy:
+            return batch
+        self._set_apart(lane, [waiting for waiting in batch if _channel_of(waiting) in greedy])
+        return [waiting for waiting in batch if _channel_of(waiting) not in greedy]
+
+    def _set_apart(self, lane: _Lane, first: list[_Waiting]) -> None:
+        """Give the channels of these messages lanes of their own, which what is queued behind them moves to as well, in
+        its order."""
+        if not first:
+            return
+        channels = {_channel_of(waiting) for waiting in first}
+        moving = [*first, *(waiting for waiting in lane.queue if _channel_of(waiting) in channels)]
+        lane.queue = deque(waiting for waiting in lane.queue if _channel_of(waiting) not in channels)
+        for channel in channels:
+            own = self._own[channel] = _Lane(channel)
+            self._put(own, [waiting for waiting in moving if _channel_of(waiting) == channel])
+
+    async def _flush(self, batch: list[_Waiting], sql: str) -> list[_Waiting]:
+        """Write a batch and answer its senders. Returns those whose channel was busy, who have no answer yet."""
+        try:
+            verdicts = await self._write([waiting.message for waiting in batch], sql)
         except Exception as error:
             if len(batch) > 1 and not database_is_away(error):
                 # One message that the database cannot take must not fail its neighbours: each alone, then.
                 _log.warning("flush.split", exc_info=error, size=len(batch))
-                for waiting in batch:
-                    await self._flush([waiting])
-                return
+                return [busy for waiting in batch for busy in await self._flush([waiting], sql)]
             known = Unavailable("The message could not be stored right now. Send it again with the same id.")
             _log.warning("flush.failed", exc_info=error, size=len(batch))
             for waiting in batch:
                 if not waiting.done.done():
                     waiting.done.set_exception(known)
-            return
+            return []
         created = [
             (waiting.message, verdict)
             for waiting, verdict in zip(batch, verdicts, strict=True)
             if verdict.verdict == "created"
         ]
         self._stored(created)
+        busy = []
         for waiting, verdict in zip(batch, verdicts, strict=True):
-            if not waiting.done.done():
+            if verdict.verdict == "busy":
+                busy.append(waiting)
+            elif not waiting.done.done():
                 waiting.done.set_result(verdict)
+        return busy
 
-    async def _write(self, messages: list[NewMessage]) -> list[Verdict]:
+    async def _write(self, messages: list[NewMessage], sql: str) -> list[Verdict]:
         now = truncate_ms(self._clock.now())
         pool: Pool = await self._pool()
         rows = await pool.fetch(
-            _SQL,
+            sql,
             [m.app_id for m in messages],
             [m.channel_id for m in messages],
             [m.id for m in messages],
@@ -172,4 +231,12 @@ class Flusher:
             month_of(now),
             now,
         )
-        return [Verdict(r["verdict"], r["seq"] or 0, r["number"] or 0, r["created_at"]) for r in rows]
+        verdicts = [Verdict(r["verdict"], r["seq"] or 0, r["number"] or 0, r["created_at"]) for r in rows]
+        if any(verdict.verdict == "busy" for verdict in verdicts):
+            by_place = {r["ord"]: verdict for r, verdict in zip(rows, verdicts, strict=True)}
+            verdicts = [by_place[place] for place in range(1, len(messages) + 1)]
+        return verdicts
+
+
+def _channel_of(waiting: _Waiting) -> _Channel:
+    return waiting.message.app_id, waiting.message.channel_id

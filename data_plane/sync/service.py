@@ -4,9 +4,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
 
-from data_plane.channels.service import channels_of_user
+from data_plane.channels.everything import channels_of_user
 from data_plane.log.reader import TooMuch
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor, decode_cursor
@@ -48,9 +47,7 @@ class SyncService:
 
     async def fresh(self, app_id: UUID, user_id: str) -> dict[str, Any]:
         """`{channels, cursor}` in one snapshot: what changes after it comes with the cursor."""
-        async with self._shard.unit_of_work(app_id, snapshot=True) as uow:
-            horizon = (await uow.session.execute(text("select chat.horizon()"))).scalar_one()
-            channels = await channels_of_user(uow, app_id, user_id)
+        channels, horizon = await channels_of_user(self._shard.system, app_id, user_id)
         return {"channels": channels, "cursor": self._cursor(horizon)}
 
     def _cursor(self, horizon: int) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from data_plane.tenancy.counts import ConnectionCounts
 from data_plane.tenancy.quotas import find_quota, quota_exceeded
@@ -18,7 +18,7 @@ __all__ = ["EXPIRY", "FRESH", "ConnectionQuota"]
 class ConnectionQuota:
     """Counts this process's connections by app and admits new ones while the plan allows."""
 
-    def __init__(self, redis: Redis, *, shard_id: str, node: str, clock: Clock) -> None:
+    def __init__(self, redis: Redis | RedisCluster, *, shard_id: str, node: str, clock: Clock) -> None:
         self.counts = ConnectionCounts(clock)
         """This process's own: what the limit is checked against, and what the peak meter is made of."""
         self._shared: SharedCounts[UUID] = SharedCounts(

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio import Redis, RedisCluster
 
 from kernel.clock import Clock
 from kernel.logging import get_logger
+from kernel.redis import REDIS_ERRORS
 
 FRESH: Final = 2.0
 """Seconds for which the other processes' counts are believed."""
@@ -37,7 +37,13 @@ class SharedCounts(Generic[K]):
     """`process` is this one's name, `own(key)` its count; `name(key)` makes the Redis key, with its own hash tag."""
 
     def __init__(
-        self, redis: Redis, *, process: str, clock: Clock, own: Callable[[K], int], name: Callable[[K], str]
+        self,
+        redis: Redis | RedisCluster,
+        *,
+        process: str,
+        clock: Clock,
+        own: Callable[[K], int],
+        name: Callable[[K], str],
     ) -> None:
         self._redis = redis
         self._process = process
@@ -80,7 +86,7 @@ class SharedCounts(Generic[K]):
                 for key in left:
                     pipe.hdel(self._name(key), self._process)
                 await pipe.execute()
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             self._left |= left
             self._is_away(error)
         else:
@@ -95,7 +101,7 @@ class SharedCounts(Generic[K]):
                 fields: dict[bytes, bytes] = (await pipe.execute())[-1]
             count = self._sum(fields, self._clock.now())
             self._away = False
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             self._is_away(error)
         others = _Others(count, self._clock.monotonic())
         if len(self._others) >= _MOST_KNOWN:

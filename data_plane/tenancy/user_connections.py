@@ -8,7 +8,7 @@ Redis only for a user who holds a tenth of the limit in it already; so many may 
 import asyncio
 from uuid import UUID
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from data_plane.tenancy.errors import TooManyConnections
 from data_plane.tenancy.shared_counts import FRESH, SharedCounts
@@ -20,7 +20,7 @@ User = tuple[UUID, str]
 class UserConnections:
     """Counts this process's connections by user and admits new ones while the limit allows."""
 
-    def __init__(self, redis: Redis, *, shard_id: str, process: str, clock: Clock, limit: int) -> None:
+    def __init__(self, redis: Redis | RedisCluster, *, shard_id: str, process: str, clock: Clock, limit: int) -> None:
         self._limit = limit
         self._shared_from = limit // 10
         self._counts: dict[User, int] = {}

@@ -9,20 +9,24 @@ TEXT: Final = "a message of about sixty characters, as people type them all day"
 SENDERS: Final = 4
 
 
-async def bench_fanout(*, room: int, in_flight: int, seconds: float, rounds: int, with_peer: bool) -> dict[str, Any]:
-    """Deliveries a second, per second of the server's CPU, and of the peer in turn, round by round."""
+async def bench_fanout(
+    *, room: int, in_flight: int, seconds: float, rounds: int, polling: bool, with_peer: bool
+) -> dict[str, Any]:
+    """Deliveries a second, per second of the server's CPU, and of the peer in turn, round by round. `polling`: clients
+    begin by long-polling and upgrade."""
     own, others = [], []
     async with lab() as here:
         peers = await _prepare(here, room, in_flight)
         for _ in range(rounds):
-            own.append(await _run(Plan(peers, seconds, "message.created", "connection.ready"), here.node_pids))
+            plan = Plan(peers, seconds, "message.created", "connection.ready", polling=polling)
+            own.append(await _run(plan, here.node_pids))
             if with_peer:
                 async with peer() as (url, pid):
                     plain = [
                         Peer(url, {"user": f"user{i}", "rooms": ["room"]}, *_sender(i, in_flight)) for i in range(room)
                     ]
-                    others.append(await _run(Plan(plain, seconds, "message.created"), [pid]))
-    result: dict[str, Any] = {"benchmark": "fanout", "room": room, "natter": _middle(own)}
+                    others.append(await _run(Plan(plain, seconds, "message.created", polling=polling), [pid]))
+    result: dict[str, Any] = {"benchmark": "fanout", "room": room, "polling": polling, "natter": _middle(own)}
     if others:
         result["peer"] = _middle(others)
         result["ratio"] = round(result["natter"]["per_core"] / result["peer"]["per_core"], 2)

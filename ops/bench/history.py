@@ -36,11 +36,11 @@ async def bench_history(
             token = (await tokens_for(api, ["user0"]))[0]
         plan = HttpPlan(f"{here.urls[0]}/v1/channels/room/messages?limit=50", token, connections, seconds)
         for _ in range(rounds):
-            own.append(await _run(plan, here.node_pids[0]))
+            own.append(await measure_pages(plan, here.node_pids[0]))
             if with_peer:
                 async with _peer(here.database_url, messages) as (url, pid, peer_token):
                     others.append(
-                        await _run(
+                        await measure_pages(
                             HttpPlan(f"{url}/v1/channels/room/messages?limit=50", peer_token, connections, seconds), pid
                         )
                     )
@@ -51,7 +51,7 @@ async def bench_history(
     return result
 
 
-async def _run(plan: HttpPlan, pid: int) -> dict[str, Any]:
+async def measure_pages(plan: HttpPlan, pid: int) -> dict[str, Any]:
     before = cpu_seconds(pid)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ops.bench.http_load", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE

@@ -8,6 +8,7 @@ import selectors
 import socket
 import sys
 import time
+from itertools import cycle
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,12 +20,13 @@ _READ: Final = 1 << 18
 
 
 class HttpPlan(msgspec.Struct):
-    """`connections` at once, each with one request in flight."""
+    """`connections` at once, each with one request in flight. `targets`: paths to ask for in turn, not the URL's."""
 
     url: str
     token: str
     connections: int
     seconds: float
+    targets: list[str] = []
 
 
 class HttpReport(msgspec.Struct):
@@ -51,10 +53,8 @@ def run(plan: HttpPlan) -> HttpReport:
     """Ask until the time is over."""
     parts = urlsplit(plan.url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    request = (
-        f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {plan.token}\r\n"
-        "Connection: keep-alive\r\n\r\n"
-    ).encode()
+    rest = f"HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {plan.token}\r\nConnection: keep-alive\r\n\r\n"
+    requests = cycle([f"GET {each} {rest}".encode() for each in plan.targets or [target]])
     selector = selectors.EpollSelector()
     for _ in range(plan.connections):
         sock = socket.create_connection((parts.hostname or "", parts.port or 80))
@@ -63,7 +63,7 @@ def run(plan: HttpPlan) -> HttpReport:
         connection = _Connection(sock)
         selector.register(sock, selectors.EVENT_READ, connection)
         connection.sent_at = time.perf_counter()
-        sock.send(request)
+        sock.send(next(requests))
     answers, refused, size = 0, 0, 0
     latencies: list[float] = []
     began, times = time.perf_counter(), os.times()
@@ -82,7 +82,7 @@ def run(plan: HttpPlan) -> HttpReport:
                 refused += 1
             connection.buffer = connection.buffer[end:]
             connection.sent_at = time.perf_counter()
-            connection.sock.send(request)
+            connection.sock.send(next(requests))
     after = os.times()
     seconds = now - began
     return HttpReport(

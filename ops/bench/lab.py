@@ -113,28 +113,81 @@ async def tokens_for(api: httpx.AsyncClient, names: Sequence[str]) -> list[str]:
     return await asyncio.gather(*map(one, names))
 
 
-async def run_load(plan: Plan, servers: Sequence[int]) -> tuple[Report, dict[str, float]]:
-    """Run a plan in a process of its own. Returns its report, and of the servers: CPU seconds, resident bytes."""
+class LoadProcess:
+    """The load in a process of its own. `servers`: the processes whose CPU is told apart by phases."""
+
+    def __init__(self, process: asyncio.subprocess.Process, plan: Plan, servers: Sequence[int]) -> None:
+        self._process = process
+        self._plan = plan
+        self._servers = servers
+        self._spent = sum(map(cpu_seconds, servers))
+        self.connect_cpu_seconds = 0.0
+
+    async def connected(self) -> None:
+        """Until every socket is ready."""
+        if (await self._line()).strip() != b"ready":
+            await self._process.wait()
+            raise RuntimeError("the load could not connect")
+        self.connect_cpu_seconds = self._lap()
+
+    async def go(self) -> None:
+        """Begin."""
+        self._lap()
+        await self._write(b"go\n")
+
+    async def report(self) -> tuple[Report, dict[str, float]]:
+        """What the load saw, and of the servers: CPU seconds, resident bytes. Waits until it is over."""
+        if not self._plan.herd:
+            await asyncio.sleep(self._plan.seconds)
+            spent = self._lap()
+        report = msgspec.json.decode(await self._line(), type=Report)
+        if self._plan.herd:
+            spent = self._lap()
+        await self._process.wait()
+        return report, {
+            "cpu_seconds": round(spent, 2),
+            "connect_cpu_seconds": round(self.connect_cpu_seconds, 2),
+            "resident_bytes": sum(map(resident_bytes, self._servers)),
+        }
+
+    def _lap(self) -> float:
+        before, self._spent = self._spent, sum(map(cpu_seconds, self._servers))
+        return self._spent - before
+
+    async def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        return await self._process.stdout.readline()
+
+    async def _write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        await self._process.stdin.drain()
+
+
+@asynccontextmanager
+async def load_process(plan: Plan, servers: Sequence[int]) -> AsyncIterator[LoadProcess]:
+    """Start a plan; it is ended when the block is left before its report."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ops.bench.load",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 26,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 28,
     )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(msgspec.json.encode(plan) + b"\n")
-    await process.stdin.drain()
-    if (await process.stdout.readline()).strip() != b"ready":
-        await process.wait()
-        raise RuntimeError("the load could not connect")
-    await asyncio.sleep(0.5)
-    before = sum(map(cpu_seconds, servers))
-    process.stdin.write(b"go\n")
-    await process.stdin.drain()
-    await asyncio.sleep(plan.seconds)
-    spent = sum(map(cpu_seconds, servers)) - before
-    report = msgspec.json.decode(await process.stdout.readline(), type=Report)
-    await process.wait()
-    return report, {"cpu_seconds": round(spent, 2), "resident_bytes": sum(map(resident_bytes, servers))}
+    try:
+        load = LoadProcess(process, plan, servers)
+        await load._write(msgspec.json.encode(plan) + b"\n")
+        yield load
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def run_load(plan: Plan, servers: Sequence[int]) -> tuple[Report, dict[str, float]]:
+    """Run a plan. Returns its report, and of the servers: CPU seconds, resident bytes."""
+    async with load_process(plan, servers) as load:
+        await load.connected()
+        await asyncio.sleep(0.5)
+        await load.go()
+        return await load.report()
 
 
 @asynccontextmanager

@@ -13,14 +13,14 @@ import socket
 import sys
 import time
 from collections import deque
+from http.client import HTTPConnection
 from statistics import quantiles
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 _READ: Final = 1 << 18
-_AT_ONCE: Final = 100
 _PONG_EVERY: Final = 10.0
 
 
@@ -38,6 +38,9 @@ class Plan(msgspec.Struct):
     """`ready` is the event that ends a handshake (empty: the connect packet's answer does), `counts` the one to count.
 
     `observed` sockets read every frame, for latencies. `rate` limits all sends together, per second; 0: no limit.
+    `at_once` handshakes are under way at most. `apart`: each socket comes from an address of its own, as a proxy tells.
+    `polling`: each begins by HTTP long-polling and upgrades, as socket.io-client does unless told otherwise.
+    `herd`: instead of sending, all are cut off, and come back together, each with its cursor.
     """
 
     peers: list[Peer]
@@ -46,6 +49,10 @@ class Plan(msgspec.Struct):
     ready: str = ""
     observed: int = 10
     rate: float = 0
+    at_once: int = 100
+    apart: bool = False
+    polling: bool = False
+    herd: bool = False
 
 
 class Report(msgspec.Struct):
@@ -63,10 +70,31 @@ class Report(msgspec.Struct):
     ack_ms: dict[str, float]
     delivery_ms: dict[str, float]
     cores: float
+    connect_ms: dict[str, float] = {}
+    """From the opening of a socket until it is ready."""
+    recovered: int = 0
+    """Of a herd: who was told everything that was missed."""
+    began: float = 0
+    """On the clock that all processes share, and so are the times of `latencies`, the observed deliveries."""
+    latencies: list[tuple[float, float]] = []
 
 
 class _Socket:
-    __slots__ = ("buffer", "free", "fully", "index", "next_id", "peer", "prefix", "sent_at", "sock", "state", "tail")
+    __slots__ = (
+        "buffer",
+        "cursor",
+        "free",
+        "fully",
+        "index",
+        "next_id",
+        "opened_at",
+        "peer",
+        "ready",
+        "sent_at",
+        "sock",
+        "state",
+        "tail",
+    )
 
     def __init__(self, index: int, peer: Peer, sock: socket.socket) -> None:
         self.index = index
@@ -79,6 +107,10 @@ class _Socket:
         self.next_id = 0
         self.free = peer.in_flight
         self.sent_at: dict[int, float] = {}
+        self.opened_at = time.perf_counter()
+        self.cursor: str | None = None
+        self.ready = b""
+        """The packet that was to come, when it came by polling."""
 
 
 class Load:
@@ -93,22 +125,24 @@ class Load:
         self.ready = 0
         self.sent = self.acked = self.failed = self.delivered = 0
         self.acks: list[float] = []
-        self.deliveries: list[float] = []
+        self.deliveries: list[tuple[float, float]] = []
+        self.connects: list[float] = []
+        self.recovered = 0
         self.running = False
         self.deadline = 0.0
         self.tokens = 0.0
         self.queue: deque[_Socket] = deque()
 
     def connect(self) -> None:
-        """Open every socket, a hundred at a time."""
+        """Open every socket, some at a time."""
         waiting = deque(enumerate(self.plan.peers))
         opened = 0
         while self.ready < len(self.plan.peers):
-            while waiting and opened - self.ready < _AT_ONCE:
+            while waiting and opened - self.ready < self.plan.at_once:
                 index, peer = waiting.popleft()
                 self._open(index, peer)
                 opened += 1
-            if not self._turn(10.0):
+            if not self._turn(30.0):
                 raise RuntimeError(f"only {self.ready} of {len(self.plan.peers)} sockets connected")
         senders = [s for s in self.sockets if s.peer.in_flight]
         observed = self.sockets[:: max(1, len(self.sockets) // max(1, self.plan.observed))][: self.plan.observed]
@@ -143,6 +177,21 @@ class Load:
         self.running = False
         return seconds
 
+    def return_together(self) -> float:
+        """Everybody is cut off and comes back, all at once, with the cursor it had. Returns the seconds until all are
+        live again."""
+        cursors = [each.cursor for each in sorted(self.sockets, key=lambda each: each.index)]
+        for each in self.sockets:
+            self.selector.unregister(each.sock)
+            each.sock.close()
+        self.sockets, self.ready, self.connects = [], 0, []
+        began = time.perf_counter()
+        self.plan.at_once = len(self.plan.peers)
+        for peer, cursor in zip(self.plan.peers, cursors, strict=True):
+            peer.auth["cursor"] = cursor
+        self.connect()
+        return time.perf_counter() - began
+
     def settle(self) -> int:
         """Read on until nothing comes for half a second; the deliveries of the whole run."""
         while self._turn(0.5):
@@ -153,15 +202,20 @@ class Load:
 
     def _open(self, index: int, peer: Peer) -> None:
         parts = urlsplit(peer.url)
+        opened_at = time.perf_counter()
+        polled = poll(parts, peer.auth, self.plan.ready) if self.plan.polling else None
+        sid = f"&sid={polled.sid}" if polled else ""
         sock = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        apart = f"X-Forwarded-For: 10.0.{index >> 8}.{index & 255}\r\n" if self.plan.apart else ""
         key = base64.b64encode(os.urandom(16)).decode()
         sock.sendall(
-            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"GET /socket.io/?EIO=4&transport=websocket{sid} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+            f"{apart}Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         sock.setblocking(False)
         each = _Socket(index, peer, sock)
+        each.opened_at, each.ready = opened_at, polled.ready if polled else b""
         self.sockets.append(each)
         self.selector.register(sock, selectors.EVENT_READ, each)
 
@@ -194,6 +248,8 @@ class Load:
                 raise RuntimeError(f"the server refused a WebSocket: {buffer[:300]!r}")
             buffer = buffer[end + 4 :]
             each.state = "open"
+            if self.plan.polling:
+                each.sock.send(_frame(b"2probe"))
         at, size = 0, len(buffer)
         while size - at >= 2:
             length, head = buffer[at + 1] & 127, 2
@@ -220,16 +276,27 @@ class Load:
                 self.delivered += 1
                 self._note_delivery(packet)
             elif self.ready_marker and packet.startswith(self.ready_marker, 2):
-                self.ready += 1
+                self._became_ready(each, packet)
         elif packet.startswith(b"0"):
             each.sock.send(_frame(b"40" + msgspec.json.encode(each.peer.auth)))
         elif packet == b"2":
             each.sock.send(_frame(b"3"))
+        elif packet == b"3probe":
+            each.sock.send(_frame(b"5"))
+            self._became_ready(each, each.ready if self.ready_marker else b"")
         elif packet.startswith(b"40"):
             if not self.ready_marker:
-                self.ready += 1
+                self._became_ready(each, b"")
         elif packet.startswith(b"44"):
             raise RuntimeError(f"the server refused a connection: {packet!r}")
+
+    def _became_ready(self, each: _Socket, packet: bytes) -> None:
+        self.ready += 1
+        self.connects.append(time.perf_counter() - each.opened_at)
+        if packet:
+            state = msgspec.json.decode(packet[2:])[1]
+            each.cursor = state["cursor"]
+            self.recovered += bool(state["recovered"])
 
     def _acked(self, each: _Socket, packet: bytes) -> None:
         at = packet.index(b"[")
@@ -250,7 +317,8 @@ class Load:
             end = at + 7
             while packet[end] in b"0123456789.":
                 end += 1
-            self.deliveries.append(time.perf_counter() - float(packet[at + 7 : end]))
+            now = time.perf_counter()
+            self.deliveries.append((now, now - float(packet[at + 7 : end])))
 
     def _send_all(self) -> None:
         while self.queue:
@@ -285,6 +353,42 @@ def _frame(payload: bytes) -> bytes:
     return bytes((0x81, 0xFF)) + size.to_bytes(8, "big") + b"\0\0\0\0" + payload
 
 
+class Polled(NamedTuple):
+    """A session that long-polling opened and connected."""
+
+    sid: str
+    ready: bytes
+
+
+def poll(parts: SplitResult, auth: dict[str, Any], ready: str) -> Polled:
+    """Open a session by long-polling, connect, and poll on until `ready` has come (the connect packet's answer, when
+    that is empty). Blocks."""
+    wanted = f'42["{ready}"'.encode() if ready else b"40"
+    line = HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=30)
+    path = "/socket.io/?EIO=4&transport=polling"
+
+    def ask(method: str, path: str, body: bytes | None = None) -> bytes:
+        line.request(method, path, body, {"content-type": "text/plain;charset=UTF-8"} if body else {})
+        answer = line.getresponse()
+        data = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"polling was refused: {answer.status} {data[:300]!r}")
+        return data
+
+    sid: str = msgspec.json.decode(ask("GET", path)[1:])["sid"]
+    path += f"&sid={sid}"
+    ask("POST", path, b"40" + msgspec.json.encode(auth))
+    while True:
+        for packet in ask("GET", path).split(b"\x1e"):
+            if packet == b"2":
+                ask("POST", path, b"3")
+            if packet.startswith(b"44"):
+                raise RuntimeError(f"the server refused a connection: {packet!r}")
+            if packet.startswith(wanted):
+                line.close()
+                return Polled(sid, packet)
+
+
 def percentiles(values: list[float]) -> dict[str, float]:
     """`p50` and `p99` in milliseconds, of seconds."""
     if len(values) < 2:
@@ -303,8 +407,8 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.buffer.readline()
-    before = os.times()
-    seconds = load.run()
+    before, started = os.times(), time.perf_counter()
+    seconds = load.return_together() if plan.herd else load.run()
     after = os.times()
     sent, acked, delivered, failed = load.sent, load.acked, load.delivered, load.failed
     report = Report(
@@ -317,8 +421,12 @@ def main() -> None:
         delivered=delivered,
         settled=load.settle(),
         ack_ms=percentiles(load.acks),
-        delivery_ms=percentiles(load.deliveries),
+        delivery_ms=percentiles([latency for _, latency in load.deliveries]),
         cores=round((after.user + after.system - before.user - before.system) / seconds, 2),
+        connect_ms=percentiles(load.connects),
+        recovered=load.recovered,
+        began=started,
+        latencies=load.deliveries,
     )
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
 

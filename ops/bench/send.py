@@ -10,9 +10,19 @@ TEXT: Final = "a message of about sixty characters, as people type them all day"
 
 
 async def bench_send(
-    *, users: int, room: int, in_flight: int, seconds: float, rounds: int, nodes: int, rate: float, with_peer: bool
+    *,
+    users: int,
+    room: int,
+    in_flight: int,
+    seconds: float,
+    rounds: int,
+    nodes: int,
+    rate: float,
+    latency: bool,
+    with_peer: bool,
 ) -> dict[str, Any]:
-    """Acknowledged messages a second. `rate` limits the sends; 0 finds the most."""
+    """Acknowledged messages a second. `rate` limits the sends; 0 finds the most. `latency`: then at half of what was
+    found, with every delivery observed."""
     own, others = [], []
     async with lab(nodes=nodes) as here:
         peers = await _prepare(here, users, room, in_flight)
@@ -26,7 +36,13 @@ async def bench_send(
                         for i in range(users)
                     ]
                     others.append(await _run(Plan(plain, seconds, "message.created", rate=rate), [pid], room))
+        half = sorted(run["acks_per_s"] for run in own)[len(own) // 2] / 2
+        calm = Plan(peers, seconds, "message.created", "connection.ready", rate=half, observed=len(peers))
+        at_half = [await _run(calm, here.node_pids, room) for _ in range(rounds if latency else 0)]
     result: dict[str, Any] = {"benchmark": "send", "users": users, "room": room, "nodes": nodes, "natter": _middle(own)}
+    if at_half:
+        result["half"] = sorted(at_half, key=lambda run: run["delivery_ms"]["p99"])[len(at_half) // 2]
+        result["half_p99_ms"] = result["half"]["delivery_ms"]["p99"]
     if others:
         result["peer"] = _middle(others)
         result["ratio"] = round(result["natter"]["acks_per_s"] / result["peer"]["acks_per_s"], 2)

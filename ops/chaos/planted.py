@@ -101,8 +101,8 @@ def plant_in_storage(switch: Path) -> None:
     """`lose`: a message now and then is acknowledged and gone."""
     write, count = Flusher._write, itertools.count(1)
 
-    async def careless(self: Flusher, messages: list[NewMessage]) -> list[Verdict]:
-        verdicts = await write(self, messages)
+    async def careless(self: Flusher, messages: list[NewMessage], sql: str) -> list[Verdict]:
+        verdicts = await write(self, messages, sql)
         if switch.read_text() == "lose" and not next(count) % 20:
             gone, pool = messages[0], await self._pool()
             await pool.execute("delete from chat.messages where app_id = $1 and id = $2", gone.app_id, gone.id)

@@ -36,11 +36,16 @@ _json = click.option("--json", "as_json", is_flag=True, help="One line of JSON."
 @_rounds
 @_peer
 @_json
-def fanout(room: int, in_flight: int, seconds: float, rounds: int, peer: str | None, as_json: bool) -> None:
+@click.option("--polling", is_flag=True, help="Clients begin by long-polling and upgrade, as they do by default.")
+def fanout(
+    room: int, in_flight: int, seconds: float, rounds: int, peer: str | None, polling: bool, as_json: bool
+) -> None:
     """Deliveries of stored messages in one channel, per second of the server's CPU."""
     from ops.bench.fanout import bench_fanout
 
-    work = bench_fanout(room=room, in_flight=in_flight, seconds=seconds, rounds=rounds, with_peer=peer is not None)
+    work = bench_fanout(
+        room=room, in_flight=in_flight, seconds=seconds, rounds=rounds, polling=polling, with_peer=peer is not None
+    )
     _run(work, as_json)
 
 
@@ -65,6 +70,7 @@ def acks(sockets: int, in_flight: int, seconds: float, rounds: int, peer: str | 
 @click.option("--in-flight", default=4, show_default=True, type=click.IntRange(1, 100), help="Sends of each user.")
 @click.option("--rate", default=0.0, help="Sends a second of all together; 0 for as many as are answered.")
 @click.option("--nodes", default=1, show_default=True, type=click.IntRange(1, 8))
+@click.option("--latency", is_flag=True, help="Then at half of the rate that was found: how long delivery takes.")
 @_seconds
 @_rounds
 @_peer
@@ -75,6 +81,7 @@ def send(
     in_flight: int,
     rate: float,
     nodes: int,
+    latency: bool,
     seconds: float,
     rounds: int,
     peer: str | None,
@@ -85,7 +92,7 @@ def send(
 
     work = bench_send(
         users=users, room=room, in_flight=in_flight, seconds=seconds, rounds=rounds, nodes=nodes, rate=rate,
-        with_peer=peer is not None,
+        latency=latency, with_peer=peer is not None,
     )  # fmt: skip
     _run(work, as_json)
 
@@ -117,3 +124,65 @@ def history(messages: int, connections: int, seconds: float, rounds: int, peer: 
         messages=messages, connections=connections, seconds=seconds, rounds=rounds, with_peer=peer is not None
     )
     _run(work, as_json)
+
+
+@bench.command()
+@click.option(
+    "--entries", default=10_000_000, show_default=True, type=click.IntRange(1_000, 100_000_000), help="Of the log."
+)
+@click.option("--channels", default=5_000, show_default=True, type=click.IntRange(10, 20_000), help="Of the user.")
+@click.option("--changed", default=100, show_default=True, type=click.IntRange(1, 1_000), help="Channels with news.")
+@click.option("--calls", default=40, show_default=True, type=click.IntRange(1, 1_000))
+@_json
+def sync(entries: int, channels: int, changed: int, calls: int, as_json: bool) -> None:
+    """Time of catching up, in a log of this size and in one of a hundredth of it."""
+    from ops.bench.sync import bench_sync
+
+    _run(bench_sync(entries=entries, channels=channels, changed=changed, calls=calls), as_json)
+
+
+@bench.command()
+@click.option("--sockets", default=5_000, show_default=True, type=click.IntRange(10, 20_000))
+@click.option("--room", default=10, show_default=True, type=click.IntRange(2, 1_000), help="Members of each channel.")
+@click.option("--herd", is_flag=True, help="All at once, each with its cursor, while others chat.")
+@click.option("--rate", default=300.0, show_default=True, help="Sends a second of the others, with --herd.")
+@_rounds
+@_peer
+@_json
+def connect(sockets: int, room: int, herd: bool, rate: float, rounds: int, peer: str | None, as_json: bool) -> None:
+    """Connections a second, or with --herd the others' p99 while all come back, over its usual."""
+    from ops.bench.connect import bench_connect, bench_herd
+
+    if herd:
+        _run(bench_herd(sockets=sockets, room=room, rate=rate, rounds=rounds), as_json)
+    else:
+        _run(bench_connect(sockets=sockets, room=room, rounds=rounds, with_peer=peer is not None), as_json)
+
+
+@bench.command()
+@click.option("--users", default=100, show_default=True, type=click.IntRange(10, 2_000), help="In rooms of ten.")
+@click.option("--rate", default=200.0, show_default=True, help="Sends a second of the neighbours together.")
+@click.option("--in-flight", default=8, show_default=True, type=click.IntRange(1, 100), help="Sends of each loud user.")
+@_seconds
+@_rounds
+@_json
+def neighbours(users: int, rate: float, in_flight: int, seconds: float, rounds: int, as_json: bool) -> None:
+    """Neighbours' p99 while one channel is written at full speed from two nodes, over its usual."""
+    from ops.bench.neighbours import bench_neighbours
+
+    work = bench_neighbours(users=users, rate=rate, in_flight=in_flight, seconds=seconds, rounds=rounds)
+    _run(work, as_json)
+
+
+@bench.command()
+@click.option(
+    "--messages", default=10_000_000, show_default=True, type=click.IntRange(20_000, 100_000_000), help="Of the table."
+)
+@_seconds
+@_rounds
+@_json
+def depth(messages: int, seconds: float, rounds: int, as_json: bool) -> None:
+    """Time of a page of history anywhere in a large table, over that in one of ten thousand messages."""
+    from ops.bench.depth import bench_depth
+
+    _run(bench_depth(messages=messages, seconds=seconds, rounds=rounds), as_json)

@@ -115,13 +115,14 @@ class Engines:
             )
         )
 
-    def start_valkey(self) -> Server:
+    def start_valkey(self, settings: dict[str, str] | None = None) -> Server:
         return self._run(
             Valkey(
                 self._folder("valkey"),
                 port=free_port(),
                 password="valkey-password",  # noqa: S106
                 copies=self.folder / "programs",
+                settings=settings,
             )
         )
 

@@ -23,7 +23,7 @@ _SETTINGS: Final = {
 
 
 class Valkey:
-    """One server whose folder `home` holds its data; the parent of `home` must be there."""
+    """One server whose folder `home` holds its data; the parent of `home` must be there. `settings`: further ones."""
 
     stop_signals = ((signal.SIGTERM, 10.0),)
 
@@ -36,6 +36,7 @@ class Valkey:
         program: Path | None = None,
         copies: Path | None = None,
         owner: Owner | None = None,
+        settings: dict[str, str] | None = None,
     ) -> None:
         self.home = home.absolute()
         self.port = port
@@ -45,6 +46,7 @@ class Valkey:
         )
         self.name = f"Valkey {self.version}"
         self._password = password
+        self._settings = _SETTINGS | (settings or {})
 
     def url(self, database: int = 0) -> str:
         """A connection URL."""
@@ -65,7 +67,7 @@ class Valkey:
 
     def launch(self) -> Launch:
         """The server in the foreground; its configuration, with the password, comes by standard input."""
-        settings = _SETTINGS | {
+        settings = self._settings | {
             "port": str(self.port),
             "dir": str(self.home),
             "pidfile": str(self.home / "valkey.pid"),

@@ -18,6 +18,7 @@ from kernel.ids import Ids
 from kernel.jobs import JobQueue
 from kernel.logging import configure_logging, get_logger
 from kernel.outbox import Outbox, OutboxRunner
+from kernel.redis_url import cluster_members
 from kernel.security.vault import Vault
 from kernel.settings import Settings, SettingsError, ShardSettings
 
@@ -34,6 +35,8 @@ class Worker:
         self._jobs_redis_url = settings.jobs_redis_url or settings.redis_url or self._shards[0].redis_url
         if not self._jobs_redis_url:
             settings.require("redis_url")
+        if cluster_members(self._jobs_redis_url):
+            raise SettingsError("Jobs need a Redis that is no cluster: set NATTER_JOBS_REDIS_URL.")
         self._credentials = {shard.id: _credential(settings, shard) for shard in self._shards}
         self._vault = Vault(settings.master_key)
         self._clock = SystemClock()

@@ -70,6 +70,10 @@ def test_each_line_says_where_its_value_comes_from(tmp_path):
         (Settings(database_url="mysql://h/d"), "must begin with postgresql://"),
         (Settings(database_url="postgresql://h"), "names no database"),
         (Settings(redis_url="redis://h:port/0"), "NATTER_REDIS_URL is not a URL"),
+        (Settings(redis_url="redis+cluster://h:6379,h:port"), "NATTER_REDIS_URL is not a URL"),
+        (Settings(redis_url="redis+cluster://h:6379/3"), "no databases but 0"),
+        (Settings(redis_url="redis+cluster://"), "no members"),
+        (Settings(redis_url="redis+cluster://a,b"), "NATTER_JOBS_REDIS_URL must name a Redis that is no cluster"),
         (Settings(shards=(SHARD, SHARD)), "names 'a' more than once"),
         (Settings(environment="production"), "NATTER_MASTER_KEY must be set in production"),
         (Settings(environment="production"), "NATTER_PORTAL_URL must be set in production"),
@@ -84,6 +88,13 @@ def test_what_is_wrong_is_named(settings, told):
 
 def test_the_defaults_are_valid():
     assert list(problems(Settings())) == []
+
+
+def test_a_cluster_with_a_redis_for_jobs_is_valid():
+    settings = Settings(redis_url="rediss+cluster://u:hidden@a:6379,b:6380", jobs_redis_url="redis://c")
+    assert list(problems(settings)) == []
+    shown = {line.variable: line.value for line in describe(settings, settings, {})}
+    assert shown["NATTER_REDIS_URL"] == "rediss+cluster://u:***@a:6379,b:6380"
 
 
 def test_config_check_prints_every_setting_and_succeeds(elsewhere):

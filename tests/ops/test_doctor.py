@@ -71,6 +71,26 @@ async def test_redis_is_found_in_good_shape_or_away(redis_url):
     assert (await findings(check_redis("redis", redis_url.replace("valkey-password", "wrong"))))["bad"]
 
 
+async def test_a_cluster_is_found_in_good_shape_and_wants_its_own_scheme(cluster, redis_url):
+    told = await findings(check_redis("redis", cluster.url))
+    assert (told["bad"], told["warning"]) == ([], [])
+    assert sum("a cluster of 3 masters" in text for text in told["good"]) == 2
+    member = cluster.servers[1].url
+    assert any("redis+cluster://" in text for text in (await findings(check_redis("redis", member)))["bad"])
+    assert any("no cluster" in text for text in (await findings(check_redis("redis", one_of(redis_url))))["bad"])
+    assert any("JOBS" in text for text in (await findings(check_redis("jobs", cluster.url, jobs=True)))["bad"])
+
+
+async def test_a_named_member_that_is_away_is_a_warning(cluster):
+    told = await findings(check_redis("redis", f"{cluster.url},127.0.0.1:1"))
+    assert (told["bad"], len(told["warning"])) == ([], 1)
+
+
+def one_of(url: str) -> str:
+    """A lone server, named as if it were a cluster."""
+    return url.replace("redis://", "redis+cluster://", 1).removesuffix("/0")
+
+
 async def test_everything_together_with_external_engines(
     control_database, chat_database, redis_url, free_ports, tmp_path, monkeypatch
 ):

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio import Redis, RedisCluster
 
 from kernel.clock import Clock
 from kernel.logging import get_logger
+from kernel.redis import REDIS_ERRORS
 
 FRESH: Final = 3.0
 """Seconds between two announcements."""
@@ -26,7 +26,7 @@ _log = get_logger(__name__)
 class Directory:
     """The shard's nodes as this process knows them. With Redis away it goes by what it knew last."""
 
-    def __init__(self, redis: Redis, *, shard_id: str, tag: str, address: str, clock: Clock) -> None:
+    def __init__(self, redis: Redis | RedisCluster, *, shard_id: str, tag: str, address: str, clock: Clock) -> None:
         self._redis = redis
         self._key = f"natter:{{{shard_id}}}:nodes"
         self._tag = tag
@@ -55,7 +55,7 @@ class Directory:
             dead = self._take(fields)
             if dead:
                 await self._redis.hdel(self._key, *dead)
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             if not self._away:
                 _log.warning("peers.redis_away", error=repr(error))
             self._away = True

@@ -5,9 +5,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from data_plane.channels.everything import channels_of_user
 from data_plane.channels.jobs import DISBAND, PURGE, ChannelJobs
 from data_plane.channels.repository import ChannelRepository
-from data_plane.channels.service import channels_of_user
 from data_plane.paging import encode_cursor
 from kernel.outbox import OutboxRunner
 
@@ -112,11 +112,19 @@ async def test_a_limit_out_of_range_is_refused(app, limit):
 
 async def test_the_state_of_a_sync_is_what_the_lists_show(app, world):
     await app.make_users("ann")
-    for n in range(3):
+    await app.make_channel("c0", "ann", custom={"colour": "red"}, name="Den")
+    for n in range(1, 3):
         await app.make_channel(f"c{n}", "ann")
-    async with world.shard.unit_of_work(app.id, snapshot=True) as uow:
-        state = await channels_of_user(uow, app.id, "ann")
+    await app.call("DELETE", "/v1/channels/c1")
+    state, _ = await channels_of_user(world.shard.system, app.id, "ann")
+    assert [channel["id"] for channel in state] == ["c0", "c2"]
     assert state == (await app.call("GET", "/v1/channels", as_user="ann")).json()["channels"]
+
+
+async def test_the_state_of_a_user_without_channels_is_empty(app, world):
+    await app.make_users("ann")
+    state, horizon = await channels_of_user(world.shard.system, app.id, "ann")
+    assert (state, horizon > 0) == ([], True)
 
 
 async def test_an_update_changes_what_is_named_and_is_told_once(app, world):

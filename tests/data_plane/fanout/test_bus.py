@@ -9,11 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from data_plane.fanout import bus as module
+from data_plane.fanout import line
 from data_plane.fanout.bus import RedisBus, Signal, slot_of
 from data_plane.log import Entry, LogKey
 from data_plane.log.entries import make_entry
-from kernel.redis import connect_redis
 from ops.chaos.proxy import Fault, Proxy
 from tests.engines import Engines
 
@@ -31,7 +30,7 @@ def entry(seq: int, app: UUID = APP) -> Entry:
 @asynccontextmanager
 async def bus(url: str, name: str, heard: list[int], signals: list[Signal] | None = None) -> AsyncIterator[RedisBus]:
     made = RedisBus(
-        connect_redis(url),
+        url,
         "s0",
         name,
         deliver=lambda entries: heard.extend(e.seq for e in entries),
@@ -101,13 +100,13 @@ async def test_the_other_nodes_hear_a_batch_in_order_and_its_sender_does_not(red
 async def test_a_bus_that_falls_silent_is_noticed_and_heard_again(
     proxy: Proxy, through: Through, redis_url: str, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ):
-    monkeypatch.setattr(module, "PING_PERIOD", 0.2)
+    monkeypatch.setattr(line, "PING_PERIOD", 0.2)
     heard: list[int] = []
     async with bus(redis_url, "bus_1", []) as a, bus(through(proxy), "bus_2", heard) as b:
         await repeat(lambda: a.publish([entry(1)]), lambda: bool(heard), 5)
         assert b.connected
         proxy.break_with(fault)
-        await until(lambda: not b.connected, 0.2 * (module.MAX_UNANSWERED + 2) + 0.5)
+        await until(lambda: not b.connected, 0.2 * (line.MAX_UNANSWERED + 2) + 0.5)
         proxy.heal()
         heard.clear()
         # A connect that began in the hole may have to run into its own time limit first.
@@ -116,15 +115,15 @@ async def test_a_bus_that_falls_silent_is_noticed_and_heard_again(
 
 
 async def test_a_quiet_bus_is_not_taken_for_a_dead_one(redis_url: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "PING_PERIOD", 0.05)
+    monkeypatch.setattr(line, "PING_PERIOD", 0.05)
     heard: list[int] = []
     async with bus(redis_url, "bus_1", heard) as a:
         await until(lambda: a.connected)
-        begun = a._heard
+        begun = a._channels.heard
         for _ in range(20):
             assert a.connected
             await asyncio.sleep(0.05)
-        assert a._heard > begun
+        assert a._channels.heard > begun
 
 
 async def test_a_revocation_is_told_once_the_bus_is_back(proxy: Proxy, through: Through, redis_url: str):

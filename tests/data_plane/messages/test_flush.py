@@ -213,6 +213,44 @@ async def test_batches_are_cut_at_the_limit_and_keep_the_order(
     assert [verdict.seq for _, verdict in stored] == list(range(4, 44))
 
 
+async def test_a_channel_that_another_node_writes_keeps_nobody_waiting(app: App, world: World) -> None:
+    await prepare(app)
+    lane, stored = flusher(world, lanes=1)
+    pool = await world.shard.system.pool()
+    slow = [message(app, channel_id="a") for _ in range(6)]
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("select chat.lock_logs($1, $2)", [app.id], ["c:a"])
+        waiting = [asyncio.create_task(lane.append(item)) for item in slow[:4]]
+        async with asyncio.timeout(5):
+            assert await verdicts(lane, *(message(app, channel_id="b") for _ in range(5))) == ["created"] * 5
+            await asyncio.sleep(0.05)
+            waiting += [asyncio.create_task(lane.append(item)) for item in slow[4:]]
+            assert await verdicts(lane, message(app, channel_id="b")) == ["created"]
+        assert not any(task.done() for task in waiting)
+        assert lane.waiting == 2
+    answers = await asyncio.gather(*waiting)
+    assert [(answer.verdict, answer.seq) for answer in answers] == [("created", seq) for seq in range(4, 10)]
+    assert [item.id for item, _ in stored if item.channel_id == "a"] == [item.id for item in slow]
+    assert await verdicts(lane, message(app, channel_id="a")) == ["created"]
+    assert lane._own == {}
+    await app.check_logs()
+
+
+async def test_a_channel_that_would_fill_a_batch_goes_its_own_way_in_order(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flush_module, "MAX_SHARE", 3)
+    await prepare(app)
+    lane, stored = flusher(world, lanes=1)
+    items = [message(app, channel_id="b" if n % 10 == 0 else "a") for n in range(60)]
+    assert await verdicts(lane, *items) == ["created"] * 60
+    for channel in "ab":
+        sent = [item.id for item in items if item.channel_id == channel]
+        assert [item.id for item, _ in stored if item.channel_id == channel] == sent
+    assert lane._own == {}
+    await app.check_logs()
+
+
 async def test_the_flush_reads_by_index_also_when_its_plans_were_made_on_empty_tables(app: App, world: World) -> None:
     await prepare(app)
     lane, _ = flusher(world, lanes=1)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from data_plane.tenancy.connections import PATIENCE, ConnectionQuota
+from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.errors import QuotaExceeded
 from data_plane.tenancy.quotas import check_messages, check_new_active
+from data_plane.tenancy.shared_counts import PATIENCE
 from kernel.contracts import Quota
 from kernel.redis import connect_redis
 from ops.chaos.proxy import Proxy

@@ -1,0 +1,114 @@
+"""What a connection must know of its user, for many at once: while one statement is under way the next batch gathers.
+
+When thousands come back together they wait here, in order, and the database's other connections stay free for sends.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from data_plane.identity.activity import subject_of
+from data_plane.identity.caller import Caller
+from kernel.clock import Clock, month_of, truncate_ms
+from kernel.http.problems import database_is_away
+from kernel.logging import get_logger
+
+MAX_BATCH: Final = 16
+"""Users in one statement. What follows for each takes the event loop some tenths of a millisecond, in one go."""
+LANES: Final = 2
+"""Statements under way at the same time."""
+
+_SQL: Final = "select * from chat.connect_users($1, $2, $3, $4, $5, $6, $7, $8)"
+_log = get_logger(__name__)
+
+
+class ClientGone(Exception):
+    """The client went away while it waited for its turn; nothing was read or counted."""
+
+
+class _Waiting(msgspec.Struct, gc=False):
+    caller: Caller
+    refuse_new: bool
+    since: int | None
+    wanted: Callable[[], bool]
+    done: "asyncio.Future[Any]"
+
+
+class Admission:
+    """The queue of one node."""
+
+    def __init__(self, pool: Callable[[], Any], clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._queue: deque[_Waiting] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Users whose turn has not come."""
+        return len(self._queue)
+
+    async def load(self, caller: Caller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
+        """The user's row of `chat.connect_users`, whose activity is committed then.
+
+        Raises `ClientGone` when `wanted` says no once the turn has come, and what the database raises.
+        """
+        waiting = _Waiting(caller, refuse_new, since, wanted, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if len(self._lanes) < LANES:
+            lane = asyncio.create_task(self._run(), name="admission")
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await waiting.done
+
+    async def _run(self) -> None:
+        while self._queue:
+            batch: list[_Waiting] = []
+            while self._queue and len(batch) < MAX_BATCH:
+                waiting = self._queue.popleft()
+                if waiting.done.done():
+                    continue
+                if waiting.wanted():
+                    batch.append(waiting)
+                else:
+                    waiting.done.set_exception(ClientGone())
+            if batch:
+                await self._load(batch)
+
+    async def _load(self, batch: list[_Waiting]) -> None:
+        try:
+            rows = await self._read(batch)
+        except Exception as error:
+            if len(batch) > 1 and not database_is_away(error):
+                # One user that the database has trouble with must not keep its neighbours out.
+                _log.warning("admission.split", error=repr(error), size=len(batch))
+                for waiting in batch:
+                    await self._load([waiting])
+                return
+            for waiting in batch:
+                if not waiting.done.done():
+                    waiting.done.set_exception(error)
+            return
+        for row in rows:
+            waiting = batch[row["ord"] - 1]
+            if not waiting.done.done():
+                waiting.done.set_result(row)
+
+    async def _read(self, batch: list[_Waiting]) -> list[Any]:
+        now = truncate_ms(self._clock.now())
+        pool = await self._pool()
+        rows: list[Any] = await pool.fetch(
+            _SQL,
+            [w.caller.app_id for w in batch],
+            [w.caller.user_id for w in batch],
+            [w.caller.token_issued_at for w in batch],
+            [subject_of(w.caller.app, w.caller.user_id or "") for w in batch],
+            [w.refuse_new for w in batch],
+            [w.since for w in batch],
+            month_of(now),
+            now,
+        )
+        return rows

@@ -1,0 +1,145 @@
+"""Many who come back at once: what they cost the database, and what waiting does to them and to others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from data_plane.gateway import gateway as gateway_module
+from data_plane.gateway.admission import LANES, MAX_BATCH
+from tests.data_plane.conftest import App
+from tests.data_plane.gateway.test_gateway import House, Line, until
+from tests.engines import TemporaryDatabase
+
+USERS = 60
+
+
+@pytest.fixture
+async def house(app: App) -> House:
+    await app.make_users(*(f"u{n}" for n in range(USERS)), "writer")
+    return House(app)
+
+
+@pytest.fixture
+async def superuser(shard_database: TemporaryDatabase) -> AsyncIterator[Any]:
+    connection = await shard_database.connect()
+    yield connection
+    await connection.close()
+
+
+async def all_at_once(house: House, cursors: dict[str, str]) -> dict[str, Line]:
+    """Each from an address of its own."""
+    lines = {}
+    for n, (user, cursor) in enumerate(cursors.items()):
+        wire, lines[user] = house.line(f"10.0.1.{n}")
+        house.gateway.received(wire, b'0{"token":"%s","cursor":"%s"}' % (user.encode(), cursor.encode()))
+    await until(lambda: all(line.events("connection.ready") for line in lines.values()), 15)
+    return lines
+
+
+async def cursors_of(house: House) -> dict[str, str]:
+    found = {}
+    for n in range(USERS):
+        wire, line = await house.connect(f"u{n}")
+        found[f"u{n}"] = line.events("connection.ready")[0][1]["cursor"]
+        house.gateway.ended(wire)
+    return found
+
+
+async def test_a_herd_costs_a_share_of_a_statement_each_and_one_for_each_page(house: House, superuser: Any) -> None:
+    missing = [f"u{n}" for n in range(0, USERS, 2)]
+    await house.app.make_channel("a", "writer", *missing)
+    cursors = await cursors_of(house)
+    await house.app.send("a", "writer", "while you were away")
+    await superuser.execute("create extension if not exists pg_stat_statements")
+    await superuser.execute("select pg_stat_statements_reset()")
+    lines = await all_at_once(house, cursors)
+
+    for user, line in lines.items():
+        assert line.events("connection.ready")[0][1]["recovered"] is True
+        assert len(line.events("message.created")) == (user in missing)
+    rows = await superuser.fetch(
+        "select query, calls from pg_stat_statements s join pg_database d on d.oid = s.dbid "
+        "where d.datname = current_database() and toplevel and query not like '%pg_stat%'"
+    )
+    calls = {name: sum(row["calls"] for row in rows if name in row["query"]) for name in ("connect_users", "sync_page")}
+    assert USERS / MAX_BATCH <= calls["connect_users"] <= USERS / MAX_BATCH + LANES + 1
+    assert calls["sync_page"] == len(missing)
+    # Nothing else: no transaction around them, no look-up of its own.
+    others = [row["query"] for row in rows if not any(name in row["query"] for name in calls)]
+    pools = (
+        "set_config",
+        "SET ",
+        "RESET",
+        "UNLISTEN",
+        "pg_advisory_unlock_all",
+        "DISCARD",
+        "CLOSE ALL",
+        "select 1",
+        "typname",
+    )
+    assert [query for query in others if not any(part in query for part in pools)] == []
+
+
+async def test_who_waits_for_its_turn_is_not_closed_for_being_slow(
+    house: House, superuser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "HANDSHAKE_SECONDS", 0.05)
+    async with superuser.transaction():
+        await superuser.execute("lock table chat.active_users in access exclusive mode")
+        wire, line = house.line()
+        house.gateway.received(wire, b'0{"token":"u1"}')
+        await asyncio.sleep(0.3)
+        assert line.sent == []
+        assert not line.closed
+        # And it counts no longer as one who has not said who it is.
+        assert house.gateway._unauthenticated == {}
+    await until(lambda: bool(line.events("connection.ready")))
+
+
+async def test_who_is_refused_must_still_authenticate_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "HANDSHAKE_SECONDS", 0.05)
+    house.gate.full = True
+    _, line = await house.connect("u1")
+    assert line.sent[0].startswith("4")
+    await until(lambda: line.closed)
+    assert line.events("connection.closing")[0][1]["code"] == "not_authenticated"
+
+
+async def test_who_goes_while_it_waits_is_neither_read_nor_counted(house: House, superuser: Any) -> None:
+    async with superuser.transaction():
+        await superuser.execute("lock table chat.active_users in access exclusive mode")
+        wires = []
+        for n in range(LANES * MAX_BATCH + 10):
+            wire, _ = house.line(f"10.0.2.{n}")
+            house.gateway.received(wire, b'0{"token":"u%d"}' % n)
+            wires.append(wire)
+        await asyncio.sleep(0.1)
+        gone = wires[-10:]
+        for wire in gone:
+            wire.ended()
+    await until(lambda: len(house.gateway.registry) == LANES * MAX_BATCH)
+    await until(lambda: house.gate.admitted == LANES * MAX_BATCH)
+    active = await superuser.fetchval("select count(*) from chat.active_users where app_id = $1", house.app.id)
+    assert active == LANES * MAX_BATCH
+
+
+async def test_one_user_that_the_database_has_trouble_with_keeps_nobody_out(house: House, superuser: Any) -> None:
+    await superuser.execute(
+        """
+        create function public.trouble() returns trigger language plpgsql as
+            $$ begin if new.user_id = 'u7' then raise exception 'trouble'; end if; return new; end $$;
+        create trigger trouble before insert on chat.active_users for each row execute function public.trouble();
+        """
+    )
+    try:
+        lines = {}
+        for n in range(20):
+            wire, lines[n] = house.line(f"10.0.3.{n}")
+            house.gateway.received(wire, b'0{"token":"u%d"}' % n)
+        await until(lambda: all(line.sent for line in lines.values()), 20)  # the console draws the defect for seconds
+    finally:
+        await superuser.execute("drop trigger trouble on chat.active_users; drop function public.trouble()")
+    assert [n for n, line in lines.items() if not line.events("connection.ready")] == [7]
+    assert house.gate.admitted == 19

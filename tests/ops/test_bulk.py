@@ -1,0 +1,34 @@
+"""What the benchmarks load is what the product would have written."""
+
+import pytest
+
+from data_plane.channels.everything import channels_of_user
+from ops.bench import bulk
+from ops.bench.bulk import ENTRIES_A_CHANNEL, load_history
+from tests.data_plane.conftest import app, shard_database, shard_databases, world
+from tests.data_plane.members.recount import miscounted
+
+__all__ = ["app", "shard_database", "shard_databases", "world"]
+
+
+@pytest.mark.parametrize("chunk", [1_000_000, 100], ids=["at once", "in parts, indexes afterwards"])
+async def test_loaded_logs_are_whole_counted_and_readable(app, world, shard_database, monkeypatch, chunk):
+    monkeypatch.setattr(bulk, "CHUNK", chunk)
+    await app.make_users("reader", "writer")
+    loaded = await load_history(
+        shard_database.superuser_url, app.id, prefix="c", channels=12, messages=30, reader="reader", author="writer"
+    )
+    assert loaded == 12 * (30 + ENTRIES_A_CHANNEL)
+    await app.check_logs()
+    assert await miscounted(await world.shard.system.pool(), app.id) == []
+    channels, horizon = await channels_of_user(world.shard.system, app.id, "reader")
+    assert [channel["last_number"] for channel in channels] == [30] * 12
+    page = (await app.call("GET", "/v1/channels/c7/messages", as_user="reader", params={"limit": "10"})).json()
+    assert [message["number"] for message in page["messages"]] == list(range(21, 31))
+    # The past is over: a cursor of now has nothing before it, and what comes is all there is.
+    _, seq, number = await app.send("c7", "writer", "news")
+    assert (seq, number) == (34, 31)
+    changes = await world.shard.reader.changes(app.id, "reader", horizon, limit=100)
+    assert [(entry.log, entry.seq) for entry in changes.entries] == [("c:c7", 34)]
+    replayed = await world.shard.reader.changes(app.id, "reader", 1, limit=10_000)
+    assert len(replayed.entries) == loaded + 1
