@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 
 from data_plane.channels.everything import channels_of_user
-from data_plane.log.reader import TooMuch
+from data_plane.log.reader import Changes, TooMuch
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor, decode_cursor
 
@@ -28,15 +28,9 @@ class SyncService:
         """
         if cursor_text is not None:
             cursor = decode_cursor(cursor_text)
-            same_log = (cursor.shard, cursor.epoch) == (self._shard.id, self._shard.epoch)
-            if same_log and cursor.horizon <= await self._shard.reader.horizon():
-                try:
-                    changes = await self._shard.reader.changes(
-                        app_id, user_id, cursor.horizon, limit=limit, at_most=MAX_CHANGES
-                    )
-                except TooMuch:
-                    pass
-                else:
+            if (cursor.shard, cursor.epoch) == (self._shard.id, self._shard.epoch):
+                changes = await self._changes(app_id, user_id, cursor.horizon, limit)
+                if changes is not None:
                     return {
                         "recovered": True,
                         "events": [orjson.Fragment(entry.event) for entry in changes.entries],
@@ -44,6 +38,15 @@ class SyncService:
                         "has_more": changes.has_more,
                     }
         return {"recovered": False, **await self.fresh(app_id, user_id), "has_more": False}
+
+    async def _changes(self, app_id: UUID, user_id: str, since: int, limit: int) -> Changes | None:
+        """Null when there is too much, or when the cursor is ahead of the present: then a restore came in between that
+        nobody announced."""
+        try:
+            changes = await self._shard.reader.changes(app_id, user_id, since, limit=limit, at_most=MAX_CHANGES)
+        except TooMuch:
+            return None
+        return changes if changes.cursor >= since else None
 
     async def fresh(self, app_id: UUID, user_id: str) -> dict[str, Any]:
         """`{channels, cursor}` in one snapshot: what changes after it comes with the cursor."""
