@@ -16,11 +16,6 @@ from data_plane.log import Entry, LogKey
 from kernel.logging import get_logger
 
 SLOTS: Final = 64
-PING_PERIOD: Final = 3.0
-"""Seconds between looks whether the bus still answers."""
-MAX_UNANSWERED: Final = 2
-"""Looks in a row that may hear nothing. Then the connection is given up: a network that swallows packets ends none by
-itself, and a subscriber who waits would wait for ever. So silence is noticed within 10 s."""
 _log = get_logger(__name__)
 
 
