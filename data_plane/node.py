@@ -52,6 +52,7 @@ from kernel.logging import get_logger
 from kernel.outbox import Outbox
 from kernel.redis import connect_redis
 from kernel.security.vault import Vault
+from kernel.tasks import end_tasks
 
 _FLUSH_SECONDS: Final = 3.0
 """That sends over REST get to be committed once the node drains."""
@@ -258,9 +259,7 @@ class Node:
 
     async def stop(self) -> None:
         """Let go of everything."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await self.puller.stop()
         self.router.close()
         await self.engine.stop()

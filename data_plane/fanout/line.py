@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from kernel.logging import get_logger
+from kernel.tasks import end_tasks
 
 PING_PERIOD: Final = 3.0
 """Seconds between looks whether the bus still answers."""
@@ -68,9 +69,7 @@ class Line:
 
     async def stop(self) -> None:
         """Stop both directions; what is not said is left to the followers."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await self._redis.aclose()
 
     def publish(self, message: Message) -> None:
@@ -155,10 +154,7 @@ class Line:
                         return
                     await self._follow_wishes(pubsub)
             finally:
-                tasks = [*lasting, *([changed] if changed else [])]
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await end_tasks([*lasting, *([changed] if changed else [])])
 
     async def _wait_for_change(self) -> None:
         await self._changed.wait()

@@ -8,6 +8,7 @@ from data_plane.fanout.line import Line, Message
 from data_plane.fanout.topology import topology_of
 from kernel.logging import get_logger
 from kernel.redis import connect_server
+from kernel.tasks import end_tasks
 
 LOOK_PERIOD: Final = 10.0
 """Seconds between looks at a cluster's topology when nothing seems wrong."""
@@ -58,8 +59,7 @@ class ShardedPubSub:
     async def stop(self) -> None:
         """Stop both directions."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
         await asyncio.gather(*(line.stop() for line in self._lines.values()), *self._ending)
         self._lines.clear()
 
