@@ -4,6 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
 STAMP  := $(VENV)/.installed
 IMAGE  := $(VENV)/.installed-for-image
 LOCKS  := requirements-uv.lock requirements.lock
@@ -44,12 +45,12 @@ browser: ## Debian's Chromium for the tests of pages, installed when it is missi
 	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null
 
 test: install browser lint ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 	@if test -x /usr/lib/postgresql/15/bin/postgres; then $(MAKE) --no-print-directory test-pg15; else \
 	  echo "PostgreSQL 15 is not installed, so its run is left out: apt-get install postgresql-15"; fi
 
 test-pg15: install ## The tests that touch a database, on Debian's PostgreSQL 15
-	NATTER_TEST_POSTGRES=/usr/lib/postgresql/15/bin $(BIN)/pytest tests/data_plane tests/control_plane tests/billing tests/scenarios
+	NATTER_TEST_POSTGRES=/usr/lib/postgresql/15/bin $(PYTEST) tests/data_plane tests/control_plane tests/billing tests/scenarios
 
 lint: install ## Style, import contracts, types
 	@$(BIN)/ruff check --quiet .
