@@ -83,7 +83,8 @@ class Raw:
 
     async def head(self) -> bytes:
         """The head of an HTTP answer."""
-        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), WAIT)
+        async with asyncio.timeout(WAIT):
+            return await self.reader.readuntil(b"\r\n\r\n")
 
     async def frame(self) -> tuple[int, bytes]:
         """The next frame's opcode and payload. Raises `IncompleteReadError` at the end of the connection."""
