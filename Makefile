@@ -4,12 +4,16 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
 STAMP  := $(VENV)/.installed
 IMAGE  := $(VENV)/.installed-for-image
 LOCKS  := requirements-uv.lock requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install image-install browser up test test-pg15 lint reference lock bench clean
+FUZZED := packet polled stream frames
+SECONDS ?= 60
+
+.PHONY: help install image-install browser up test test-pg15 fuzz lint reference lock bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,12 +48,17 @@ browser: ## Debian's Chromium for the tests of pages, installed when it is missi
 	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null
 
 test: install browser lint ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 	@if test -x /usr/lib/postgresql/15/bin/postgres; then $(MAKE) --no-print-directory test-pg15; else \
 	  echo "PostgreSQL 15 is not installed, so its run is left out: apt-get install postgresql-15"; fi
 
 test-pg15: install ## The tests that touch a database, on Debian's PostgreSQL 15
-	NATTER_TEST_POSTGRES=/usr/lib/postgresql/15/bin $(BIN)/pytest tests/data_plane tests/control_plane tests/billing tests/scenarios
+	NATTER_TEST_POSTGRES=/usr/lib/postgresql/15/bin $(PYTEST) tests/data_plane tests/control_plane tests/billing tests/scenarios
+
+fuzz: install ## Fuzz the packet codec, SECONDS=60 for each target; what it finds stays in .fuzz
+	@for target in $(FUZZED); do \
+	  $(BIN)/python -m tests.fuzz.harness $$target --seconds $(SECONDS) --corpus .fuzz/$$target || exit 1; done
+	$(BIN)/pytest --hypothesis-profile=explore tests/fuzz/test_codec.py
 
 lint: install ## Style, import contracts, types
 	@$(BIN)/ruff check --quiet .
@@ -69,4 +78,4 @@ bench: install ## Measure; see natter bench --help
 	$(BIN)/natter bench $(ARGS)
 
 clean: ## Remove the environment and caches, keep the data in .natter
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz build *.egg-info

@@ -28,10 +28,23 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
+_share = (0, 1)
+
+
+def keep_to_share(index: int, count: int) -> None:
+    """From now on this process takes its ports from one of `count` parts of each range (counted from 0)."""
+    global _share
+    if not 0 <= index < count:
+        raise ValueError(f"there is no part {index} of {count}")
+    _share = (index, count)
+
+
 def free_port(taken: Collection[int] = (), *, lowest: int = 10_000, highest: int = HIGHEST) -> int:
     """A port that nobody listens on, chosen at random so that two who ask at once do not get the same."""
+    index, count = _share
+    width = (highest - lowest) // count
     for _ in range(500):
-        port = random.randrange(lowest, highest)  # noqa: S311
+        port = lowest + index * width + random.randrange(width)  # noqa: S311
         if port not in taken and is_free(port):
             return port
     raise OSError(f"no free port between {lowest} and {highest}")

@@ -1,3 +1,51 @@
-"""Fixtures of all tests. What they are is told at the top of `tests/engines.py`."""
+"""Fixtures of all tests (told at the top of `tests/engines.py`), and how a run is shared out to several processes.
+
+`make test` runs three test processes (pytest-xdist), each with engines and ports of its own. A file's tests stay
+together in one of them and in their order; so do those of a folder in `TOGETHER`, which share something costly.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import hypothesis
+import pytest
+
+from ops.ports import keep_to_share
 
 pytest_plugins = ("tests.engines", "tests.cluster")
+
+TESTS: Final = Path(__file__).parent
+TOGETHER: Final = ("scenarios", "portal/apps")
+"""Folders whose tests share one installation of real processes."""
+STARTS_FIRST: Final = ("scenarios", "portal", "api", "ops", "invariants", "clients")
+"""The folders that take longest: begun first, so that short files fill the end of a run."""
+
+# What a run finds must not hang on chance or on how busy the machine is; `make fuzz` tries other examples each time.
+_ALWAYS: Final = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow], "print_blob": True}
+hypothesis.settings.register_profile("suite", derandomize=True, database=None, **_ALWAYS)
+hypothesis.settings.register_profile("explore", max_examples=2_000, **_ALWAYS)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure() -> None:
+    """Let no test process take a port that another one is about to listen on, or means to listen on again."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    keep_to_share(int(worker), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what stays together, and put the long ones first."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    ranks = {name: rank for rank, name in enumerate(STARTS_FIRST)}
+
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return item.get_closest_marker("scenario") is None, ranks.get(folder, len(ranks))
+
+    for item in items:
+        file = item.path.relative_to(TESTS).as_posix()
+        group = next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=rank)

@@ -46,17 +46,19 @@ class Assembly:
 
 
 def take_out(value: Any) -> tuple[Any, list[bytes]]:
-    """The value with placeholders where bytes were, and the bytes."""
+    """The value with placeholders where bytes were, and the bytes. Raises `Malformed` beyond `MAX_DEPTH` levels."""
     parts: list[bytes] = []
 
-    def without(item: Any) -> Any:
+    def without(item: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise Malformed(f"A packet may be nested {MAX_DEPTH} levels deep.")
         if isinstance(item, bytes):
             parts.append(item)
             return {"_placeholder": True, "num": len(parts) - 1}
         if isinstance(item, list):
-            return [without(each) for each in item]
+            return [without(each, depth + 1) for each in item]
         if isinstance(item, dict):
-            return {key: without(each) for key, each in item.items()}
+            return {key: without(each, depth + 1) for key, each in item.items()}
         return item
 
-    return without(value), parts
+    return without(value, -1), parts

@@ -87,11 +87,14 @@ class Wire:
 
     def clogged(self) -> None:
         """The client does not keep up."""
+        # Not at once: the hub may be in the middle of its recipients.
+        later = asyncio.get_running_loop().call_soon
         if self.connection is not None:
             caller = self.connection.caller
             _log.warning("gateway.slow_consumer", userId=caller.user_id, appId=caller.app.app_id)
-            # Not at once: the hub may be in the middle of its recipients.
-            asyncio.get_running_loop().call_soon(self.connection.close, closing.SLOW_CONSUMER)
+            later(self.connection.close, closing.SLOW_CONSUMER)
+        else:
+            later(self.transport.close)
 
     def leave(self, after_ms: int) -> None:
         """The process that the client's bytes pass through stops."""

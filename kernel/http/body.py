@@ -46,19 +46,37 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Any]", kind: Any) -> Any:
 
 def find_nul(value: Any) -> str | None:
     """Where inside a decoded JSON value a string or key holds U+0000: `users[0].name`; null when none does."""
-    pending = [("", value)]
+    # Places are chains of (the place around, step) until one is asked for: spelled out for every element, a long key
+    # around a long list would take gigabytes.
+    pending: list[tuple[_Place | None, Any]] = [(None, value)]
     while pending:
         place, item = pending.pop()
-        if isinstance(item, str) and "\x00" in item:
-            return place
-        if isinstance(item, dict):
+        if isinstance(item, str):
+            if "\x00" in item:
+                return _spelled(place)
+        elif isinstance(item, dict):
             for key, inner in item.items():
                 if "\x00" in key:
-                    return place
-                pending.append((f"{place}.{key}" if place else key, inner))
+                    return _spelled(place)
+                if isinstance(inner, str | dict | list):
+                    pending.append(((place, key), inner))
         elif isinstance(item, list):
-            pending.extend((f"{place}[{index}]", inner) for index, inner in enumerate(item))
+            pending.extend(
+                ((place, index), inner) for index, inner in enumerate(item) if isinstance(inner, str | dict | list)
+            )
     return None
+
+
+_Place = tuple["_Place | None", str | int]
+
+
+def _spelled(place: "_Place | None") -> str:
+    steps: list[str | int] = []
+    while place is not None:
+        place, step = place
+        steps.append(step)
+    said = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in reversed(steps))
+    return said.removeprefix(".")
 
 
 def holds_nul(value: Any) -> bool:

@@ -21,6 +21,8 @@ _log = get_logger(__name__)
 _TEXT: Final = b"text/plain; charset=UTF-8"
 LAST_POLL: Final = 5.0
 """Seconds in which a client may fetch what was sent before its session was closed."""
+_PACKETS_AT_ONCE: Final = 100
+"""Packets of one request that are taken before others have their turn: it may hold a hundred thousand."""
 # Credentials are bearer tokens inside packets, never cookies, so any page may read the answers; whether its origin may
 # use the app is decided at the handshake.
 _CORS: Final = (b"access-control-allow-origin", b"*")
@@ -294,8 +296,12 @@ async def _post(server: "EngineServer", session: PollingSession, receive: Any, s
         # It ended, or moved to a WebSocket, while the request came in: nothing of this was taken.
         await _refuse(send, no_session())
         return
-    for packet in body.split(protocol.SEPARATOR):
+    for number, packet in enumerate(body.split(protocol.SEPARATOR), 1):
+        if session.broken or session.over:
+            break
         session.take(packet)
+        if number % _PACKETS_AT_ONCE == 0:
+            await asyncio.sleep(0)
     if session.broken and session.over:
         await _refuse(send, problem(400, "malformed", "This is no Engine.IO payload; the session is closed."))
     else:

@@ -133,6 +133,8 @@ class EngineServer:
     def _accept(self, request: Upgrade, given: bool = False) -> Line:
         if request.path.rstrip("/") != self._path:
             raise Refused(polling.problem(404, "not_found", "There is no WebSocket at this path."))
+        if request.method != "GET":
+            raise Refused(polling.problem(400, "malformed", "A WebSocket begins with GET."))
         if request.query.get("EIO") != ["4"]:
             raise Refused(polling.problem(400, "malformed", "This server speaks Engine.IO 4: `EIO=4`."))
         if request.query.get("transport") != ["websocket"]:

@@ -39,11 +39,15 @@ _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
 _CONTINUATION: Final = WSMsgType.CONTINUATION
 _CLOSE: Final = WSMsgType.CLOSE
+_PING: Final = WSMsgType.PING
+MAX_UNREAD_FOR_PONG: Final = 65_536
+"""Bytes; who leaves more than this unread gets no more pongs, so that pings alone cannot fill the memory."""
 
 
 class Upgrade(msgspec.Struct, frozen=True):
     """A request for a WebSocket."""
 
+    method: str
     path: str
     query: dict[str, list[str]]
     origin: str | None
@@ -134,6 +138,7 @@ class Line(WSListener):
 
     def cut(self) -> None:
         """Close at once."""
+        self._corked = None
         self.write = _nowhere
         if self._tcp is not None:
             _reset(self._tcp)
@@ -147,16 +152,22 @@ class Line(WSListener):
         self.connected()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        # What is left of a buffer after the end counts no more. picows itself goes on after a frame that it refused,
+        # and would hand over the very message that was too large.
+        if transport.is_close_frame_sent or self.write is _nowhere:
+            return
         kind = frame.msg_type
-        if self._corked is None and not frame.last_in_buffer and self.write is not _nowhere:
+        if self._corked is None and not frame.last_in_buffer:
             self._corked = []
             self.write = self._corked.append
-        if kind == _TEXT and frame.fin:
+        if kind == _TEXT and frame.fin and self._parts is None:
             self.text(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self.shut(grace=1.0)
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
             self._gather(kind, frame)
+        elif kind == _PING and self.buffered() < MAX_UNREAD_FOR_PONG:
+            transport.send_pong(frame.get_payload_as_bytes())
         if self._corked is not None and frame.last_in_buffer:
             self._uncork()
 
@@ -181,11 +192,12 @@ class Line(WSListener):
 
     def _gather(self, kind: WSMsgType, frame: WSFrame) -> None:
         payload = frame.get_payload_as_bytes()
+        if (kind == _CONTINUATION) != (self._parts is not None):
+            self._parts = None
+            self.shut(grace=1.0, code=WSCloseCode.PROTOCOL_ERROR)
+            return
         if kind == _BINARY and frame.fin:
             self.binary(payload)
-            return
-        if (kind == _CONTINUATION) != (self._parts is not None):
-            self.shut(grace=1.0, code=WSCloseCode.PROTOCOL_ERROR)
             return
         if self._parts is None:
             # The first part says what the message is.
@@ -196,7 +208,8 @@ class Line(WSListener):
             self._parts = None
             self.shut(grace=1.0, code=WSCloseCode.MESSAGE_TOO_BIG)
             return
-        self._parts.append(payload)
+        if payload:  # of empty parts, any number is allowed
+            self._parts.append(payload)
         if frame.fin:
             parts, self._parts = self._parts, None
             whole = b"".join(parts[1:])
@@ -249,7 +262,7 @@ class _Socket(WSProtocol):  # type: ignore[misc]
             20,
             20,
             WSAutoPingStrategy.PING_WHEN_IDLE,
-            True,
+            False,  # picows would answer pings without telling of them, of one that is the last of its buffer too
             max_payload,
             None,
             READ_BUFFER,
@@ -312,12 +325,13 @@ def socket_factory(accept: Callable[[Upgrade], Line], max_payload: int) -> Calla
 def read_upgrade(head: bytes, transport: Any) -> Upgrade:
     """What matters of a request's head."""
     lines = head.split(b"\r\n")
-    target = lines[0].split(b" ")[1].decode("latin-1")
+    method, target = lines[0].decode("latin-1").split(" ")[:2]
     path, _, query = target.partition("?")
     headers = _headers(lines)
     peer = transport.get_extra_info("peername")
     origin, forwarded = headers.get(b"origin"), headers.get(b"x-forwarded-for")
     return Upgrade(
+        method=method,
         path=path,
         query=parse_qs(query),
         origin=origin.decode("latin-1") if origin is not None else None,
