@@ -51,6 +51,15 @@ class Quota(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     exceeded: bool
 
 
+class RateLimit(_Contract, frozen=True, kw_only=True, omit_defaults=True):
+    """A rate that an app's plan sets for one of the node's policies; a node skips one that it does not know."""
+
+    policy: str
+    """`messages.app`, see `data_plane.limits.policies`."""
+    per_second: float
+    burst: int
+
+
 class AppSnapshot(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a node must know of one app to serve it without asking anybody.
 
@@ -69,6 +78,8 @@ class AppSnapshot(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     signing_keys: tuple[SigningKey, ...] = ()
     allowed_origins: tuple[str, ...] = ("*",)
     quotas: tuple[Quota, ...] = ()
+    limits: tuple[RateLimit, ...] = ()
+    """What the plan sets; every other rate is the node's default."""
 
 
 class SnapshotPage(_Contract, frozen=True, kw_only=True, omit_defaults=True):

@@ -170,6 +170,12 @@ def callers_first(authenticator: Authenticator) -> Guard:
     return recognise
 
 
+def recognised(connection: Connection) -> Caller | None:
+    """Who `callers_first` has recognised; null where the route asks for nobody."""
+    caller: Caller | None = connection.scope["state"].get(_CALLER)
+    return caller
+
+
 async def provide_caller(
     request: Request[Any, Any, Any],
     authenticator: NamedDependency[SkipValidation[Authenticator]],
