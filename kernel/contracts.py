@@ -8,6 +8,12 @@ from typing import Literal
 
 import msgspec
 
+LIMITED = (
+    "messages.user", "messages.app", "messages.channel", "requests.user", "requests.app", "sync.user", "tokens.app",
+    "events.connection",
+)  # fmt: skip
+"""The rate limits that a plan can set, by the names of the data plane's policies."""
+
 Environment = Literal["development", "production"]
 Meter = Literal["messages", "mau", "peak_connections", "storage_bytes"]
 OverLimit = Literal["bill", "throttle", "stop"]
@@ -55,7 +61,7 @@ class RateLimit(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     """A rate that an app's plan sets for one of the node's policies; a node skips one that it does not know."""
 
     policy: str
-    """`messages.app`, see `data_plane.limits.policies`."""
+    """One of `LIMITED`, but for planes of different releases."""
     per_second: float
     burst: int
 

@@ -23,8 +23,9 @@ from kernel.logging import get_logger
 PERIOD: Final = 0.1
 """Seconds between settlements, when none is waited for."""
 SWEEP: Final = 10.0
-HELD: Final = 0.25
-"""Seconds for which the answer to a flood is held back. Who waits for answers is slowed by it to what costs little."""
+MOST_SECONDS_HELD: Final = 1.0
+"""Refusals of one bucket leave ten a second, each held back so long at most. It slows who sends on at once to what
+costs little, and the wait that a refusal tells of is over by then or nearly so."""
 MOST_HELD: Final = 10_000
 _POLITE: Final = Rate(SECOND // 10, 20)
 """Refusals of one bucket that are answered at once."""
@@ -145,8 +146,8 @@ class Limiter:
                 await self._admit_exactly(buckets, cost)
             elif not self._try(buckets, cost, queued=False):
                 await self._queue(buckets, cost)
-        except RateLimited:
-            await self.hold_back(buckets[0])
+        except RateLimited as refusal:
+            await self.hold_back(buckets[0], refusal)
             raise
 
     def give_back(self, bucket: Bucket, cost: int = 1) -> None:
@@ -229,15 +230,20 @@ class Limiter:
             policy=policy.name,
         )
 
-    async def hold_back(self, bucket: Bucket) -> None:
+    async def hold_back(self, bucket: Bucket, refusal: RateLimited) -> None:
         """Wait before a refusal is answered, if this bucket has had many lately."""
-        bucket.refusals, wait = take(bucket.refusals, self.now(), _POLITE)
-        if wait > 0 and self._held < MOST_HELD:
-            self._held += 1
-            try:
-                await asyncio.sleep(HELD)
-            finally:
-                self._held -= 1
+        now = self.now()
+        bucket.refusals = max(bucket.refusals, now) + _POLITE.every
+        wait = min((bucket.refusals - now - _POLITE.window) / SECOND, MOST_SECONDS_HELD)
+        if wait <= 0 or self._held >= MOST_HELD:
+            return
+        bucket.refusals = min(bucket.refusals, now + _POLITE.window + round(MOST_SECONDS_HELD * SECOND))
+        self._held += 1
+        try:
+            await asyncio.sleep(wait)
+        finally:
+            self._held -= 1
+        refusal.retry_after = max(0.001, round((refusal.retry_after or 0) - wait, 3))
 
     # -- settling ----------------------------------------------------------------------------------------------------
 

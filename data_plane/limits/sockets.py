@@ -55,5 +55,5 @@ class SocketLimits:
             connection.close(closing.FLOODING)
 
     async def _refuse(self, buckets: Sequence[Bucket], refusal: RateLimited) -> None:
-        await self._limiter.hold_back(buckets[0])
+        await self._limiter.hold_back(buckets[0], refusal)
         raise refusal
