@@ -10,7 +10,7 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from data_plane.limits.policies import BY_NAME, EVENTS, OPERATIONS, POLICIES
-from data_plane.limits.rest import FOR_OPERATORS, subject_of_address
+from data_plane.limits.rest import FOR_OPERATORS
 from kernel.contracts import LIMITED, RateLimit
 from tests.clients.installation import Installation, Tenant
 from tests.engines import Server
@@ -293,19 +293,3 @@ def test_the_tables_name_what_there_is(installation: Installation) -> None:
     assert set(EVENTS) <= set(node.dispatcher.events)
     for policy in POLICIES:
         assert policy.name.endswith(f".{policy.key}")
-
-
-@pytest.mark.parametrize(
-    ("address", "subject"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
-        ("fe80::1%eth0", "fe80::"),
-        ("", "unknown"),
-        ("no address " * 20, ("no address " * 20)[:64]),
-    ],
-)
-def test_an_address_stands_for_one_household(address: str, subject: str) -> None:
-    assert subject_of_address(address) == subject
