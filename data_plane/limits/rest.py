@@ -1,6 +1,6 @@
 """Limits at the edge of REST: a guard that charges a request, and headers on every answer."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from litestar.enums import ScopeType
@@ -8,8 +8,9 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ASGIApp, Guard, Message, Receive, Scope, Send
 
 from data_plane.identity.authenticate import Connection, recognised
+from data_plane.identity.caller import Caller
 from data_plane.limits.limiter import Bucket, Limiter
-from data_plane.limits.policies import ANONYMOUS_IP, OPERATIONS, REQUESTS
+from data_plane.limits.policies import ANONYMOUS, ANONYMOUS_IP, OPERATIONS, REQUESTS, Group
 from kernel.errors import NatterError, RateLimited
 from kernel.gcra import SECOND, seconds
 from kernel.http.ratelimit import Item, address_of, limit_headers
@@ -21,7 +22,10 @@ FOR_OPERATORS: Final = ("/healthz", "/readyz", "/metrics")
 """Paths that nobody is counted at."""
 
 
-def limited(limiter: Limiter, recognise: Guard) -> Guard:
+Recognise = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+
+
+def limited(limiter: Limiter, recognise: Recognise) -> Guard:
     """A Litestar guard: `recognise` the caller, then charge the request. Raises `RateLimited`.
 
     Whoever is not recognised is charged by address, and hears that a credential is wrong only within that limit.
@@ -33,19 +37,29 @@ def limited(limiter: Limiter, recognise: Guard) -> Guard:
             return
         group = OPERATIONS.get(str(getattr(handler, "operation_id", "")), REQUESTS)
         try:
-            recognise(connection, handler)
+            await recognise(connection, handler)
         except NatterError:
-            await _charge(limiter, scope, [limiter.address_bucket(ANONYMOUS_IP, address_of(scope))])
+            await charge_stranger(limiter, scope)
             raise
         caller = recognised(connection)
         if caller is not None:
-            await _charge(limiter, scope, limiter.buckets(group, caller.app, caller.user_id))
+            await charge_caller(limiter, scope, caller, group)
         else:
-            address = address_of(scope)
-            policies = group.ip or (ANONYMOUS_IP,)
-            await _charge(limiter, scope, [limiter.address_bucket(policy, address) for policy in policies])
+            await charge_stranger(limiter, scope, group)
 
     return guard
+
+
+async def charge_caller(limiter: Limiter, scope: Scope, caller: Caller, group: Group = REQUESTS) -> None:
+    """Charge a request to its caller, and keep for the headers where that left it. Raises `RateLimited`."""
+    await _charge(limiter, scope, limiter.buckets(group, caller.app, caller.user_id))
+
+
+async def charge_stranger(limiter: Limiter, scope: Scope, group: Group = ANONYMOUS) -> None:
+    """The same for a request that shows no credential that is good here: its address pays."""
+    address = address_of(scope)
+    policies = group.ip or ANONYMOUS.ip
+    await _charge(limiter, scope, [limiter.address_bucket(policy, address) for policy in policies])
 
 
 class LimitHeaders:
