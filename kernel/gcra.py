@@ -17,11 +17,12 @@ class Rate(msgspec.Struct, frozen=True):
 
     every: int
     burst: int
+    window: int = 0
+    """Microseconds in which an empty bucket is full again; also the most backlog that it may have. It follows from the
+    other two."""
 
-    @property
-    def window(self) -> int:
-        """Microseconds in which an empty bucket is full again; also the most backlog that it may have."""
-        return self.every * self.burst
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "window", self.every * self.burst)
 
     @property
     def per_second(self) -> float:

@@ -168,22 +168,23 @@ class Limiter:
         longest, worst = 0, None
         unsettled = False
         for bucket in buckets:
-            rate = bucket.rate
-            wait = max(bucket.tat, now) + cost * rate.every - rate.window - now
+            rate, tat = bucket.rate, bucket.tat
+            if tat < now:
+                tat = bucket.tat = now
+            wait = tat - now + cost * rate.every - rate.window
             if wait > longest:
                 longest, worst = wait, bucket
-            elif bucket.debt and bucket.debt + cost > bucket.slack:
-                unsettled = True
-            if bucket.waiting and not queued:
+            if (bucket.debt and bucket.debt + cost > bucket.slack) or (bucket.waiting and not queued):
                 unsettled = True
         if worst is not None:
             raise self.refusal(worst.policy, worst.rate, longest)
         if unsettled and not self.away:
             return False
         for bucket in buckets:
-            bucket.tat = max(bucket.tat, now) + cost * bucket.rate.every
+            bucket.tat += cost * bucket.rate.every
             bucket.debt += cost
-            self._soil(bucket)
+            if not bucket.dirty or 2 * bucket.debt > bucket.slack:
+                self._soil(bucket)
         return True
 
     async def _queue(self, buckets: Sequence[Bucket], cost: int) -> None:

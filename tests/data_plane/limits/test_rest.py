@@ -65,16 +65,14 @@ async def test_every_route_and_every_failure_tells_where_its_caller_stands(
     installation: Installation, tenant: Tenant
 ) -> None:
     swept = 0
+    credentials = (f"Bearer {tenant.secret_key}", f"Bearer {tenant.token('ada')}", "Bearer sk_no", "")
     for route in installation.nodes[0].node.rest.routes:
         if not isinstance(route, HTTPRoute) or route.path in FOR_OPERATORS:
             continue
         path = route.path_format.format(**SOME)
         for method in sorted({*route.methods, "HEAD", "TRACE"}):
-            for headers in (tenant.http.headers, user(tenant, "ada"), {"authorization": "Bearer sk_no"}, {}):
-                async with httpx.AsyncClient(base_url=installation.nodes[0].url) as anybody:
-                    answer = await anybody.request(
-                        method, path, headers={"authorization": headers.get("authorization", "")}
-                    )
+            for credential in credentials:
+                answer = await tenant.http.request(method, path, headers={"authorization": credential})
                 for name, values in told(answer).items():
                     assert values["r"] <= values["q"] and values["t"] <= values["w"], (method, path, name, values)
                     assert name in BY_NAME
@@ -99,7 +97,8 @@ async def test_a_request_is_counted_where_it_belongs(installation: Installation,
     sent = await tenant.http.post(
         "/v1/channels/general/messages", json={"text": "hello"}, headers=user(tenant, "grace")
     )
-    assert told(sent) == {"messages.user": {"q": 50, "w": 5, "r": 49, "t": 1}}
+    # A slow answer finds it filled up again.
+    assert told(sent) in ({"messages.user": {"q": 50, "w": 5, "r": r, "t": 50 - r}} for r in (49, 50))
     anonymous = await tenant.http.get("/v1/channels", headers={"authorization": "Bearer sk_no"})
     assert anonymous.status_code == 401 and set(told(anonymous)) == {"anonymous.ip"}
     document = await tenant.http.get("/v1/openapi.json", headers={"authorization": ""})
