@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from data_plane.limits.policies import REQUESTS, AppLimits, Group, Policy, limits_of, slack_of
+from data_plane.limits.policies import POLICIES, REQUESTS, AppLimits, Group, Policy, limits_of, slack_of
 from data_plane.limits.store import Ask, Away, BucketStore, Told
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
@@ -72,6 +72,8 @@ class Limiter:
     def __init__(self, store: BucketStore, clock: Clock, registry: CollectorRegistry) -> None:
         self._store = store
         self._clock = clock
+        self.address_rates = {policy.name: policy.rate for policy in POLICIES if policy.key == "ip"}
+        """The rates of addresses, which belong to no plan."""
         self._apps: dict[str, AppLimits] = {}
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
         self._dirty: list[Bucket] = []
@@ -115,9 +117,12 @@ class Limiter:
 
     def address_bucket(self, policy: Policy, address: str) -> Bucket:
         """An address's bucket."""
+        rate = self.address_rates[policy.name]
         bucket = self._buckets.get((address, policy.name, ""))
         if bucket is None:
-            bucket = self._buckets[address, policy.name, ""] = Bucket(policy, policy.rate, address, policy.name)
+            bucket = self._buckets[address, policy.name, ""] = Bucket(policy, rate, address, policy.name)
+        elif bucket.rate is not rate:
+            bucket.set_rate(rate)
         return bucket
 
     def buckets(self, group: Group, app: AppSnapshot, user_id: str | None) -> list[Bucket]:
