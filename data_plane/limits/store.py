@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio import Redis, RedisCluster
 
 from kernel.gcra import Rate
+from kernel.redis import REDIS_ERRORS
 
 SCRIPT: Final = (Path(__file__).parent / "buckets.lua").read_text()
 PATIENCE: Final = 0.5
@@ -40,11 +40,11 @@ class Told(NamedTuple):
 class BucketStore:
     """Runs the script. Every method raises `Away`."""
 
-    def __init__(self, redis: Redis, shard_id: str) -> None:
+    def __init__(self, redis: Redis | RedisCluster, shard_id: str) -> None:
         self._script = redis.register_script(SCRIPT)
         self._prefix = f"natter:{shard_id}:limit:"
         # A cluster wants all keys of a call in one slot; a single server takes them all at once.
-        self._clustered = not isinstance(redis, Redis)
+        self._clustered = isinstance(redis, RedisCluster)
 
     async def take(self, asks: Sequence[Ask]) -> list[Told]:
         """Charge all or none. They have one tag."""
@@ -77,6 +77,6 @@ class BucketStore:
         try:
             async with asyncio.timeout(PATIENCE):
                 flat: list[int] = await self._script(keys, args)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (*REDIS_ERRORS, TimeoutError) as error:
             raise Away(repr(error)) from error
         return [Told(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]

@@ -2,8 +2,8 @@
 
 A lane is one writer with one transaction in flight. All sends of a channel take the same lane, so that a process
 never waits for itself on a channel's lock. The common lanes wait for nobody else's either: a channel that another node
-writes at the moment, or that fills a batch nearly alone, gets a lane of its own until its queue is empty. Within a lane the apps
-take turns: each has a share of the next batch, and what one app has piled up waits behind its own messages only.
+writes at the moment, or that fills a batch nearly alone, gets a lane of its own until its queue is empty. Within a lane
+the apps take turns: each has a share of the next batch, and what one app has piled up waits behind its own messages.
 """
 
 import asyncio

@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,13 +18,15 @@ from prometheus_client import CollectorRegistry
 
 from data_plane.limits import limiter as module
 from data_plane.limits.limiter import Limiter
-from data_plane.limits.policies import MESSAGES, MESSAGES_USER, Policy, slack_of
+from data_plane.limits.policies import MESSAGES, MESSAGES_USER, TOKENS_APP, Policy, slack_of
 from data_plane.limits.store import Ask, Away, BucketStore, Told
 from kernel.clock import ManualClock, SystemClock
 from kernel.contracts import AppSnapshot, RateLimit
 from kernel.errors import RateLimited
 from kernel.gcra import SECOND, Rate
+from kernel.ids import format_id
 from kernel.redis import connect_redis
+from tests.cluster import ValkeyCluster
 
 NODES = 3
 
@@ -325,3 +329,24 @@ async def test_a_changed_plan_holds_at_once(redis_url: str) -> None:
             await node.admit((bucket,))
         assert refusal.value.data == {"policy": "messages.user"}
         assert 0 < (refusal.value.retry_after or 0) <= 1
+
+
+async def test_nodes_count_together_in_a_cluster(cluster: ValkeyCluster) -> None:
+    """Buckets of many apps in one settlement: their keys are on different masters, those of one app on one."""
+    apps = [msgspec.structs.replace(app(), app_id=format_id("app", uuid4())) for _ in range(12)]
+    async with Nodes(cluster.url) as nodes:
+        first, second = nodes.limiters[:2]
+        for plan in apps:
+            for _ in range(30):
+                await first.admit(first.buckets(MESSAGES, plan, "ada"))
+        for limiter in (first, second):
+            await limiter.refresh([bucket for plan in apps for bucket in limiter.buckets(MESSAGES, plan, "ada")])
+        assert not first.away and not second.away
+        for plan in apps:
+            user = second.buckets(MESSAGES, plan, "ada")[0]
+            assert second.standing(user).remaining < 50
+        # And where Redis is asked first: all keys of a call in one slot.
+        tokens = second.bucket(apps[0], TOKENS_APP)
+        await second.admit((tokens,))
+        assert not second.away
+        assert second.standing(tokens).remaining == 1_999
