@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 import data_plane.channels.routes
 import data_plane.identity.tokens.routes
+import data_plane.limits.routes
 import data_plane.members.routes
 import data_plane.messages.http
 import data_plane.messages.routes
@@ -19,6 +20,8 @@ from data_plane.health import MetricsPage, health_routes
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller
 from data_plane.identity.tokens.service import TokenService
+from data_plane.limits.limiter import Limiter
+from data_plane.limits.rest import LimitHeaders, limited
 from data_plane.messages import send, socket
 from data_plane.messages.direct import DirectHistory
 from data_plane.messages.send import SendService
@@ -36,6 +39,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
     *data_plane.sync.routes.ROUTES,
+    *data_plane.limits.routes.ROUTES,
 )
 
 
@@ -52,6 +56,7 @@ def rest_app(
     tokens: TokenService,
     sender: SendService,
     sync: SyncService,
+    limiter: Limiter,
     metrics: MetricsPage,
     problem: Callable[[], str | None],
 ) -> Litestar:
@@ -61,10 +66,10 @@ def rest_app(
         allow_origins=["*"],
         allow_credentials=False,
         allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
-        expose_headers=["etag", "idempotent-replayed", "retry-after", "x-request-id"],
+        expose_headers=["etag", "idempotent-replayed", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
         max_age=600,
     )
-    return build_app(
+    app = build_app(
         routes=[*REST, document_route("/v1/openapi.json", openapi_document()), *health_routes(metrics, problem)],
         dependencies={
             "shard": Provide(lambda: shard, sync_to_thread=False),
@@ -73,11 +78,14 @@ def rest_app(
             "tokens": Provide(lambda: tokens, sync_to_thread=False),
             "send_service": Provide(lambda: sender, sync_to_thread=False),
             "sync_service": Provide(lambda: sync, sync_to_thread=False),
+            "limiter": Provide(lambda: limiter, sync_to_thread=False),
             "caller": Provide(provide_caller),
         },
         clock=shard.clock,
         ids=shard.ids,
-        guards=[callers_first(authenticator)],
+        guards=[limited(limiter, callers_first(authenticator))],
         cors=cors,
-        shortcut=lambda app: DirectHistory(app, shard, authenticator, activity, cors),
+        shortcut=lambda app: DirectHistory(app, shard, authenticator, activity, limiter, cors),
     )
+    app.asgi_handler = LimitHeaders(app.asgi_handler, limiter)
+    return app

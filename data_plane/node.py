@@ -30,6 +30,9 @@ from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator
 from data_plane.identity.revocations import Revocations
 from data_plane.identity.tokens.service import TokenService
+from data_plane.limits.limiter import Limiter
+from data_plane.limits.sockets import SocketLimits
+from data_plane.limits.store import BucketStore
 from data_plane.log import Entry, LogReader, LogWriter
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.messages.send import SendService, created_entry
@@ -121,6 +124,7 @@ class Node:
             clock=deps.clock,
             limit=deps.user_connections,
         )
+        self.limiter = Limiter(BucketStore(self._limits, deps.shard_id), deps.clock, deps.registry)
         self.samples = PeakSamples(self.system, self.connections.counts, node=deps.identity)
         here = Place.of_node(deps.shard_id, deps.node_name, deps.worker)
         self.hops = Hops(deps.vault.key("peers"), deps.clock)
@@ -168,10 +172,12 @@ class Node:
         self.flusher = Flusher(self.system.pool, deps.clock, self._stored)
         authenticator = Authenticator(self.snapshots, self.revocations, deps.vault, deps.clock)
         tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
-        sender = SendService(self.flusher, self.shard, self.activity)
+        sender = SendService(self.flusher, self.shard, self.activity, self.limiter)
         sync = SyncService(self.shard)
         gate = NodeGate(authenticator, self.connections, self.users, deps.clock)
-        dispatcher = Dispatcher(socket_routes(self.shard, sender, sync), self.snapshots.get)
+        dispatcher = Dispatcher(
+            socket_routes(self.shard, sender, sync), self.snapshots.get, limits=SocketLimits(self.limiter)
+        )
         self.gateway = Gateway(
             self.shard,
             self.hub,
@@ -203,6 +209,7 @@ class Node:
             tokens=tokens,
             sender=sender,
             sync=sync,
+            limiter=self.limiter,
             metrics=self._metrics_page,
             problem=self.problem,
         )
@@ -223,6 +230,7 @@ class Node:
             asyncio.create_task(self.users.run(), name="user-connections"),
             asyncio.create_task(self.samples.run(), name="peak-samples"),
             asyncio.create_task(self.directory.run(), name="directory"),
+            asyncio.create_task(self.limiter.run(), name="limits"),
         ]
         _log.info("node.started", shard=deps.shard_id, node=deps.identity, apps=len(self.snapshots))
 
@@ -313,6 +321,8 @@ class Node:
 
     def _app_changed(self, app_id: UUID) -> None:
         app: AppSnapshot | None = self.snapshots.get(app_id)
+        if app is not None:
+            self.limiter.app_changed(app)
         if app is not None and app.status != "active":
             self.gateway.close_app(app_id)
 

@@ -8,6 +8,12 @@ from typing import Literal
 
 import msgspec
 
+LIMITED = (
+    "messages.user", "messages.app", "messages.channel", "requests.user", "requests.app", "sync.user", "tokens.app",
+    "events.connection",
+)  # fmt: skip
+"""The rate limits that a plan can set, by the names of the data plane's policies."""
+
 Environment = Literal["development", "production"]
 Meter = Literal["messages", "mau", "peak_connections", "storage_bytes"]
 OverLimit = Literal["bill", "throttle", "stop"]
@@ -51,6 +57,15 @@ class Quota(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     exceeded: bool
 
 
+class RateLimit(_Contract, frozen=True, kw_only=True, omit_defaults=True):
+    """A rate that an app's plan sets for one of the node's policies; a node skips one that it does not know."""
+
+    policy: str
+    """One of `LIMITED`, but for planes of different releases."""
+    per_second: float
+    burst: int
+
+
 class AppSnapshot(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a node must know of one app to serve it without asking anybody.
 
@@ -69,6 +84,8 @@ class AppSnapshot(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     signing_keys: tuple[SigningKey, ...] = ()
     allowed_origins: tuple[str, ...] = ("*",)
     quotas: tuple[Quota, ...] = ()
+    limits: tuple[RateLimit, ...] = ()
+    """What the plan sets; every other rate is the node's default."""
 
 
 class SnapshotPage(_Contract, frozen=True, kw_only=True, omit_defaults=True):

@@ -123,13 +123,22 @@ class TooLarge(NatterError):
 
 
 class RateLimited(NatterError):
-    """Too many requests; the wait is in `retry_after`."""
+    """Too many requests; the wait is in `retry_after`. `policy` names the limit, where it is one of those that
+    `GET /v1/limits` lists."""
 
     code = "rate_limited"
     status = 429
     retryable = True
     title = "Too many requests"
     default_retry_after = 1.0
+
+    def as_problem(self, request_id: str | None = None) -> dict[str, Any]:
+        """With the type and the member that draft-ietf-httpapi-ratelimit-headers registers for a limit with a name."""
+        problem = super().as_problem(request_id)
+        if "policy" in self.data:
+            problem["type"] = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+            problem["violated-policies"] = [self.data["policy"]]
+        return problem
 
 
 class Unavailable(NatterError):

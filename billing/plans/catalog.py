@@ -8,8 +8,9 @@ from typing import Final
 import msgspec
 
 from control_plane.entitlements import METERS, Grant, PlanGrant
-from kernel.contracts import OverLimit
+from kernel.contracts import LIMITED, OverLimit, RateLimit
 from kernel.errors import InvalidInput
+from kernel.gcra import rate
 from kernel.settings import SettingsError
 
 DEFAULT_FILE: Final = Path(__file__).parent / "plans.toml"
@@ -41,6 +42,14 @@ class MeterTerms(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
     overage: Overage | None = None
 
 
+class RateTerms(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rate limit of a plan that is not the nodes' default."""
+
+    policy: str
+    per_second: float
+    burst: int
+
+
 class Plan(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of a plan. `price` in minor units a month, `None`: by contract."""
 
@@ -52,12 +61,14 @@ class Plan(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     peak_connections: MeterTerms
     messages: MeterTerms
     storage_bytes: MeterTerms
+    limits: tuple[RateTerms, ...] = ()
 
     def grant(self) -> PlanGrant:
         """The plan as entitlements."""
         terms: dict[str, MeterTerms] = {meter: getattr(self, meter) for meter in METERS}
         grants = tuple(Grant(meter, terms[meter].included, terms[meter].over) for meter in METERS)
-        return PlanGrant(self.id, self.version, grants)
+        limits = tuple(RateLimit(policy=t.policy, per_second=t.per_second, burst=t.burst) for t in self.limits)
+        return PlanGrant(self.id, self.version, grants, limits)
 
 
 class _File(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,11 +127,26 @@ def _problems(document: _File) -> "list[str]":
             found.append(f"{plan.id}@{plan.version}: `price` is negative")
         for meter in METERS:
             found += [f"{plan.id}@{plan.version}: {meter} {what}" for what in _meter_problems(getattr(plan, meter))]
+        found += [f"{plan.id}@{plan.version}: {what}" for what in _rate_problems(plan.limits)]
     for plan_id, numbers in versions.items():
         if sorted(numbers) != list(range(1, len(numbers) + 1)):
             found.append(f"{plan_id}: versions must be 1, 2, 3 … without gap or repetition, not {sorted(numbers)}")
     if "free" not in versions:
         found.append("there is no plan `free`, which new apps get")
+    return found
+
+
+def _rate_problems(limits: tuple[RateTerms, ...]) -> "list[str]":
+    found = []
+    for terms in limits:
+        if terms.policy not in LIMITED:
+            found.append(f"there is no rate limit {terms.policy!r}; there are {', '.join(LIMITED)}")
+        try:
+            rate(terms.per_second, terms.burst)
+        except ValueError as error:
+            found.append(f"{terms.policy} cannot have {error}")
+    if len({terms.policy for terms in limits}) < len(limits):
+        found.append("sets a rate limit twice")
     return found
 
 

@@ -42,7 +42,7 @@ async def create_app_record(
         plan_version=plan.version,
         version=version,
         allowed_origins=["*"],
-        settings={},
+        settings=plan.settings(),
         created_at=ctx.now,
     )
     ctx.session.add(app)
@@ -91,6 +91,7 @@ async def change_plan(ctx: Context, app_id: UUID, plan: PlanGrant) -> App:
     app = await repository.get_for_change(ctx.session, app_id)
     before = f"{app.plan}@{app.plan_version}"
     app.plan, app.plan_version = plan.plan, plan.version
+    app.settings = {**app.settings, **plan.settings()}
     await entitlements.write_grants(ctx.session, app.id, plan.grants, now=ctx.now)
     await _audit(ctx, app, "plan_changed", before=before, after=f"{plan.plan}@{plan.version}")
     return app

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, get_args
+from typing import Any, Final, get_args
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.entitlements.due import mark_due
 from kernel.clock import month_of
-from kernel.contracts import Meter, OverLimit
+from kernel.contracts import Meter, OverLimit, RateLimit
 
 METERS: Final[tuple[Meter, ...]] = get_args(Meter)
 
@@ -27,11 +28,16 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class PlanGrant:
-    """A version of a plan as entitlements: one grant a meter."""
+    """A version of a plan as entitlements: one grant a meter, and the rates that are not the nodes' defaults."""
 
     plan: str
     version: int
     grants: tuple[Grant, ...]
+    limits: tuple[RateLimit, ...] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """What the app's own row keeps of it: rates have no standing, so they need no row of their own."""
+        return {"limits": msgspec.to_builtins(self.limits)}
 
 
 _WRITE = text(

@@ -8,8 +8,10 @@ from litestar.params import QueryParameter
 from control_plane.dependencies import DepsDependency
 from control_plane.locate.service import LocationView, locate
 from kernel.errors import NotFound, Unavailable
+from kernel.gcra import rate
 from kernel.http import answers
 from kernel.http.any_origin import readable_by_any_page
+from kernel.http.ratelimit import limited_by_address
 
 
 @get(
@@ -18,7 +20,7 @@ from kernel.http.any_origin import readable_by_any_page
     summary="Find an app",
     tags=["Locate"],
     security=[{}],
-    middleware=[readable_by_any_page],
+    middleware=[readable_by_any_page, limited_by_address("locate.ip", rate(50, 1_000))],
     opt=answers((200, LocationView, "Where the app is served."), errors=(NotFound,)),
 )
 async def locate_app(

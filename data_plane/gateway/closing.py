@@ -33,6 +33,7 @@ TOKEN_EXPIRED = Closing("token_expired", True, True, 0, "The token ended; connec
 TOKEN_REVOKED = Closing("token_revoked", False, False, 0, "The user's tokens were revoked.")
 APP_SUSPENDED = Closing("app_suspended", False, False, 0, "The app is suspended or deleted.")
 PROTOCOL_ERROR = Closing("protocol_error", False, False, 0, "The client broke the protocol.")
+FLOODING = Closing("flooding", True, True, 10_000, "The client sends on and on beyond its limits.")
 NOT_AUTHENTICATED = Closing("not_authenticated", True, False, 1_000, "No valid connect packet within 5 s.")
 
 ALL = (
@@ -43,5 +44,6 @@ ALL = (
     TOKEN_REVOKED,
     APP_SUSPENDED,
     PROTOCOL_ERROR,
+    FLOODING,
     NOT_AUTHENTICATED,
 )

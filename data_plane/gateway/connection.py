@@ -41,8 +41,8 @@ class Connection:
     """An authenticated connection of one user. A `Recipient` of the hub."""
 
     __slots__ = (
-        "app_id", "caller", "closed", "cursor_at", "dirty", "expires_at", "expiry", "id", "in_flight", "issued_at",
-        "leaving", "told", "transport", "user_id", "watching",
+        "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expires_at", "expiry", "id",
+        "in_flight", "issued_at", "leaving", "overdone", "told", "transport", "user_id", "watching",
     )  # fmt: skip
 
     def __init__(self, id: str, caller: Caller, transport: Transport) -> None:
@@ -57,6 +57,12 @@ class Connection:
         self.expires_at: datetime = caller.token_expires_at
         self.expiry: asyncio.TimerHandle | None = None
         self.in_flight = 0
+        self.credit = 0
+        """Events answered from memory that it may send before the clock is asked again."""
+        self.credit_at = -(10**15)
+        """When there was credit last, in microseconds of the monotonic clock."""
+        self.overdone = 0
+        """Refusals that came at once, as a bucket's time."""
         self.watching: set[str] = set()
         """Channels it hears without being a member."""
         self.dirty = False

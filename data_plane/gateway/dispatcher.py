@@ -4,7 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -47,6 +47,22 @@ class TooManyInFlight(RateLimited):
     default_retry_after = 0.2
 
 
+class Limits(Protocol):
+    """What keeps a client to its rates; `data_plane.limits.sockets` has it."""
+
+    def check(self, connection: Connection, event: str) -> Awaitable[None] | None:
+        """Charge an event; what is returned is awaited first. Raises `RateLimited`, here or there."""
+        ...
+
+    def refill(self, connection: Connection) -> None:
+        """The connection's credit for events that are answered from memory is used up. Raises `RateLimited`."""
+        ...
+
+    def overdone(self, connection: Connection) -> None:
+        """A refusal is answered at once."""
+        ...
+
+
 class Dispatcher:
     """Finds the feature's handler, converts the payload, answers. Errors of any kind become an `{"error"}` answer.
 
@@ -54,7 +70,13 @@ class Dispatcher:
     reached meanwhile holds for it too.
     """
 
-    def __init__(self, routes: Iterable[SocketRoute], current_app: CurrentApp = lambda _: None) -> None:
+    def __init__(
+        self,
+        routes: Iterable[SocketRoute],
+        current_app: CurrentApp = lambda _: None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits
         self._routes: dict[str, tuple[type[Payload], Handler]] = {}
         self._immediate: dict[str, ImmediateRoute] = {}
         self._at_once: dict[bytes, tuple[Decode, Callable[[Any, Any], Mapping[str, Any]]]] = {}
@@ -89,11 +111,14 @@ class Dispatcher:
         found = _PLAIN_EVENT.match(message)
         if found is None or (known := self._at_once.get(found[3])) is None or len(message) > MAX_PACKET:
             return False
+        if connection.credit < 1 and self._limits is not None:
+            return False  # to have it filled up, or to be refused, there
         decode, handle = known
         try:
             answer = handle(connection, decode(message[found.start(2) :])[1])
         except Exception:
             return False  # whatever it is, it comes up again there
+        connection.credit -= 1
         connection.transport.send(Frame(b"3%b[%b]" % (found[1], orjson.dumps(answer) if answer else b"{}")))
         return True
 
@@ -106,6 +131,10 @@ class Dispatcher:
         if route is None:
             return self._dispatch(connection, packet)
         try:
+            if self._limits is not None:
+                connection.credit -= 1
+                if connection.credit < 0:
+                    self._limits.refill(connection)
             answer = route.handle(connection, convert(self._payload(packet), route.payload))
         except Exception as error:
             answer = self._failure(packet, error)
@@ -128,9 +157,13 @@ class Dispatcher:
 
     async def _answer(self, connection: Connection, packet: Packet) -> Mapping[str, Any]:
         if connection.in_flight >= MAX_IN_FLIGHT:
+            if self._limits is not None:
+                self._limits.overdone(connection)
             return {"error": TooManyInFlight().as_dict()}
         connection.in_flight += 1
         try:
+            if self._limits is not None and (wait := self._limits.check(connection, packet.event)) is not None:
+                await wait
             route = self._routes.get(packet.event)
             if route is None:
                 raise UnknownEvent(f"There is no event `{packet.event[:64]}`.")

@@ -1,5 +1,6 @@
 """From the credential on a request or a handshake to a `Caller`, out of memory alone."""
 
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any, Final
 
@@ -8,7 +9,6 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import SkipValidation
-from litestar.types import Guard
 
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
@@ -159,7 +159,7 @@ class Authenticator:
         return app
 
 
-def callers_first(authenticator: Authenticator) -> Guard:
+def callers_first(authenticator: Authenticator) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
     """A Litestar guard for routes that ask for a caller: nobody else gets to hear what is wrong with a request."""
 
     # Not a plain function: Litestar would run it on a thread.
@@ -168,6 +168,12 @@ def callers_first(authenticator: Authenticator) -> Guard:
             connection.scope["state"][_CALLER] = _recognise(connection, authenticator)
 
     return recognise
+
+
+def recognised(connection: Connection) -> Caller | None:
+    """Who `callers_first` has recognised; null where the route asks for nobody."""
+    caller: Caller | None = connection.scope["state"].get(_CALLER)
+    return caller
 
 
 async def provide_caller(

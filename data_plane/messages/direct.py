@@ -15,8 +15,11 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from data_plane.dependencies import ID_PATTERN, MESSAGE_ID_PATTERN, require_scope
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator
+from data_plane.limits.limiter import Limiter
+from data_plane.limits.rest import charge_caller, charge_stranger
 from data_plane.messages.history import Window, read_history, window_of
 from data_plane.shard import Shard
+from kernel.errors import NatterError
 from kernel.http.problems import problem_answer
 from kernel.http.url import SINGLE
 
@@ -49,9 +52,16 @@ class DirectHistory:
     """ASGI middleware. `cors` is the application's: pages of other origins get the same headers from both."""
 
     def __init__(
-        self, app: ASGIApp, shard: Shard, authenticator: Authenticator, activity: ActivityTracker, cors: CORSConfig
+        self,
+        app: ASGIApp,
+        shard: Shard,
+        authenticator: Authenticator,
+        activity: ActivityTracker,
+        limiter: Limiter,
+        cors: CORSConfig,
     ) -> None:
         self._app = app
+        self._limiter = limiter
         self._shard = shard
         self._authenticator = authenticator
         self._activity = activity
@@ -64,7 +74,7 @@ class DirectHistory:
             return
         status, headers = 200, [(b"content-type", b"application/json")]
         try:
-            body = await self._page(asked)
+            body = await self._page(scope, asked)
         except Exception as error:
             request_id = scope.get("state", {}).get("request_id")
             status, named, body = problem_answer(error, scope["path"], request_id)
@@ -75,8 +85,13 @@ class DirectHistory:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def _page(self, asked: _Asked) -> bytes:
-        caller = self._authenticator.bearer(asked.credential, origin=asked.origin)
+    async def _page(self, scope: Scope, asked: _Asked) -> bytes:
+        try:
+            caller = self._authenticator.bearer(asked.credential, origin=asked.origin)
+        except NatterError:
+            await charge_stranger(self._limiter, scope)
+            raise
+        await charge_caller(self._limiter, scope, caller)
         if caller.user_id is not None and caller.token_issued_at is not None:
             await self._activity.touch(caller.app, caller.app_id, caller.user_id, caller.token_issued_at)
         require_scope(caller, "messages")

@@ -2,11 +2,12 @@
 
 A lane is one writer with one transaction in flight. All sends of a channel take the same lane, so that a process
 never waits for itself on a channel's lock. The common lanes wait for nobody else's either: a channel that another node
-writes at the moment, or that fills a batch nearly alone, gets a lane of its own until its queue is empty.
+writes at the moment, or that fills a batch nearly alone, gets a lane of its own until its queue is empty. Within a lane
+the apps take turns: each has a share of the next batch, and what one app has piled up waits behind its own messages.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -14,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from data_plane.messages.queue import FairQueue
 from kernel.clock import Clock, month_of, truncate_ms
 from kernel.errors import Unavailable
 from kernel.http.problems import database_is_away
@@ -21,6 +23,9 @@ from kernel.logging import get_logger
 
 MAX_BATCH: Final = 200
 """Messages in one flush: enough to spread the cost of a commit, few enough locks to hold."""
+
+MAX_WAITING_APPS: Final = 4
+"""How many apps' full queues a lane holds; then it takes no more from anybody."""
 
 MAX_SHARE: Final = 64
 """Messages of one channel in a batch that carries others' too."""
@@ -88,7 +93,7 @@ class _Lane:
     def __init__(self, channel: _Channel | None = None) -> None:
         self.channel = channel
         """Whose own lane it is; null for a common one."""
-        self.queue: deque[_Waiting] = deque()
+        self.queue: FairQueue[_Waiting] = FairQueue()
         self.task: asyncio.Task[None] | None = None
 
 
@@ -126,7 +131,8 @@ class Flusher:
         """
         channel = (message.app_id, message.channel_id)
         lane = self._own.get(channel) or self._common[hash(channel) % len(self._common)]
-        if len(lane.queue) >= self._max_waiting:
+        queue, most = lane.queue, self._max_waiting
+        if queue.of_app(message.app_id) >= most or len(queue) >= most * MAX_WAITING_APPS:
             raise Overloaded()
         waiting = _Waiting(message, asyncio.get_running_loop().create_future())
         self._put(lane, [waiting])
@@ -141,7 +147,8 @@ class Flusher:
         return [*self._common, *self._own.values()]
 
     def _put(self, lane: _Lane, waiting: list[_Waiting]) -> None:
-        lane.queue.extend(waiting)
+        for each in waiting:
+            lane.queue.append(each.message.app_id, each)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(lane), name="flush")
 
@@ -150,7 +157,7 @@ class Flusher:
             while lane.queue:
                 if lane.channel is not None:
                     async with self._own_turns:
-                        await self._flush([lane.queue.popleft() for _ in range(min(len(lane.queue), MAX_BATCH))], _WAIT)
+                        await self._flush(lane.queue.take(MAX_BATCH), _WAIT)
                 elif batch := self._fair_batch(lane):
                     self._set_apart(lane, await self._flush(batch, _TRY))
         finally:
@@ -160,7 +167,7 @@ class Flusher:
 
     def _fair_batch(self, lane: _Lane) -> list[_Waiting]:
         """The next batch of a common lane; a channel that would fill it goes to a lane of its own."""
-        batch = [lane.queue.popleft() for _ in range(min(len(lane.queue), MAX_BATCH))]
+        batch = lane.queue.take(MAX_BATCH)
         if len(batch) <= MAX_SHARE:
             return batch
         shares = Counter(_channel_of(waiting) for waiting in batch)
@@ -176,8 +183,7 @@ class Flusher:
         if not first:
             return
         channels = {_channel_of(waiting) for waiting in first}
-        moving = [*first, *(waiting for waiting in lane.queue if _channel_of(waiting) in channels)]
-        lane.queue = deque(waiting for waiting in lane.queue if _channel_of(waiting) not in channels)
+        moving = [*first, *lane.queue.remove(lambda waiting: _channel_of(waiting) in channels)]
         for channel in channels:
             own = self._own[channel] = _Lane(channel)
             self._put(own, [waiting for waiting in moving if _channel_of(waiting) == channel])

@@ -5,10 +5,14 @@ from uuid import UUID
 
 import msgspec
 
+from data_plane.channels.access import visible_channel
 from data_plane.channels.errors import ChannelFrozen, no_channel
+from data_plane.channels.repository import ChannelRepository
 from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.identity.activity import ActivityTracker, subject_of
 from data_plane.identity.caller import Caller
+from data_plane.limits.limiter import Bucket, Limiter
+from data_plane.limits.policies import MESSAGES_CHANNEL
 from data_plane.log import Entry, channel_log
 from data_plane.log.entries import make_entry
 from data_plane.messages.errors import MessageIdTaken, no_message
@@ -18,7 +22,7 @@ from data_plane.messages.schemas import Attachments, ChannelId, NewMessageId, Te
 from data_plane.messages.views import MessageRow, MessageView, OneMessage, message_view
 from data_plane.shard import Shard
 from data_plane.tenancy.quotas import check_messages, check_new_active
-from kernel.errors import InvalidInput
+from kernel.errors import InvalidInput, RateLimited
 from kernel.ids import decode
 
 
@@ -49,7 +53,8 @@ class Sent(msgspec.Struct, frozen=True):
 class SendService:
     """Sends for both edges. Holds no transaction: the flush has its own."""
 
-    def __init__(self, flusher: Flusher, shard: Shard, activity: ActivityTracker) -> None:
+    def __init__(self, flusher: Flusher, shard: Shard, activity: ActivityTracker, limiter: Limiter) -> None:
+        self._limiter = limiter
         self._flusher = flusher
         self._shard = shard
         self._activity = activity
@@ -58,8 +63,9 @@ class SendService:
         """Store the message and return it, in the order of the calls within a channel.
 
         Raises `NotFound` for a channel that the author is no member of, `MessageIdTaken` when the id stands for
-        something else, `ChannelFrozen`, `QuotaExceeded`, `Unavailable`, `Overloaded`, `InvalidInput`. Nothing is
-        awaited before the message is queued (but for a plan that is full), which keeps a sender's order.
+        something else, `ChannelFrozen`, `QuotaExceeded`, `RateLimited` for a busy channel, `Unavailable`, `Overloaded`,
+        `InvalidInput`. Nothing is awaited before the message is queued (but for a plan that is full, and for a limit
+        whose waiters are served in order), which keeps a sender's order.
         """
         user_id = caller.acting_as(body.user_id)
         content = check_content(body.text, body.attachments, body.custom)
@@ -86,7 +92,11 @@ class SendService:
             count_active=not active,
             subject=subject_of(caller.app, user_id),
         )
+        bucket = self._limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id)
+        await self._room_in_channel(caller, channel_id, bucket)
         verdict = await self._flusher.append(message)
+        if verdict.verdict != "created":
+            self._limiter.give_back(bucket)  # who is no member must not use up what the members have
         match verdict.verdict:
             case "created":
                 if message.count_active:
@@ -103,6 +113,16 @@ class SendService:
                 raise InvalidInput(f"There is no user `{user_id}`; create it first.", field="user_id")
             case _:
                 raise no_channel()
+
+    async def _room_in_channel(self, caller: Caller, channel_id: str, bucket: Bucket) -> None:
+        try:
+            if not self._limiter.try_pass((bucket,)):
+                await self._limiter.admit((bucket,))
+        except RateLimited:
+            # How busy a channel is, is nothing to tell to those who may not see it.
+            async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
+                await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
+            raise
 
     async def _read(self, caller: Caller, message_id: UUID) -> MessageRow:
         async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:

@@ -6,8 +6,10 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from kernel.gcra import rate
 from kernel.http.any_origin import readable_by_any_page
 from kernel.http.operation import answers
+from kernel.http.ratelimit import limited_by_address
 
 
 def document_route(
@@ -23,7 +25,7 @@ def document_route(
         tags=["Reference"],
         security=[{}],
         opt=answers((200, dict[str, Any], "An OpenAPI 3.1 document."), (304, None, "It is the one that you have.")),
-        middleware=[readable_by_any_page] if for_any_page else [],
+        middleware=[readable_by_any_page, limited_by_address("documents.ip", rate(5, 100))] if for_any_page else [],
         sync_to_thread=False,
     )
     def document(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -1,5 +1,6 @@
 """Any exception to an RFC 9457 problem document; nothing internal is ever shown."""
 
+import math
 import re
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -37,7 +38,7 @@ class Problem(TypedDict):
     """RFC 9457. Go by `code`, which is stable; `title` and `detail` are for people. Some codes have further members."""
 
     type: str
-    """The code as an address."""
+    """The code as an address; for a rate limit with a name, the registered type `quota-exceeded`."""
     title: str
     status: int
     detail: str
@@ -162,7 +163,7 @@ def problem_answer(error: Exception, path: str, request_id: str | None) -> tuple
     if isinstance(error, HTTPException) and "allow" in (allowed := error.headers or {}):
         headers["allow"] = allowed["allow"]
     if known.retry_after is not None:
-        headers["retry-after"] = str(max(1, round(known.retry_after)))
+        headers["retry-after"] = str(max(1, math.ceil(known.retry_after)))
     if known.status == 401:
         headers["www-authenticate"] = f'Bearer error="{known.code}"'
     return known.status, headers, msgspec.json.encode(known.as_problem(request_id))

@@ -1,6 +1,7 @@
 """What benchmarks stand on: an installation of their own, the load's process, the peer's, and what each costs."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import shutil
@@ -56,16 +57,12 @@ async def lab(*, nodes: int = 1) -> AsyncIterator[Lab]:
         if not line:
             raise RuntimeError(f"natter up did not start; run it in {folder} to see why")
         urls = [node["url"] for node in json.loads(line)["nodes"]]
-        create = await asyncio.create_subprocess_exec(
-            *natter, "tenant", "create", "--email", "bench@example.com", "--organization", "Bench", "--app", "Bench",
-            "--plan", "enterprise", "--json", cwd=folder, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        output, _ = await create.communicate()
+        tenant = await _open_app(folder, "enterprise")
         runtime = json.loads((folder / ".natter" / "runtime.json").read_text())
         secrets = json.loads((folder / ".natter" / "secrets.json").read_text())
         pids = [process["pid"] for name, process in runtime["processes"].items() if name.startswith("node-")]
         database = f"postgresql://postgres:{secrets['postgres']}@127.0.0.1:{runtime['ports']['postgres']}/natter_s0"
-        here = Lab(folder, json.loads(output), urls, pids, database)
+        here = Lab(folder, tenant, urls, pids, database)
         await _known_to_nodes(here)
         yield here
     finally:
@@ -73,6 +70,23 @@ async def lab(*, nodes: int = 1) -> AsyncIterator[Lab]:
             up.terminate()
         await up.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def another_tenant(here: Lab, plan: str) -> Lab:
+    """The same installation as an app on this plan has it."""
+    other = dataclasses.replace(here, tenant=await _open_app(here.folder, plan))
+    await _known_to_nodes(other)
+    return other
+
+
+async def _open_app(folder: Path, plan: str) -> dict[str, Any]:
+    create = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ops.cli", "tenant", "create", "--email", "bench@example.com", "--organization", "Bench",
+        "--app", f"Bench {plan}", "--plan", plan, "--json", cwd=folder, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await create.communicate()
+    tenant: dict[str, Any] = json.loads(output)
+    return tenant
 
 
 async def _known_to_nodes(here: Lab) -> None:

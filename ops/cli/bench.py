@@ -186,3 +186,24 @@ def depth(messages: int, seconds: float, rounds: int, as_json: bool) -> None:
     from ops.bench.depth import bench_depth
 
     _run(bench_depth(messages=messages, seconds=seconds, rounds=rounds), as_json)
+
+
+@bench.command()
+@click.option("--rate", default=100.0, show_default=True, help="Sends a second of the neighbour.")
+@click.option("--plan", default="growth", show_default=True, help="The noisy app's plan, and so its limits.")
+@click.option("--sockets", default=100, show_default=True, type=click.IntRange(1, 5_000), help="Of the noisy app.")
+@click.option("--in-flight", default=20, show_default=True, type=click.IntRange(1, 100), help="Sends of each of them.")
+@click.option("--rest", default=20, show_default=True, type=click.IntRange(0, 200), help="Its REST connections.")
+@_seconds
+@_rounds
+@_json
+def noisy(
+    rate: float, plan: str, sockets: int, in_flight: int, rest: int, seconds: float, rounds: int, as_json: bool
+) -> None:
+    """What an app feels of a neighbour that sends and asks as fast as it can: its p99 from send to delivery."""
+    from ops.bench.noisy import bench_noisy
+
+    work = bench_noisy(
+        rate=rate, plan=plan, sockets=sockets, in_flight=in_flight, rest=rest, seconds=seconds, rounds=rounds
+    )
+    _run(work, as_json)

@@ -13,6 +13,7 @@ from kernel.errors import (
     Malformed,
     NatterError,
     NotFound,
+    RateLimited,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -24,7 +25,7 @@ from kernel.security.tokens import TokenExpired, TokenInvalid, TokenRevoked
 from ops.reference.schemas import Schemas
 from ops.reference.text import paragraph
 
-ALWAYS: Final = (Malformed, InvalidInput, InternalError, Unavailable)
+ALWAYS: Final = (Malformed, InvalidInput, InternalError, RateLimited, Unavailable)
 CALLER: Final = (
     Unauthenticated, TokenInvalid, TokenExpired, TokenRevoked, KeyExpired, Forbidden, MissingScope, OriginNotAllowed,
     AppSuspended, AppDeleted, UserDeactivated, QuotaExceeded,
@@ -35,11 +36,21 @@ NAMED: Final = (NotFound,)
 """Of every route that names a channel or a message in its path."""
 _COMMON: Final = (*ALWAYS, *CALLER, *BODY, *NAMED)
 
+_EVERYWHERE: Final = ("X-Request-Id", "RateLimit-Policy", "RateLimit")
 HEADERS: Final[dict[str, Any]] = {
     "X-Request-Id": {
         "description": "Finds the request in the server's logs. Your own, when you sent one of 1 to 64 characters of "
         "A-Z a-z 0-9 _ . -",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+    },
+    "RateLimit-Policy": {
+        "description": "The limits that the caller is under, as draft-ietf-httpapi-ratelimit-headers has them: "
+        '`"messages.user";q=50;w=5` is 50 at once, all there again after 5 seconds.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'Where the caller stands: `"messages.user";r=49;t=1` is 49 left, and all back in 1 second.',
+        "schema": {"type": "string"},
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     "WWW-Authenticate": {"description": "`Bearer`, and the code.", "schema": {"type": "string"}},
@@ -72,7 +83,7 @@ class Responses:
         return responses
 
     def _answer(self, status: int, body: Any, meaning: str, said: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = {"description": meaning, "headers": _headers("X-Request-Id")}
+        answer: dict[str, Any] = {"description": meaning, "headers": _headers(*_EVERYWHERE)}
         if body is not None:
             media: dict[str, Any] = {"schema": self._schemas.of(body)}
             if str(status) in said:
@@ -88,7 +99,7 @@ class Responses:
         return name
 
     def _problem(self, status: int, kinds: tuple[type[NatterError], ...]) -> dict[str, Any]:
-        names = ["X-Request-Id"]
+        names = [*_EVERYWHERE]
         if all(kind.default_retry_after is not None for kind in kinds):
             names.append("Retry-After")
         if status == 401:

@@ -32,6 +32,7 @@ TAGS: Final = {
     "Channels": "Rooms with members, settings and a log of events.",
     "Members": "Who is in a channel, and as what.",
     "Messages": "Sending, history, editing, read positions.",
+    "Limits": "How much a caller may do, and how much of it is left.",
     "Sync": "Catching up after having been away.",
     "Locate": "Finding the node that serves an app.",
     "Reference": "The description of this API.",
@@ -116,7 +117,7 @@ def _handlers() -> Iterator[HTTPRouteHandler]:
 
 def _skeleton(routes: list[HTTPRouteHandler]) -> dict[str, Any]:
     """Litestar's view of the routes: what it knows of paths, parameters, ids, tags and words."""
-    names = ("shard", "authenticator", "activity", "tokens", "send_service", "sync_service", "deps")
+    names = ("shard", "authenticator", "activity", "tokens", "send_service", "sync_service", "limiter", "deps")
     app = Litestar(
         route_handlers=routes,
         dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in names}

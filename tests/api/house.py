@@ -22,6 +22,7 @@ from control_plane.credentials.service import create_credential
 from data_plane.reference import openapi_document
 from kernel.clock import SystemClock
 from kernel.contracts import AppSnapshot, SecretKey
+from kernel.gcra import rate
 from kernel.security import keys
 from kernel.security.tokens import mint_access_token
 from portal.app import create_app
@@ -71,6 +72,9 @@ class House:
             await self.installation.tenant()
         ).close()  # a node without a control plane starts from the shard's copies
         self.node = await self.installation.start_node(self.ports(1)[0])
+        # These tests send at full speed from one address; `tests/data_plane/limits` is where limits are tried.
+        rates = self.node.node.limiter.address_rates
+        rates.update(dict.fromkeys(rates, rate(100_000, 100_000)))
         self.tenant = await self.installation.tenant()
         self.other = await self.installation.tenant()
         deps = make_deps(self.control.url, SystemClock())

@@ -10,7 +10,7 @@ from data_plane.messages.direct import _read
 from tests.api.house import House, bearer
 from tests.api.wire import request
 
-OWN = {"date", "x-request-id"}
+OWN = {"date", "ratelimit", "x-request-id"}
 
 
 @pytest.fixture(scope="module")

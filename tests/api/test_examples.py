@@ -14,7 +14,7 @@ import orjson
 from data_plane.messages.flush import Flusher
 from data_plane.reference import openapi_document
 from kernel.clock import month_of
-from kernel.contracts import Quota
+from kernel.contracts import Quota, RateLimit
 from ops.reference.openapi import EXAMPLES
 from tests.api.house import House, bearer
 from tests.clients.test_examples import shape
@@ -112,6 +112,7 @@ async def life(scribe: Scribe) -> None:
     await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")
     await say("listMembers", ada, channel_id="general", limit=2)
 
+    await say("getLimits", ada, channel_id="general")
     cursor = (await say("sync", ada)).json()["cursor"]
     scribe.operations.pop("sync")
     hello = {"id": HELLO, "text": "Hello, Grace!", "custom": {"mood": "curious"}}
@@ -173,6 +174,11 @@ async def trouble(scribe: Scribe) -> None:
     await say("updateChannel", ada, {"frozen": True}, channel_id="ice")
     await fail("channel_frozen", "sendMessage", ada, {"text": "Hello?"}, channel_id="ice")
     await fail("not_found", "locate", None, key="pk_nothing")
+    hasty = RateLimit(policy="requests.user", per_second=1, burst=1)
+    house.change(tenant, limits=(hasty,))
+    await say("getMe", grace)
+    await fail("rate_limited", "getMe", grace)
+    house.change(tenant, limits=())
 
     await fail("refresh_invalid", "refreshTokens", None, {"refresh_token": "rt_nothing"})
     pair = (await say("mintTokens", sk, {"user_id": "ada"})).json()

@@ -18,6 +18,7 @@ import pytest
 from litestar import Litestar, get
 
 from data_plane.reference import FILE, openapi_document
+from kernel.contracts import LIMITED, RateLimit
 from tests.api.house import House, Logs, Served, bearer
 from tests.api.test_examples import BYE, HELLO
 from tests.clients.installation import Tenant
@@ -112,7 +113,8 @@ def furnish(house: House, tenant: Tenant) -> None:
 @pytest.mark.timeout(300)
 def test_schemathesis_finds_nothing(house: House, logs: Logs, tmp_path: Path) -> None:
     # Each with an app of its own, because a server's run may well revoke the other's token.
-    tenants = [house.run(house.installation.tenant()) for _ in range(3)]
+    wide = tuple(RateLimit(policy=policy, per_second=10_000, burst=10_000) for policy in LIMITED)
+    tenants = [house.run(house.installation.tenant(limits=wide)) for _ in range(3)]
     for tenant in tenants:
         furnish(house, tenant)
     server, user, calm = tenants

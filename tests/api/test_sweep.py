@@ -62,6 +62,7 @@ ROUTES: dict[str, Entry] = {
     "GET /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
     "PATCH /v1/messages/{message_id}": Entry({"message_id": HELLO}, CONTENT, {"message_id": THEIRS}),
     "DELETE /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "GET /v1/limits": Entry(),
     "GET /v1/sync": Entry(credential="user"),
     "GET /v1/openapi.json": Entry(credential="nobody"),
 }  # fmt: skip

@@ -100,3 +100,10 @@ async def test_other_keys_find_nothing_and_look_alike(world: World) -> None:
         assert (await client.get("/v1/locate")).status_code == 422
         # A suspended app has an address: its node says why it refuses.
         assert (await client.get("/v1/locate", params={"key": suspended.publishable_key})).status_code == 503
+
+
+async def test_an_answer_tells_how_often_an_address_may_ask(world: World) -> None:
+    async with world.serve() as client:
+        answers = [await client.get("/v1/locate", params={"key": "pk_nothing"}) for _ in range(3)]
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"locate.ip";q=1000;w=20'}
+    assert answers[0].headers["ratelimit"] == '"locate.ip";r=999;t=1'

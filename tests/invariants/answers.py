@@ -12,6 +12,8 @@ CANARY = "kanarie"
 it, since a stranger may use the same ones for things of its own."""
 
 _OF_THE_REQUEST = {"x-request-id", "date", "content-length"}
+_STANDING = re.compile(r"([rt])=\d+")
+"""In a `RateLimit` header: what remains moves with every request. Which policies there are does not."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _REQUEST_ID = re.compile(r"req_[0-9a-z]{26}")
 
@@ -43,7 +45,9 @@ def mask(text: str, sent: Mapping[str, str]) -> str:
 def masked(response: httpx.Response, sent: Mapping[str, str], *, varies: Iterable[str] = ()) -> Answer:
     """An HTTP response. `varies`: members of the JSON that are fresh each time, such as a new token."""
     headers = sorted(
-        (name, mask(value, sent)) for name, value in response.headers.multi_items() if name not in _OF_THE_REQUEST
+        (name, _STANDING.sub(r"\1=<now>", value) if name == "ratelimit" else mask(value, sent))
+        for name, value in response.headers.multi_items()
+        if name not in _OF_THE_REQUEST
     )
     body = mask(response.text, sent)
     for name in varies:

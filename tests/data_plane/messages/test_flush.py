@@ -251,6 +251,34 @@ async def test_a_channel_that_would_fill_a_batch_goes_its_own_way_in_order(
     await app.check_logs()
 
 
+async def test_apps_take_turns_in_a_lane(app: App, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flush_module, "MAX_BATCH", 10)
+    others = [world.app(), world.app()]
+    for each in (app, *others):
+        await prepare(each)
+    lane, stored = flusher(world, lanes=1)
+    loud = [message(app) for _ in range(60)]
+    quiet = [message(each) for each in others for _ in range(3)]
+    await verdicts(lane, *loud, *quiet)
+    order = [item.id for item, _ in stored]
+    # What all had queued before the first flush: two rounds of ten, with three, three and four places each.
+    assert all(order.index(item.id) < 20 for item in quiet)
+    for sent in (loud, [item for item in quiet if item.app_id == others[0].id]):
+        assert [one for one in order if one in {item.id for item in sent}] == [item.id for item in sent]
+    assert len(order) == 66
+
+
+async def test_an_app_that_fills_its_queue_leaves_room_for_others(app: App, world: World) -> None:
+    other = world.app()
+    await prepare(app)
+    await prepare(other)
+    lane, _ = flusher(world, lanes=1, max_waiting=5)
+    answers = await asyncio.gather(
+        *(lane.append(message(app)) for _ in range(8)), lane.append(message(other)), return_exceptions=True
+    )
+    assert [isinstance(answer, Overloaded) for answer in answers] == [False] * 5 + [True] * 3 + [False]
+
+
 async def test_the_flush_reads_by_index_also_when_its_plans_were_made_on_empty_tables(app: App, world: World) -> None:
     await prepare(app)
     lane, _ = flusher(world, lanes=1)

@@ -193,6 +193,11 @@ REST: dict[Operation, list[Try] | Open] = {
             user=SERVERS_ONLY,
         ),
     ],
+    # -- limits --------------------------------------------------------------------------------------------------------
+    ("GET", "/v1/limits"): [
+        Try(lambda k: "/v1/limits", server=OWN, user=OWN, varies=("remaining", "reset")),
+        Try(lambda k: f"/v1/limits?channel_id={k.channel}", server=HIDDEN, user=HIDDEN, varies=("remaining", "reset")),
+    ],
     # -- sync ----------------------------------------------------------------------------------------------------------
     # Cursors have tests of their own in `test_rest.py`.
     ("GET", "/v1/sync"): [

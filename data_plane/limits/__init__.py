@@ -1,0 +1,1 @@
+"""Rate limits per user, app, address, channel, connection and kind of request."""

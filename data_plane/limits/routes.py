@@ -1,0 +1,79 @@
+"""`GET /v1/limits`."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
+
+from data_plane.channels.access import visible_channel
+from data_plane.channels.repository import ChannelRepository
+from data_plane.dependencies import ANYBODY, ID_PATTERN, CallerDependency, ShardDependency
+from data_plane.limits.limiter import Limiter
+from data_plane.limits.policies import EVENTS_CONNECTION, MESSAGES_CHANNEL, POLICIES
+from data_plane.limits.views import LimitsView, LimitView
+from kernel.errors import NotFound
+from kernel.gcra import seconds
+from kernel.http import answers
+
+
+@get(
+    "/v1/limits",
+    operation_id="getLimits",
+    summary="Get the caller's limits",
+    tags=["Limits"],
+    security=ANYBODY,
+    opt=answers((200, LimitsView, "The limits."), errors=(NotFound,)),
+)
+async def get_limits(
+    caller: CallerDependency,
+    shard: ShardDependency,
+    limiter: NamedDependency[SkipValidation[Limiter]],
+    channel_id: Annotated[
+        str | None,
+        QueryParameter(pattern=ID_PATTERN, description="A channel of the caller's, whose own limit is told too."),
+    ] = None,
+) -> LimitsView:
+    """The rate limits that the caller is under, and how much of each is left over all nodes.
+
+    A user sees its own, a server those of the whole app. Asking counts as a request.
+    """
+    wanted = "app" if caller.is_server else "user"
+    buckets = [limiter.bucket(caller.app, p, caller.user_id or "") for p in POLICIES if p.key == wanted]
+    if channel_id is not None:
+        async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
+            await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
+        buckets.append(limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id))
+    await limiter.refresh(buckets)
+    views: list[LimitView] = []
+    for policy, rate, remaining, reset in map(limiter.standing, buckets):
+        views.append(
+            {
+                "policy": policy.name,
+                "key": policy.key,
+                "counts": policy.counts,
+                "quota": rate.burst,
+                "per_second": round(rate.per_second, 3),
+                "window": max(1, seconds(rate.window)),
+                "remaining": remaining,
+                "reset": reset,
+            }
+        )
+    if not caller.is_server:
+        rate = limiter.limits_of(caller.app).rates[EVENTS_CONNECTION.name]
+        views.append(
+            {
+                "policy": EVENTS_CONNECTION.name,
+                "key": EVENTS_CONNECTION.key,
+                "counts": EVENTS_CONNECTION.counts,
+                "quota": rate.burst,
+                "per_second": round(rate.per_second, 3),
+                "window": max(1, seconds(rate.window)),
+                "remaining": None,
+                "reset": None,
+            }
+        )
+    return {"limits": views}
+
+
+ROUTES = [get_limits]
