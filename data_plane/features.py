@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 import data_plane.channels.routes
 import data_plane.identity.tokens.routes
+import data_plane.indexes.routes
 import data_plane.members.routes
 import data_plane.messages.http
 import data_plane.messages.routes
@@ -36,6 +37,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
     *data_plane.sync.routes.ROUTES,
+    *data_plane.indexes.routes.ROUTES,
 )
 
 

@@ -3,13 +3,24 @@
 from litestar import Response, get, patch, post, put
 from litestar.params import JSONBody
 
-from data_plane.dependencies import ANYBODY, SERVER, USER, CallerDependency, ShardDependency, UserPath
+from data_plane.dependencies import (
+    ANYBODY,
+    SERVER,
+    USER,
+    CallerDependency,
+    ShardDependency,
+    UserPath,
+    require_scope,
+)
 from data_plane.identity.caller import Caller
+from data_plane.query.errors import BadFilter, QueryTooSlow
+from data_plane.query.schemas import Query
 from data_plane.shard import Shard
 from data_plane.users.models import User
+from data_plane.users.query import query_users
 from data_plane.users.repository import UserRepository
 from data_plane.users.schemas import PatchUser, PutUser, UpsertUsers
-from data_plane.users.views import Users, UserView, user_view
+from data_plane.users.views import QueriedUsers, Users, UserView, user_view
 from data_plane.users.write import patch_user, put_user, upsert_users
 from kernel.errors import Forbidden, NotFound
 from kernel.http import answers
@@ -107,6 +118,25 @@ async def get_me(caller: CallerDependency, shard: ShardDependency) -> UserView:
     return user_view(await _read(caller, shard, _own_id(caller)))
 
 
+@post(
+    "/v1/users/query",
+    status_code=200,
+    operation_id="queryUsers",
+    summary="Query users",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, QueriedUsers, "A page of users."), errors=(BadFilter, QueryTooSlow)),
+)
+async def post_query(data: JSONBody[Query], caller: CallerDependency, shard: ShardDependency) -> QueriedUsers:
+    """The users that match a filter. Deactivated ones are left out unless it speaks of `deactivated_at`.
+
+    See the guide on queries.
+    """
+    require_scope(caller, "users")
+    async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
+        return await query_users(uow, caller, data)
+
+
 async def _patch(user_id: str, data: PatchUser, caller: Caller, shard: Shard) -> UserView:
     if caller.is_server:
         caller.require_server("users")
@@ -135,4 +165,4 @@ def _own_id(caller: Caller) -> str:
     return caller.user_id
 
 
-ROUTES = [post_users, put_one, patch_one, patch_me, get_one, get_me]
+ROUTES = [post_users, post_query, put_one, patch_one, patch_me, get_one, get_me]

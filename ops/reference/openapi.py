@@ -33,6 +33,7 @@ TAGS: Final = {
     "Members": "Who is in a channel, and as what.",
     "Messages": "Sending, history, editing, read positions.",
     "Sync": "Catching up after having been away.",
+    "Indexes": "Custom fields that queries filter and sort by at any size.",
     "Locate": "Finding the node that serves an app.",
     "Reference": "The description of this API.",
 }

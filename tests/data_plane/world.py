@@ -11,11 +11,13 @@ from litestar.di import Provide
 
 from data_plane.channels.routes import ROUTES as CHANNEL_ROUTES
 from data_plane.identity.caller import Caller
+from data_plane.indexes.routes import ROUTES as INDEX_ROUTES
 from data_plane.log import Entry
 from data_plane.members.routes import ROUTES as MEMBER_ROUTES
 from data_plane.messages.routes import ROUTES as MESSAGE_ROUTES
 from data_plane.messages.schemas import check_content, content_hash
 from data_plane.shard import Shard
+from data_plane.users.routes import ROUTES as USER_ROUTES
 from kernel.clock import ManualClock, month_of
 from kernel.contracts import AppSnapshot
 from kernel.http import build_app
@@ -152,7 +154,7 @@ class World:
         self.published = published
         self.apps: dict[UUID, App] = {}
         application = build_app(
-            routes=[*CHANNEL_ROUTES, *MEMBER_ROUTES, *MESSAGE_ROUTES],
+            routes=[*CHANNEL_ROUTES, *MEMBER_ROUTES, *MESSAGE_ROUTES, *USER_ROUTES, *INDEX_ROUTES],
             dependencies={
                 "caller": Provide(self._caller),
                 "shard": Provide(lambda: shard, sync_to_thread=False),
