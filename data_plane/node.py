@@ -184,6 +184,7 @@ class Node:
         for route in Typing(self.shard, self.hub, self._publish).routes():
             dispatcher.add_immediate(route)
         self.revocations.on_revoked(self.gateway.close_user)
+        self.revocations.on_revoked(lambda app_id, user_id, _: self.activity.forget(app_id, user_id))
         self.snapshots.on_change(self._app_changed)
         self.follower = Follower(
             self.hub,

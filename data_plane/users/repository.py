@@ -1,10 +1,11 @@
 """The SQL of users. One app's rows, under its tenant scope."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -45,3 +46,12 @@ class UserRepository:
             set_={name: statement.excluded[name] for name in ("name", "image", "role", "custom", "updated_at")},
         ).returning(literal_column("xmax = 0"))
         return bool((await self._session.execute(written)).scalar_one())
+
+    async def set_deactivated(self, user_id: str, deactivated_at: datetime | None, *, at: datetime) -> None:
+        """Say since when a user is deactivated; null: it is not."""
+        await self._session.execute(
+            update(User)
+            .where(User.app_id == self._app_id, User.id == user_id)
+            .values(deactivated_at=deactivated_at, updated_at=at)
+            .execution_options(synchronize_session=False)
+        )

@@ -36,6 +36,8 @@ USER_EVENTS: Final = {
     "membership.removed": "You are no member any more. `seq` is where the channel ended for you.",
     "unread.changed": "Your read position moved, on any of your devices.",
     "user.updated": "Your own profile changed.",
+    "block.added": "You blocked somebody, on any of your devices.",
+    "block.removed": "You took a block back.",
 }
 PASSING_EVENTS: Final = {
     "typing.started": "Somebody types. It means nothing any more after 6 s without another.",
