@@ -28,9 +28,15 @@ EXAMPLES_AN_OPERATION = 40
 _FREE_FORM = "`custom` and attachments are free, within limits on bytes, depth and numbers that JSON Schema cannot say"
 _USERS = "users that are named must exist, which is answered with 422 `unknown_users`"
 _CURSOR = "a cursor is opaque: its form is no promise, and only one that was given out is taken back"
+_FILTER = f"a filter is a language of its own, refused with 422 `bad_filter` by the place in it; {_CURSOR}"
 MORE_THAN_A_SCHEMA_SAYS = {
     "upsertUsers": f"no id comes twice in a batch, and {_FREE_FORM}",
     "putUser": _FREE_FORM,
+    "updateUsers": f"the same, and {_USERS}",
+    "queryUsers": _FILTER,
+    "queryChannels": _FILTER,
+    "queryMembers": _FILTER,
+    "blockUser": f"nobody blocks itself, and {_USERS}",
     "updateUser": _FREE_FORM,
     "updateMe": _FREE_FORM,
     "createChannel": f"a direct channel has two members, {_USERS}, and {_FREE_FORM}",

@@ -57,6 +57,9 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     page = await alice.call("sync", cursor=ready["cursor"])
     acks["sync"] = {**page, "events": page["events"][:1]}
     assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice A."})).is_success
+    own = {"authorization": f"Bearer {tenant.token('alice')}"}
+    for method in ("PUT", "DELETE"):
+        assert (await tenant.http.request(method, "/v1/users/me/blocks/carol", headers=own)).is_success
     await tenant.post("/v1/channels/general/members", user_ids=["carol"])
     await carol.event("member.added")
     await carol.call("channel.watch", channel_id="general")
