@@ -27,7 +27,9 @@ CONTENT: dict[str, Any] = {"text": "Hello", "attachments": [{"type": "image"}], 
 KEY = ("Idempotency-Key",)
 INDEX = {"resource": "channels", "field": "custom.team"}
 QUERY: dict[str, Any] = {
-    "filter": {"name": {"$autocomplete": "g"}, "$or": [{"custom.a": 1}, {"created_at": {"$gt": "2026-01-01T00:00:00Z"}}]},
+    "filter": {
+        "name": {"$autocomplete": "gen"}, "$or": [{"custom.a": 1}, {"created_at": {"$gt": "2026-01-01T00:00:00Z"}}],
+    },
     "sort": ["-created_at"], "limit": 5, "cursor": None, "explain": True,
 }  # fmt: skip
 
@@ -220,7 +222,7 @@ async def accepts() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("raises", "failed with 500"), ("half", "wrote to ['users']"), ("accepts", "accepted with 200")]
+    ("path", "words"), [("raises", "failed with 500"), ("half", "wrote to ['users'"), ("accepts", "accepted with 200")]
 )
 async def test_a_bad_handler_would_be_noticed(path: str, words: str, quiet: House, checker: Checker) -> None:
     shard = quiet.node.node.shard

@@ -94,14 +94,14 @@ REST: dict[Operation, list[Try] | Open] = {
     ],
     ("PUT", "/v1/indexes/{resource}/{field}"): [
         Try(
-            lambda k: f"/v1/indexes/users/custom.{k.user}",
+            lambda k: "/v1/indexes/users/custom.note",
             lambda k: {"type": "text"},
-            server=Expect(201, free=201),
+            server=Expect(201),
             user=SERVERS_ONLY,
         ),
     ],
     ("DELETE", "/v1/indexes/{resource}/{field}"): [
-        Try(lambda k: f"/v1/indexes/users/custom.{k.user}", server=Expect(204, free=204), user=SERVERS_ONLY),
+        Try(lambda k: "/v1/indexes/channels/custom.note", server=Expect(204), user=SERVERS_ONLY),
     ],
     # -- channels ------------------------------------------------------------------------------------------------------
     ("POST", "/v1/channels"): [
