@@ -10,6 +10,7 @@ from data_plane.shard import Shard
 from data_plane.users.models import User
 from data_plane.users.repository import UserRepository
 from data_plane.users.views import user_view
+from data_plane.users.write import tell_watchers
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
 from kernel.errors import NotFound
@@ -52,4 +53,5 @@ async def _write(shard: Shard, uow: UnitOfWork, app_id: UUID, user_id: str, *, d
     assert user is not None
     entry = NewEntry(log=user_log(user_id), type="user.updated", data={"user": user_view(user)})
     await shard.logs.append(uow, app_id, [entry], at=at)
+    await tell_watchers(shard, uow, app_id, [user], actor=None, at=at)
     return user

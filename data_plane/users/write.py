@@ -7,6 +7,7 @@ from uuid import UUID
 
 from data_plane.custom import check_custom
 from data_plane.log import user_log
+from data_plane.log.entries import profile_entry
 from data_plane.log.writer import NewEntry
 from data_plane.members.errors import UnknownUsers
 from data_plane.shard import Shard
@@ -22,6 +23,10 @@ from kernel.ids import check_customer_id
 RESERVED: Final = ("me", "query")
 """What stands where an id does in paths."""
 _PROFILE = ("name", "image", "role", "custom")
+
+
+MAX_TOLD: Final = 1_000
+"""Channels of a user whose watchers hear of its new profile at once."""
 
 
 class Written(NamedTuple):
@@ -145,7 +150,33 @@ async def _write(
             for user_id in changed
         ]
         await shard.logs.append(uow, app_id, entries, at=at)
+        await tell_watchers(shard, uow, app_id, [current[user_id] for user_id in changed], actor=actor, at=at)
     return [Written(current[user_id], user_id in created) for user_id in user_ids]
+
+
+async def tell_watchers(
+    shard: Shard, uow: UnitOfWork, app_id: UUID, users: Sequence[User], *, actor: str | None, at: datetime
+) -> None:
+    """Let those hear of changed profiles, in passing, who watch a channel that the user is in.
+
+    One read and one message on the bus a user, whatever the number of channels; no write. Who does not watch sees the
+    profile, with a later `updated_at`, when it next reads it.
+    """
+    channels = await UserRepository(uow.session, app_id).channels_of([user.id for user in users], most=MAX_TOLD)
+    entries = [
+        profile_entry(
+            app_id=app_id,
+            epoch=shard.logs.epoch,
+            at=at,
+            actor=actor,
+            user=user_view(user),
+            channels=channels[user.id],
+        )
+        for user in users
+        if user.id in channels
+    ]
+    if entries:
+        shard.logs.tell(uow, entries)
 
 
 def _whole(profile: PutUser) -> dict[str, Any]:

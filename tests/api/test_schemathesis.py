@@ -115,7 +115,7 @@ def furnish(house: House, tenant: Tenant) -> None:
             post("/v1/channels/general/messages", id=message_id, text="Hello", user_id="ada")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_schemathesis_finds_nothing(house: House, logs: Logs, tmp_path: Path) -> None:
     # Each with an app of its own, because a server's run may well revoke the other's token.
     tenants = [house.run(house.installation.tenant()) for _ in range(3)]
@@ -132,7 +132,7 @@ def test_schemathesis_finds_nothing(house: House, logs: Logs, tmp_path: Path) ->
         run(tmp_path, "locate", house.control_url, "none", "--include-path", "/v1/locate", phases=STATELESS) as fourth,
     ):
         for process in (first, second, third, fourth):
-            said, _ = process.communicate(timeout=240)
+            said, _ = process.communicate(timeout=520)
             assert process.returncode == 0, said
             assert all(f"{phase} (in" in said for phase in ("Examples", "Coverage", "Fuzzing")), said
     assert logs.failures == []

@@ -67,6 +67,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await carol.event("typing.started")
     await ask(alice, "typing.stop", channel_id="general")
     await carol.event("typing.stopped")
+    assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice B."})).is_success
+    await carol.event("profile.changed")
     assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success
     await carol.event("membership.removed")
     assert (await tenant.http.patch("/v1/channels/general", json={"name": "Everybody"})).is_success
