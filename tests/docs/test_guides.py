@@ -1,0 +1,54 @@
+"""The code in the guides runs, block after block, against a real node."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.installation import Installation, Tenant
+from tests.engines import Engines
+
+GUIDES = sorted((Path(__file__).parents[2] / "docs" / "guides").glob("*.md"))
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+async def tenant(engines: Engines, free_ports: Callable[[int], list[int]]) -> AsyncIterator[Tenant]:
+    """An app on a node of its own."""
+    database = await engines.fresh_database("chat")
+    installation = Installation(database.url, engines.redis_url)
+    await (await installation.tenant()).close()  # nodes without a control plane start from the shard's copies
+    await installation.start_node(free_ports(1)[0])
+    tenant = await installation.tenant()
+    yield tenant
+    await tenant.close()
+    await installation.stop()
+    await engines.drop_database(database)
+
+
+def blocks(text: str) -> list[str]:
+    """The Python in a page, each block with as many empty lines before it as makes its errors name the page's line."""
+    return ["\n" * text[: found.start(1)].count("\n") + found[1] for found in _BLOCK.finditer(text)]
+
+
+def run(page: Path, given: dict[str, object]) -> int:
+    """Run a page's blocks in one namespace; how many there were."""
+    found = blocks(page.read_text())
+    for block in found:
+        exec(compile(block, str(page), "exec"), given)
+    return len(found)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+async def test_a_guides_code_runs(page: Path, tenant: Tenant) -> None:
+    given: dict[str, object] = {"URL": str(tenant.http.base_url), "SECRET_KEY": tenant.secret_key}
+    assert await asyncio.to_thread(run, page, given) > 0
+
+
+async def test_code_that_is_wrong_would_be_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A page\n\n```python\nassert URL == 'elsewhere'\n```\n")
+    with pytest.raises(AssertionError):
+        run(page, {"URL": "here"})
