@@ -65,18 +65,19 @@ class Compiler:
         keys = [self._key(key) for key in plan.sort.keys]
         query = select(self._id.label("id"), *_labels(keys)).where(*self._fixed, *self._there(plan))
         query = query.where(*map(self.condition, plan.rest))
-        if plan.own is None:
-            return query.where(*map(self.condition, plan.used)), keys, self._id
-        column = self._resource.fields[plan.own.column].sort_key
-        query = query.where(plan.own.guard)
-        if plan.ordered:
-            return query.where(*map(self.condition, plan.used)), keys, self._id
-        # All that match, and then sorted. The order inside leaves no other index to read them by.
-        if plan.used[0].operator == "$in":
+        column = self._id
+        if plan.own is not None:
+            column = self._resource.fields[plan.own.column].sort_key
+            query = query.where(plan.own.guard)
+        if plan.used and plan.used[0].operator == "$in":
+            # Each value by itself: before PostgreSQL 17 a list of them has no order, and all would be read instead.
             wanted = _each(plan.used[0].value, Text())
             inner: Any = query.where(column == wanted.c.value).offset(0).lateral("thing")
             rows = select(*inner.c).select_from(wanted).join(inner, true())
+        elif plan.ordered or plan.own is None:
+            return query.where(*map(self.condition, plan.used)), keys, self._id
         else:
+            # All that match, and then sorted. The order inside leaves no other index to read them by.
             inner = query.where(*map(self.condition, plan.used)).order_by(column, self._id).offset(0).subquery("thing")
             rows = select(*inner.c)
         return rows, [inner.c[f"k{n}"] for n in range(len(keys))], inner.c.id
