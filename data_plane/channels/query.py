@@ -79,7 +79,7 @@ class ChannelQuery:
         page = await runner.page(parsed, _scope(caller.app_id, user, parsed))
         states = await ChannelRepository(uow.session, caller.app_id).many(page.ids, user)
         answer: QueriedChannels = {
-            "channels": [view_of(*states[channel_id]) for channel_id in page.ids],
+            "channels": [view_of(states[channel_id]) for channel_id in page.ids],
             "next_cursor": page.next_cursor,
         }
         if page.explanation is not None:

@@ -87,8 +87,8 @@ FURNITURE = (
     "case n % 10 when 0 then 'team' else 'group' end, 'room ' || n, "
     "jsonb_build_object('team', 't' || n % 100, 'size', n), now() + n * interval '1 s', now() + n * interval '1 s' "
     "from generate_series($2::int, $3::int) n",
-    "insert into chat.log_heads (app_id, log, last_seq, last_xid) "
-    "select $1, 'c:c' || n, 1, 1 from generate_series($2::int, $3::int) n",
+    "insert into chat.log_heads (app_id, log, last_seq, last_xid, member_count) "
+    "select $1, 'c:c' || n, 1, 1, 0 from generate_series($2::int, $3::int) n",
     "insert into chat.users (app_id, id, name, role, created_at, updated_at) select $1, 'u' || n, 'user ' || n, "
     "case n % 50 when 0 then 'admin' else 'user' end, now() + n * interval '1 s', now() "
     "from generate_series($2::int, $3::int) n",
