@@ -7,8 +7,10 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+import data_plane.blocks.routes
 import data_plane.channels.routes
 import data_plane.identity.tokens.routes
+import data_plane.indexes.routes
 import data_plane.limits.routes
 import data_plane.members.routes
 import data_plane.messages.http
@@ -34,12 +36,14 @@ from kernel.http.document import document_route
 REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.identity.tokens.routes.ROUTES,
     *data_plane.users.routes.ROUTES,
+    *data_plane.blocks.routes.ROUTES,
     *data_plane.channels.routes.ROUTES,
     *data_plane.members.routes.ROUTES,
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
     *data_plane.sync.routes.ROUTES,
     *data_plane.limits.routes.ROUTES,
+    *data_plane.indexes.routes.ROUTES,
 )
 
 

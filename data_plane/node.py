@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
+from data_plane.blocks.hidden import Hidden
 from data_plane.fanout import Hub, RedisBus
 from data_plane.fanout.bus import Signal
 from data_plane.fanout.follower import Follower
@@ -106,6 +107,7 @@ class Node:
         self.snapshots = SnapshotStore()
         self.revocations = Revocations(self.system, deps.clock)
         self.activity = ActivityTracker(self.system, deps.clock)
+        self.hidden = Hidden(self.system, deps.clock)
         self.puller = SnapshotPuller(
             store=self.snapshots,
             copies=SnapshotCopies(self.system, deps.vault),
@@ -186,11 +188,12 @@ class Node:
             gate,
             gate.check_origin,
         )
-        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
+        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard, self.hidden):
             dispatcher.add(event, payload, handle)
         for route in Typing(self.shard, self.hub, self._publish).routes():
             dispatcher.add_immediate(route)
         self.revocations.on_revoked(self.gateway.close_user)
+        self.revocations.on_revoked(lambda app_id, user_id, _: self.activity.forget(app_id, user_id))
         self.snapshots.on_change(self._app_changed)
         self.follower = Follower(
             self.hub,
@@ -292,6 +295,7 @@ class Node:
 
     async def _every_round(self) -> None:
         await self.revocations.refresh()
+        await self.hidden.refresh()
         month = month_of(self.deps.clock.now())
         if month != self._month:
             # Who stays connected into a new month is active in it.

@@ -41,6 +41,8 @@ class ChannelCreation:
         members = list(dict.fromkeys([creator, *wish.members] if creator else wish.members))
         if wish.type == "direct" and len(members) != 2:
             raise InvalidInput("A direct channel has exactly two members.", field="members")
+        if wish.id == "query":
+            raise InvalidInput("`query` is a word of the API and cannot be a channel's id.", field="id")
         channel_id = wish.id or "ch_" + encode(self._shard.ids.uuid7())
 
         logs = self._shard.logs

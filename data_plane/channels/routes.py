@@ -8,9 +8,10 @@ from litestar.types import ControllerRouterHandler
 
 from data_plane.channels.create import ChannelCreation
 from data_plane.channels.errors import ChannelExists, OwnerNeeded
-from data_plane.channels.schemas import CreateChannel, UpdateChannel
+from data_plane.channels.query import ChannelQuery
+from data_plane.channels.schemas import CreateChannel, QueryChannels, UpdateChannel
 from data_plane.channels.service import ChannelService
-from data_plane.channels.views import ChannelPage, ChannelView
+from data_plane.channels.views import ChannelPage, ChannelView, QueriedChannels
 from data_plane.dependencies import (
     ANYBODY,
     CallerDependency,
@@ -23,6 +24,7 @@ from data_plane.dependencies import (
 )
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
 from data_plane.members.errors import UnknownUsers
+from data_plane.query.errors import BadFilter, QueryTooSlow
 from kernel.http import answers
 
 _TAGS = ["Channels"]
@@ -85,6 +87,27 @@ async def list_channels(
         return await ChannelService(shard).page(uow, caller, user_id=user_id, limit=limit, cursor=cursor)
 
 
+@post(
+    "/v1/channels/query",
+    status_code=200,
+    operation_id="queryChannels",
+    summary="Query channels",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, QueriedChannels, "A page of channels."), errors=(BadFilter, QueryTooSlow)),
+)
+async def query_channels(
+    data: JSONBody[QueryChannels], caller: CallerDependency, shard: ShardDependency
+) -> QueriedChannels:
+    """The caller's channels that match a filter; for a server those of `user_id`, or all of the app.
+
+    A user finds its own channels, and livestreams when it asks for them by `id` or by `type`. See the guide on queries.
+    """
+    require_scope(caller, "channels")
+    async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
+        return await ChannelQuery().run(uow, caller, data)
+
+
 @get(
     "/v1/channels/{channel_id:str}",
     operation_id="getChannel",
@@ -138,4 +161,11 @@ async def delete_channel(channel_id: ChannelPath, caller: CallerDependency, shar
         await ChannelService(shard).delete(uow, caller, channel_id)
 
 
-ROUTES: list[ControllerRouterHandler] = [create_channel, list_channels, get_channel, update_channel, delete_channel]
+ROUTES: list[ControllerRouterHandler] = [
+    create_channel,
+    list_channels,
+    query_channels,
+    get_channel,
+    update_channel,
+    delete_channel,
+]

@@ -7,6 +7,7 @@ import msgspec
 from data_plane.channels.models import ChannelType
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
+from data_plane.query.schemas import Query
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
 Image = Annotated[str, msgspec.Meta(max_length=2_000)]
@@ -33,3 +34,9 @@ class UpdateChannel(Payload, frozen=True, kw_only=True):
     image: Image | msgspec.UnsetType | None = msgspec.UNSET
     custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     frozen: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class QueryChannels(Query, frozen=True, kw_only=True):
+    """Body of `POST /v1/channels/query`. `user_id`: whose channels, for a server to name."""
+
+    user_id: CustomerId | None = None

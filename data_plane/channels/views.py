@@ -1,9 +1,10 @@
 """A channel as its members and the customer's server see it."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from data_plane.channels.models import ChannelRow, ChannelType
 from data_plane.members.models import MemberRole, MemberRow
+from data_plane.query.plan import Explanation
 from data_plane.views import Timestamp
 from kernel.clock import rfc3339
 
@@ -49,6 +50,16 @@ class ChannelPage(TypedDict):
     channels: list[ChannelView]
     next_cursor: str | None
     """Give it back as `cursor` for the next page; null on the last one."""
+
+
+class QueriedChannels(TypedDict):
+    """Channels that match, in the order asked for."""
+
+    channels: list[ChannelView]
+    next_cursor: str | None
+    """Give it back as `cursor`, with the same filter and sort, for the next page; null on the last one."""
+    explain: NotRequired[Explanation]
+    """How the query was answered, when you asked for it."""
 
 
 def channel_view(

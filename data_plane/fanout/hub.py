@@ -11,6 +11,7 @@ from uuid import UUID
 from data_plane.fanout.bus import slot_of
 from data_plane.fanout.stream import Recipient, Stream
 from data_plane.log import Entry, LogKey, channel_log
+from data_plane.log.entries import PROFILES, profile_in_channels
 from data_plane.log.reader import LogRange, LogReader
 from kernel.logging import get_logger
 
@@ -51,6 +52,8 @@ class Hub:
         self._streams: dict[LogKey, Stream] = {}
         self._by_recipient: dict[Recipient, set[LogKey]] = {}
         self._watchers: dict[LogKey, set[Recipient]] = {}
+        self._watched: dict[UUID, int] = {}
+        """How many watches there are of an app's channels; while there are any, its profiles are listened to."""
         self._slots: dict[int, int] = {}
         self._gaps: set[LogKey] = set()
         self._filler: asyncio.Task[None] | None = None
@@ -143,13 +146,32 @@ class Hub:
 
     def _pass_on_passing(self, entry: Entry) -> None:
         """What is in no log: for those who watch and still hear the log, and not for its own author."""
-        watchers = self._watchers.get(entry.key)
-        if watchers and self._is_current():
-            frame = self._encode([entry])
-            # Who was removed while it asked to watch is a watcher and no recipient.
-            for recipient in watchers & self._streams[entry.key].recipients:
-                if recipient.user_id != entry.subject:
-                    recipient.deliver(frame)
+        if not self._is_current():
+            return
+        if entry.log == PROFILES:
+            self._pass_on_profile(entry)
+        elif ears := self._watching(entry.key):
+            self._tell(ears, entry)
+
+    def _pass_on_profile(self, entry: Entry) -> None:
+        """To everybody who watches a channel that the user is in, once, whatever number of them it watches."""
+        told: set[Recipient] = set()
+        for channel_id, made in profile_in_channels(entry):
+            ears = self._watching(LogKey(entry.app_id, channel_log(channel_id))) - told
+            if ears:
+                told |= ears
+                self._tell(ears, made())
+
+    def _watching(self, key: LogKey) -> set[Recipient]:
+        # Who was removed while it asked to watch is a watcher and no recipient.
+        stream, watchers = self._streams.get(key), self._watchers.get(key)
+        return watchers & stream.recipients if stream is not None and watchers else set()
+
+    def _tell(self, ears: set[Recipient], entry: Entry) -> None:
+        frame = self._encode([entry])
+        for recipient in ears:
+            if recipient.user_id != entry.subject and entry.subject not in recipient.hidden:
+                recipient.deliver(frame)
 
     def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:
         if entry.subject is not None and entry.type == "membership.added":
@@ -194,15 +216,26 @@ class Hub:
 
     def watch(self, recipient: Recipient, key: LogKey) -> None:
         """Pass on what happens in passing, too: what is in no log, such as who types."""
-        self._watchers.setdefault(key, set()).add(recipient)
+        watchers = self._watchers.setdefault(key, set())
+        if recipient in watchers:
+            return
+        watchers.add(recipient)
+        count = self._watched[key.app_id] = self._watched.get(key.app_id, 0) + 1
+        if count == 1:
+            self._open(LogKey(key.app_id, PROFILES), 1)
 
     def unwatch(self, recipient: Recipient, key: LogKey) -> None:
         """The end of `watch`."""
         watchers = self._watchers.get(key)
-        if watchers is not None:
-            watchers.discard(recipient)
-            if not watchers:
-                del self._watchers[key]
+        if watchers is None or recipient not in watchers:
+            return
+        watchers.discard(recipient)
+        if not watchers:
+            del self._watchers[key]
+        self._watched[key.app_id] -= 1
+        if not self._watched[key.app_id]:
+            del self._watched[key.app_id]
+            self._close(self._streams[LogKey(key.app_id, PROFILES)])
 
     def _stop_watching(self, key: LogKey, user_id: str) -> None:
         for recipient in [r for r in self._watchers.get(key, ()) if r.user_id == user_id]:

@@ -5,6 +5,7 @@ The bus may lose, double and reorder, so entries wait here until their turn. The
 """
 
 from collections import deque
+from collections.abc import Container
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -23,6 +24,11 @@ class Recipient(Protocol):
     @property
     def user_id(self) -> str:
         """Whose connection this is."""
+        ...
+
+    @property
+    def hidden(self) -> Container[str]:
+        """Users of whose doings in passing it hears nothing: it has blocked them, or they it."""
         ...
 
     def deliver(self, frame: Any) -> None:

@@ -1,7 +1,7 @@
 """A client's connection, whatever carries it, and the registry of those of this node."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -41,8 +41,8 @@ class Connection:
     """An authenticated connection of one user. A `Recipient` of the hub."""
 
     __slots__ = (
-        "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expires_at", "expiry", "id",
-        "in_flight", "issued_at", "leaving", "overdone", "told", "transport", "user_id", "watching",
+        "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expires_at", "expiry", "hidden",
+        "id", "in_flight", "issued_at", "leaving", "overdone", "told", "transport", "user_id", "watching",
     )  # fmt: skip
 
     def __init__(self, id: str, caller: Caller, transport: Transport) -> None:
@@ -63,6 +63,8 @@ class Connection:
         """When there was credit last, in microseconds of the monotonic clock."""
         self.overdone = 0
         """Refusals that came at once, as a bucket's time."""
+        self.hidden: Container[str] = ()
+        """Users of whose doings in passing it hears nothing; kept up to date from its first `channel.watch` on."""
         self.watching: set[str] = set()
         """Channels it hears without being a member."""
         self.dirty = False

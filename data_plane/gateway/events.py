@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from data_plane.blocks.hidden import Hidden, HiddenUsers
 from data_plane.channels.create import view_of
 from data_plane.channels.errors import no_channel
 from data_plane.channels.repository import ChannelRepository
@@ -28,7 +29,9 @@ class WatchPacket(Payload, frozen=True, kw_only=True):
     channel_id: ChannelId
 
 
-def connection_events(gateway: Gateway, hub: Hub, shard: Shard) -> list[tuple[str, type[Payload], Handler]]:
+def connection_events(
+    gateway: Gateway, hub: Hub, shard: Shard, hidden: Hidden
+) -> list[tuple[str, type[Payload], Handler]]:
     """`auth.refresh` answers `{expires_at}`; `channel.watch` answers `{channel}`, whose `seq` is where events go on."""
 
     async def refresh(connection: Connection, packet: RefreshPacket) -> dict[str, Any]:
@@ -48,6 +51,8 @@ def connection_events(gateway: Gateway, hub: Hub, shard: Shard) -> list[tuple[st
             if not connection.closed:
                 hub.join(connection, LogKey(connection.app_id, channel_log(channel_id)), state.last_seq + 1)
                 connection.watching.add(channel_id)
+        if not isinstance(connection.hidden, HiddenUsers):
+            connection.hidden = await hidden.of(connection.app_id, connection.user_id)
         if not connection.closed:
             hub.watch(connection, LogKey(connection.app_id, channel_log(channel_id)))
         return {"channel": view_of(state)}

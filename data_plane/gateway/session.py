@@ -83,7 +83,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 FreshState = Callable[[UUID, str], Awaitable[dict[str, Any]]]
-"""`{channels, cursor}` of a user now, for those who cannot resume."""
+"""`{channels, blocks, cursor}` of a user now, for those who cannot resume."""
 
 
 class SessionOpener:

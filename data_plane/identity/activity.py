@@ -46,6 +46,10 @@ class ActivityTracker:
         if month == self._month:
             self._active.add((app_id, user_id))
 
+    def forget(self, app_id: UUID, user_id: str) -> None:
+        """Look at the user anew at its next call: it may have been deactivated."""
+        self._active.discard((app_id, user_id))
+
     async def touch(self, app: AppSnapshot, app_id: UUID, user_id: str, issued_at: datetime) -> None:
         """Count the user as active now, and make the user if a customer's own token names it for the first time.
 

@@ -1,5 +1,6 @@
 """Log entries, and the one form in which they travel: an event as JSON bytes, encoded once."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -12,6 +13,8 @@ from kernel.clock import rfc3339
 
 CHANNEL: Final = "c:"
 USER: Final = "u:"
+PROFILES: Final = "p:"
+"""No log: where changes of profiles pass by on their way to those who watch a channel that the user is in."""
 
 
 class LogKey(NamedTuple):
@@ -93,6 +96,35 @@ def passing_entry(*, app_id: UUID, log: str, epoch: str, type: str, at: datetime
         "data": data,
     }
     return Entry(app_id, log, 0, type, orjson.dumps(body), actor)
+
+
+def profile_entry(
+    *, app_id: UUID, epoch: str, at: datetime, actor: str | None, user: Mapping[str, Any], channels: Sequence[str]
+) -> Entry:
+    """A changed profile, once for all channels that its user is in: a node knows which of them are watched on it."""
+    event = {
+        "type": "profile.changed",
+        "channel_id": None,
+        "seq": None,
+        "epoch": epoch,
+        "at": rfc3339(at),
+        "actor": actor,
+        "data": {"user": user},
+    }
+    body = orjson.dumps({"event": event, "channels": channels})
+    return Entry(app_id, PROFILES, 0, "profile.changed", body, user["id"])
+
+
+def profile_in_channels(entry: Entry) -> Iterator[tuple[str, Callable[[], Entry]]]:
+    """The channels that a profile's entry is for, and what is to pass in each."""
+    said = orjson.loads(entry.event)
+    for channel_id in said["channels"]:
+
+        def made(channel_id: str = channel_id) -> Entry:
+            event = orjson.dumps({**said["event"], "channel_id": channel_id})
+            return Entry(entry.app_id, channel_log(channel_id), 0, entry.type, event, entry.subject)
+
+        yield channel_id, made
 
 
 def entry_from_row(row: Any, epoch: str) -> Entry:

@@ -83,6 +83,15 @@ class LogWriter:
         uow.after_commit(lambda: self._publish(finished))
         return seqs
 
+    @property
+    def epoch(self) -> str:
+        """The life of the shard's logs."""
+        return self._epoch
+
+    def tell(self, uow: UnitOfWork, entries: Sequence[Entry]) -> None:
+        """Let entries that are in no log pass by once the transaction is durable."""
+        uow.after_commit(lambda: self._publish(entries))
+
     async def heads(self, uow: UnitOfWork, app_id: UUID, logs: Sequence[str]) -> dict[str, tuple[int, int]]:
         """`{log: (last seq, last message number)}`; logs without entries are `(0, 0)`. Stable while locked."""
         rows = await uow.session.execute(

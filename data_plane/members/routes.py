@@ -19,9 +19,12 @@ from data_plane.dependencies import (
 )
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
 from data_plane.members.errors import DirectIsFixed, UnknownUsers
+from data_plane.members.query import query_members
 from data_plane.members.schemas import AddMembers, LeaveChannel, PutMember
 from data_plane.members.service import MemberService
-from data_plane.members.views import MemberPage, Members, MemberView
+from data_plane.members.views import MemberPage, Members, MemberView, QueriedMembers
+from data_plane.query.errors import BadFilter, QueryTooSlow
+from data_plane.query.schemas import Query
 from kernel.http import answers
 
 _TAGS = ["Members"]
@@ -46,6 +49,24 @@ async def list_members(
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
         return await MemberService(shard).page(uow, caller, channel_id, limit=limit, cursor=cursor)
+
+
+@post(
+    "/v1/channels/{channel_id:str}/members/query",
+    status_code=200,
+    operation_id="queryMembers",
+    summary="Query members",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, QueriedMembers, "A page of members."), errors=(BadFilter, QueryTooSlow)),
+)
+async def post_query(
+    channel_id: ChannelPath, data: JSONBody[Query], caller: CallerDependency, shard: ShardDependency
+) -> QueriedMembers:
+    """The members of a channel that match a filter. See the guide on queries."""
+    require_scope(caller, "channels")
+    async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
+        return await query_members(uow, caller, channel_id, data)
 
 
 @post(
@@ -157,4 +178,11 @@ async def leave_channel(
     return answer.response()
 
 
-ROUTES: list[ControllerRouterHandler] = [list_members, add_members, put_member, remove_member, leave_channel]
+ROUTES: list[ControllerRouterHandler] = [
+    list_members,
+    post_query,
+    add_members,
+    put_member,
+    remove_member,
+    leave_channel,
+]

@@ -1,8 +1,9 @@
 """A membership as others see it."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from data_plane.members.models import MemberRole, MemberRow
+from data_plane.query.plan import Explanation
 from data_plane.views import Timestamp
 from kernel.clock import rfc3339
 
@@ -26,6 +27,16 @@ class MemberPage(Members):
 
     next_cursor: str | None
     """Give it back as `cursor` for the next page; null on the last one."""
+
+
+class QueriedMembers(TypedDict):
+    """Members that match, in the order asked for."""
+
+    members: list[MemberView]
+    next_cursor: str | None
+    """Give it back as `cursor`, with the same filter and sort, for the next page; null on the last one."""
+    explain: NotRequired[Explanation]
+    """How the query was answered, when you asked for it."""
 
 
 def member_view(row: MemberRow) -> MemberView:

@@ -5,6 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, SkipValidation
 from litestar.types import ControllerRouterHandler
 
+from data_plane.blocks.errors import Blocked
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.dependencies import ANYBODY, CallerDependency, ChannelPath, require_scope
 from data_plane.messages.errors import MessageIdTaken
@@ -23,7 +24,7 @@ from kernel.http import answers
     opt=answers(
         (201, OneMessage, "The message was stored now."),
         (200, OneMessage, "Its id was stored before; this is the message as it is now."),
-        errors=(MessageIdTaken, ChannelFrozen, Overloaded),
+        errors=(MessageIdTaken, ChannelFrozen, Blocked, Overloaded),
     ),
 )
 async def send_message(

@@ -5,12 +5,14 @@ from uuid import UUID
 
 import msgspec
 
+from data_plane.blocks.errors import Blocked
 from data_plane.channels.access import visible_channel
 from data_plane.channels.errors import ChannelFrozen, no_channel
 from data_plane.channels.repository import ChannelRepository
 from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.identity.activity import ActivityTracker, subject_of
 from data_plane.identity.caller import Caller
+from data_plane.identity.errors import UserDeactivated
 from data_plane.limits.limiter import Bucket, Limiter
 from data_plane.limits.policies import MESSAGES_CHANNEL
 from data_plane.log import Entry, channel_log
@@ -63,9 +65,9 @@ class SendService:
         """Store the message and return it, in the order of the calls within a channel.
 
         Raises `NotFound` for a channel that the author is no member of, `MessageIdTaken` when the id stands for
-        something else, `ChannelFrozen`, `QuotaExceeded`, `RateLimited` for a busy channel, `Unavailable`, `Overloaded`,
-        `InvalidInput`. Nothing is awaited before the message is queued (but for a plan that is full, and for a limit
-        whose waiters are served in order), which keeps a sender's order.
+        something else, `ChannelFrozen`, `Blocked`, `UserDeactivated`, `QuotaExceeded`, `RateLimited` for a busy
+        channel, `Unavailable`, `Overloaded`, `InvalidInput`. Nothing is awaited before the message is queued (but for a
+        plan that is full, and for a limit whose waiters are served in order), which keeps a sender's order.
         """
         user_id = caller.acting_as(body.user_id)
         content = check_content(body.text, body.attachments, body.custom)
@@ -109,6 +111,10 @@ class SendService:
                 raise MessageIdTaken()
             case "frozen":
                 raise ChannelFrozen("This channel is frozen; its members can read, but not write.")
+            case "blocked":
+                raise Blocked()
+            case "deactivated":
+                raise UserDeactivated("This user is deactivated and sends nothing.", user_id=user_id)
             case "no_user":
                 raise InvalidInput(f"There is no user `{user_id}`; create it first.", field="user_id")
             case _:

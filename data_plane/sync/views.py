@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, TypedDict
 
+from data_plane.blocks.views import BlockView
 from data_plane.channels.views import ChannelView
 from data_plane.views import Timestamp
 
@@ -39,5 +40,7 @@ class FreshState(TypedDict):
     recovered: Literal[False]
     channels: list[ChannelView]
     """Every channel of the user."""
+    blocks: list[BlockView]
+    """Whom the user has blocked."""
     cursor: str
     has_more: Literal[False]

@@ -45,3 +45,15 @@ class PatchUser(_Body, frozen=True, kw_only=True):
     image: Image | msgspec.UnsetType | None = msgspec.UNSET
     role: Role | msgspec.UnsetType = msgspec.UNSET
     custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class PatchInBatch(PatchUser, frozen=True, kw_only=True):
+    """One user of a batch of changes."""
+
+    id: CustomerId
+
+
+class PatchUsers(_Body, frozen=True, kw_only=True):
+    """Body of `PATCH /v1/users`: all are changed, or none."""
+
+    users: Annotated[list[PatchInBatch], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]

@@ -1,7 +1,8 @@
 """A user as everybody in the app sees it."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
+from data_plane.query.plan import Explanation
 from data_plane.users.models import User
 from data_plane.views import Timestamp
 from kernel.clock import rfc3339
@@ -26,6 +27,16 @@ class Users(TypedDict):
     """The users that were named, in that order."""
 
     users: list[UserView]
+
+
+class QueriedUsers(TypedDict):
+    """Users that match, in the order asked for."""
+
+    users: list[UserView]
+    next_cursor: str | None
+    """Give it back as `cursor`, with the same filter and sort, for the next page; null on the last one."""
+    explain: NotRequired[Explanation]
+    """How the query was answered, when you asked for it."""
 
 
 def user_view(user: User) -> UserView:

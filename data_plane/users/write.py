@@ -2,23 +2,31 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from data_plane.custom import check_custom
 from data_plane.log import user_log
+from data_plane.log.entries import profile_entry
 from data_plane.log.writer import NewEntry
+from data_plane.members.errors import UnknownUsers
 from data_plane.shard import Shard
 from data_plane.users.models import User
 from data_plane.users.repository import UserRepository
-from data_plane.users.schemas import PatchUser, PutUser, UserInBatch
+from data_plane.users.schemas import PatchInBatch, PatchUser, PutUser, UserInBatch
 from data_plane.users.views import user_view
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
 from kernel.errors import InvalidInput, NotFound
 from kernel.ids import check_customer_id
 
+RESERVED: Final = ("me", "query")
+"""What stands where an id does in paths."""
 _PROFILE = ("name", "image", "role", "custom")
+
+
+MAX_TOLD: Final = 1_000
+"""Channels of a user whose watchers hear of its new profile at once."""
 
 
 class Written(NamedTuple):
@@ -30,8 +38,8 @@ class Written(NamedTuple):
 
 def new_user_id(text: str, *, field: str) -> str:
     """Return an id that a user may be made with. Raises `InvalidInput`."""
-    if text == "me":
-        raise InvalidInput("`me` stands for the caller and cannot be a user's id.", field=field)
+    if text in RESERVED:
+        raise InvalidInput(f"`{text}` is a word of the API and cannot be a user's id.", field=field)
     return check_customer_id(text, field=field)
 
 
@@ -68,14 +76,40 @@ async def patch_user(
     check_customer_id(user_id, field="user_id")
     if isinstance(change.custom, dict):
         check_custom(change.custom)
-    given = {name: getattr(change, name) for name in _PROFILE if isinstance(getattr(change, name), str | dict | None)}
 
     def profile(_: str, held: User | None) -> dict[str, Any]:
         if held is None:
             raise NotFound("There is no such user.")
-        return {**_held(held), **given}
+        return {**_held(held), **_given(change)}
 
     return (await _write(shard, uow, app_id, [user_id], profile, actor))[0].user
+
+
+async def patch_users(
+    shard: Shard, uow: UnitOfWork, app_id: UUID, changes: Sequence[PatchInBatch], *, actor: str | None
+) -> list[User]:
+    """Change fields of many users, in argument order. Raises `UnknownUsers`, or `InvalidInput` that names the field."""
+    wanted: dict[str, PatchUser] = {}
+    for index, change in enumerate(changes):
+        if isinstance(change.custom, dict):
+            check_custom(change.custom, field=f"users[{index}].custom")
+        if change.id in wanted:
+            raise InvalidInput(f"The user {change.id!r} is in the batch twice.", field=f"users[{index}].id")
+        wanted[change.id] = change
+    unknown: list[str] = []
+
+    def profile(user_id: str, held: User | None) -> dict[str, Any]:
+        if held is None:
+            unknown.append(user_id)
+            return {}
+        return {**_held(held), **_given(wanted[user_id])}
+
+    written = await _write(shard, uow, app_id, list(wanted), profile, actor, unknown=unknown)
+    return [item.user for item in written]
+
+
+def _given(change: PatchUser) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in _PROFILE if isinstance(getattr(change, name), str | dict | None)}
 
 
 async def _write(
@@ -85,16 +119,21 @@ async def _write(
     user_ids: Sequence[str],
     profile: Callable[[str, User | None], Mapping[str, Any]],
     actor: str | None,
+    *,
+    unknown: Sequence[str] = (),
 ) -> list[Written]:
+    """`unknown` is filled by `profile`: when it is not empty, nothing is written and `UnknownUsers` raised."""
     await shard.logs.lock(uow, app_id, map(user_log, user_ids))
     repository = UserRepository(uow.session, app_id)
     held = await repository.get_many(user_ids)
     at = truncate_ms(shard.clock.now())
     created: set[str] = set()
     changed: list[str] = []
+    wanted = {user_id: profile(user_id, held.get(user_id)) for user_id in sorted(user_ids)}
+    if unknown:
+        raise UnknownUsers.of(list(unknown), field="users")
     # In key order, so that two batches that name the same users wait for each other at the first.
-    for user_id in sorted(user_ids):
-        values = profile(user_id, held.get(user_id))
+    for user_id, values in wanted.items():
         if user_id in held and values == _held(held[user_id]):
             continue
         if await repository.write(_user(user_id, values, at)):
@@ -111,7 +150,33 @@ async def _write(
             for user_id in changed
         ]
         await shard.logs.append(uow, app_id, entries, at=at)
+        await tell_watchers(shard, uow, app_id, [current[user_id] for user_id in changed], actor=actor, at=at)
     return [Written(current[user_id], user_id in created) for user_id in user_ids]
+
+
+async def tell_watchers(
+    shard: Shard, uow: UnitOfWork, app_id: UUID, users: Sequence[User], *, actor: str | None, at: datetime
+) -> None:
+    """Let those hear of changed profiles, in passing, who watch a channel that the user is in.
+
+    One read and one message on the bus a user, whatever the number of channels; no write. Who does not watch sees the
+    profile, with a later `updated_at`, when it next reads it.
+    """
+    channels = await UserRepository(uow.session, app_id).channels_of([user.id for user in users], most=MAX_TOLD)
+    entries = [
+        profile_entry(
+            app_id=app_id,
+            epoch=shard.logs.epoch,
+            at=at,
+            actor=actor,
+            user=user_view(user),
+            channels=channels[user.id],
+        )
+        for user in users
+        if user.id in channels
+    ]
+    if entries:
+        shard.logs.tell(uow, entries)
 
 
 def _whole(profile: PutUser) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import uvloop
 
 from data_plane.backoff import Backoff
 from data_plane.channels.jobs import ChannelJobs
+from data_plane.indexes.jobs import IndexJobs
 from data_plane.log import LogReader, LogWriter
 from data_plane.shard import Shard
 from data_plane.worker import ShardWorker, hand_over_for_ever
@@ -73,20 +74,18 @@ class Worker:
     async def _shard_worker(self, shard: ShardSettings) -> ShardWorker:
         engine = self._connect(shard.database_url, "natter_engine")
         epoch = await _epoch(engine, shard.id)
-        jobs = ChannelJobs(
-            Shard(
-                id=shard.id,
-                epoch=epoch,
-                tenant=self._connect(shard.database_url, "natter_app"),
-                system=engine,
-                # Nodes follow the log, so what a job appends reaches clients without a hint on the bus.
-                logs=LogWriter(epoch, lambda entries: None),
-                reader=LogReader(engine, epoch),
-                outbox=Outbox("chat"),
-                clock=self._clock,
-                ids=Ids(self._clock),
-                vault=self._vault,
-            )
+        parts = Shard(
+            id=shard.id,
+            epoch=epoch,
+            tenant=self._connect(shard.database_url, "natter_app"),
+            system=engine,
+            # Nodes follow the log, so what a job appends reaches clients without a hint on the bus.
+            logs=LogWriter(epoch, lambda entries: None),
+            reader=LogReader(engine, epoch),
+            outbox=Outbox("chat"),
+            clock=self._clock,
+            ids=Ids(self._clock),
+            vault=self._vault,
         )
         return ShardWorker(
             shard_id=shard.id,
@@ -94,7 +93,7 @@ class Worker:
             control_url=self._settings.control_url,
             credential=self._credentials[shard.id],
             clock=self._clock,
-            handlers=jobs.handlers(),
+            handlers={**ChannelJobs(parts).handlers(), **IndexJobs(parts).handlers()},
         )
 
     def _connect(self, url: str, role: str) -> Database:

@@ -29,11 +29,13 @@ EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "reference" / "rest-examp
 TAGS: Final = {
     "Tokens": "User tokens, made and revoked by your server.",
     "Users": "Profiles of your app's users. Everybody in the app may read them.",
+    "Blocks": "Whom a user does not want to hear from.",
     "Channels": "Rooms with members, settings and a log of events.",
     "Members": "Who is in a channel, and as what.",
     "Messages": "Sending, history, editing, read positions.",
     "Limits": "How much a caller may do, and how much of it is left.",
     "Sync": "Catching up after having been away.",
+    "Indexes": "Custom fields that queries filter and sort by at any size.",
     "Locate": "Finding the node that serves an app.",
     "Reference": "The description of this API.",
 }

@@ -36,10 +36,13 @@ USER_EVENTS: Final = {
     "membership.removed": "You are no member any more. `seq` is where the channel ended for you.",
     "unread.changed": "Your read position moved, on any of your devices.",
     "user.updated": "Your own profile changed.",
+    "block.added": "You blocked somebody, on any of your devices.",
+    "block.removed": "You took a block back.",
 }
 PASSING_EVENTS: Final = {
     "typing.started": "Somebody types. It means nothing any more after 6 s without another.",
     "typing.stopped": "They have stopped.",
+    "profile.changed": "A user whose channels you watch changed its profile; once, however many you share.",
 }
 CONNECTION_EVENTS: Final = {
     "connection.ready": "The first event of every connection, also after a reconnect.",
@@ -53,7 +56,7 @@ def client_events() -> dict[str, type[Payload]]:
     """What clients may send: names and payloads, as a node registers them."""
     nothing = cast(Any, None)
     routes = {route.event: route.payload for route in features.socket_routes(nothing, nothing, nothing)}
-    routes.update({event: payload for event, payload, _ in connection_events(nothing, nothing, nothing)})
+    routes.update({event: payload for event, payload, _ in connection_events(nothing, nothing, nothing, nothing)})
     routes.update({route.event: route.payload for route in Typing(nothing, nothing, nothing).routes()})
     return dict(sorted(routes.items()))
 

@@ -4,14 +4,18 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import orjson
 
+from data_plane.blocks import service as blocks
+from data_plane.indexes.service import MAX_INDEXES
 from data_plane.messages.flush import Flusher
+from data_plane.query import run
 from data_plane.reference import openapi_document
 from kernel.clock import month_of
 from kernel.contracts import Quota, RateLimit
@@ -98,11 +102,28 @@ async def life(scribe: Scribe) -> None:
     pair = (await say("mintTokens", sk, {"user_id": "ada"})).json()
     await say("refreshTokens", None, {"refresh_token": pair["refresh_token"]})
 
+    await say("updateUsers", sk, {"users": [{"id": "edsger", "custom": {"team": "graphs"}}]})
+    for _ in range(2):
+        await say("putIndex", sk, {"type": "text"}, resource="users", field="custom.team")
+    await say("listIndexes", sk)
+    await say("getIndex", sk, resource="users", field="custom.team")
+    people = {"filter": {"custom.team": {"$in": ["engines", "graphs"]}}, "sort": ["-created_at"], "limit": 2}
+    await say("queryUsers", sk, {**people, "explain": True})
+    await say("deleteIndex", sk, resource="users", field="custom.team")
+    for _ in range(2):
+        await say("blockUser", ada, user_id="edsger")
+    await say("listBlocks", ada)
+    await say("unblockUser", ada, user_id="edsger")
+    await say("deactivateUser", sk, user_id="edsger")
+    await say("reactivateUser", sk, user_id="edsger")
+
     general = {"id": "general", "type": "group", "name": "General", "members": ["grace"]}
     key = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
     await say("createChannel", ada, general, headers=key)
     await say("createChannel", ada, general)
     await say("listChannels", sk, limit=10, user_id="ada")
+    found = {"type": "group", "name": {"$autocomplete": "gen"}}
+    await say("queryChannels", ada, {"filter": found, "sort": ["-updated_at"], "explain": True})
     await say("getChannel", ada, channel_id="general")
     await say("updateChannel", ada, {"name": "Everybody"}, channel_id="general")
     for _ in range(2):
@@ -110,6 +131,7 @@ async def life(scribe: Scribe) -> None:
         await say("putMember", ada, {"role": "owner"}, channel_id="general", user_id="grace")
     await say("removeMember", ada, channel_id="general", user_id="grace")
     await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")
+    await say("queryMembers", ada, {"filter": {"role": "owner"}}, channel_id="general")
     await say("listMembers", ada, channel_id="general", limit=2)
 
     await say("getLimits", ada, channel_id="general")
@@ -206,12 +228,40 @@ async def trouble(scribe: Scribe) -> None:
     await fail("app_deleted", "getMe", carl)
     house.change(poor, status="active")
 
+    await fail("bad_filter", "queryChannels", ada, {"filter": {"type": {"$like": "team"}}})
+    index = {"resource": "channels", "field": "custom.team"}
+    await say("putIndex", sk, {"type": "text"}, **index)
+    await fail("index_exists", "putIndex", sk, {"type": "number"}, **index)
+    for n in range(1, MAX_INDEXES):
+        await say("putIndex", sk, {"type": "text"}, **{**index, "field": f"custom.f{n}"})
+    await fail("too_many_indexes", "putIndex", sk, {"type": "text"}, **{**index, "field": "custom.more"})
+    await say("createChannel", sk, {"id": "two", "type": "direct", "members": ["ada", "grace"]})
+    await say("blockUser", ada, user_id="grace")
+    await fail("blocked", "sendMessage", grace, {"text": "Hello?"}, channel_id="two")
+    blocks.MAX_BLOCKS, most = 0, blocks.MAX_BLOCKS  # type: ignore[misc]
+    await fail("too_many_blocks", "blockUser", ada, user_id="edsger")
+    blocks.MAX_BLOCKS = most  # type: ignore[misc]
+    run.PATIENCE_MS, patience = 50, run.PATIENCE_MS  # type: ignore[misc]
+    async with held(house, "chat.channels"):
+        await fail("query_too_slow", "queryChannels", sk, {"filter": {"custom.colour": "red"}})
+    run.PATIENCE_MS = patience  # type: ignore[misc]
+
     flusher: Flusher = house.node.node.flusher
     flusher._max_waiting, most = 0, flusher._max_waiting
     await fail("overloaded", "sendMessage", ada, {"text": "Hello?"}, channel_id="general")
     flusher._max_waiting = most
     await no_live_node(house)
     await fail("unavailable", "locate", None, key=house.opened.publishable_key)
+
+
+@asynccontextmanager
+async def held(house: House, table: str) -> AsyncIterator[None]:
+    """Nobody reads the table meanwhile."""
+    chat = await house.chat.connect()
+    async with chat.transaction():
+        await chat.execute(f"lock table {table} in access exclusive mode")
+        yield
+    await chat.close()
 
 
 def full(house: House) -> Quota:

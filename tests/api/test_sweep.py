@@ -25,12 +25,30 @@ THEIR_CHANNEL = {"channel_id": "theirs"}
 PROFILE: dict[str, Any] = {"name": "Ada", "image": "https://x.example/a.png", "role": "user", "custom": {"a": 1}}
 CONTENT: dict[str, Any] = {"text": "Hello", "attachments": [{"type": "image"}], "custom": {"a": 1}, "user_id": "ada"}
 KEY = ("Idempotency-Key",)
+INDEX = {"resource": "channels", "field": "custom.team"}
+QUERY: dict[str, Any] = {
+    "filter": {
+        "name": {"$autocomplete": "gen"}, "$or": [{"custom.a": 1}, {"created_at": {"$gt": "2026-01-01T00:00:00Z"}}],
+    },
+    "sort": ["-created_at"], "limit": 5, "cursor": None, "explain": True,
+}  # fmt: skip
 
 ROUTES: dict[str, Entry] = {
     "POST /v1/tokens": Entry(body={"user_id": "ada", "expires_in": 900}),
     "POST /v1/tokens/refresh": Entry(body={"refresh_token": "rt_nothing"}, credential="nobody"),
     "POST /v1/users/{user_id}/revoke": Entry({"user_id": "ada"}),
     "POST /v1/users": Entry(body={"users": [{"id": "ada", **PROFILE}]}),
+    "PATCH /v1/users": Entry(body={"users": [{"id": "ada", **PROFILE}]}),
+    "POST /v1/users/query": Entry(body=QUERY),
+    "POST /v1/users/{user_id}/deactivate": Entry({"user_id": "grace"}, foreign={"user_id": "eve"}),
+    "POST /v1/users/{user_id}/reactivate": Entry({"user_id": "grace"}, foreign={"user_id": "eve"}),
+    "GET /v1/users/me/blocks": Entry(credential="user"),
+    "PUT /v1/users/me/blocks/{user_id}": Entry({"user_id": "grace"}, foreign={"user_id": "eve"}, credential="user"),
+    "DELETE /v1/users/me/blocks/{user_id}": Entry({"user_id": "grace"}, credential="user"),
+    "GET /v1/indexes": Entry(),
+    "GET /v1/indexes/{resource}/{field}": Entry(INDEX),
+    "PUT /v1/indexes/{resource}/{field}": Entry(INDEX, {"type": "text"}),
+    "DELETE /v1/indexes/{resource}/{field}": Entry(INDEX),
     "GET /v1/users/{user_id}": Entry({"user_id": "ada"}, foreign={"user_id": "eve"}),
     "PUT /v1/users/{user_id}": Entry({"user_id": "ada"}, PROFILE),
     "PATCH /v1/users/{user_id}": Entry({"user_id": "ada"}, PROFILE, {"user_id": "eve"}),
@@ -42,6 +60,10 @@ ROUTES: dict[str, Entry] = {
         headers=KEY,
     ),
     "GET /v1/channels": Entry(),
+    "POST /v1/channels/query": Entry(body={**QUERY, "user_id": "ada"}),
+    "POST /v1/channels/{channel_id}/members/query": Entry(
+        CHANNEL, {**QUERY, "filter": {"user_id": {"$in": ["ada"]}}, "sort": ["joined_at"]}, THEIR_CHANNEL
+    ),
     "GET /v1/channels/{channel_id}": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "PATCH /v1/channels/{channel_id}": Entry(
         CHANNEL, {"name": "General", "image": None, "custom": {}, "frozen": False}, THEIR_CHANNEL
@@ -177,7 +199,7 @@ async def test_a_route_for_servers_refuses_a_user(checker: Checker) -> None:
                 codes=["forbidden"],
             )  # fmt: skip
     assert checker.wrong == [], "\n".join(checker.wrong[:20])
-    assert checker.calls == 4
+    assert checker.calls == 11
 
 
 @post("/v1/planted/raises")
@@ -201,7 +223,7 @@ async def accepts() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("raises", "failed with 500"), ("half", "wrote to ['users']"), ("accepts", "accepted with 200")]
+    ("path", "words"), [("raises", "failed with 500"), ("half", "wrote to ['users'"), ("accepts", "accepted with 200")]
 )
 async def test_a_bad_handler_would_be_noticed(path: str, words: str, quiet: House, checker: Checker) -> None:
     shard = quiet.node.node.shard

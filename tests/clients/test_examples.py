@@ -57,6 +57,9 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     page = await alice.call("sync", cursor=ready["cursor"])
     acks["sync"] = {**page, "events": page["events"][:1]}
     assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice A."})).is_success
+    own = {"authorization": f"Bearer {tenant.token('alice')}"}
+    for method in ("PUT", "DELETE"):
+        assert (await tenant.http.request(method, "/v1/users/me/blocks/carol", headers=own)).is_success
     await tenant.post("/v1/channels/general/members", user_ids=["carol"])
     await carol.event("member.added")
     await carol.call("channel.watch", channel_id="general")
@@ -64,6 +67,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await carol.event("typing.started")
     await ask(alice, "typing.stop", channel_id="general")
     await carol.event("typing.stopped")
+    assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice B."})).is_success
+    await carol.event("profile.changed")
     assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success
     await carol.event("membership.removed")
     assert (await tenant.http.patch("/v1/channels/general", json={"name": "Everybody"})).is_success

@@ -49,6 +49,10 @@ TABLES = (
     "refresh_tokens",
     "idempotency_keys",
     "app_snapshots",
+    "words",
+    "field_values",
+    "field_indexes",
+    "blocks",
     "outbox",
 )
 
@@ -181,6 +185,7 @@ async def node(node_database: Any) -> AsyncIterator[Node]:
         published=published,
         signalled=signalled,
     )
+    revocations.on_revoked(lambda app_id, user_id, _: node.activity.forget(app_id, user_id))
     node.add_tenant()
     yield node
     await tenant.close()

@@ -9,7 +9,12 @@ from tests.engines import TemporaryDatabase
 OPERATORS_TABLES = {"alembic_version", "app_snapshots", "commits", "outbox", "shard", "usage_outbox"}
 """Not a tenant's: of the shard as a whole, out of reach of request-time connections."""
 
-FOR_REQUESTS = {"append_events", "horizon", "lock_logs", "mark_active", "xid"}
+FOR_REQUESTS = {
+    *("append_events", "horizon", "lock_logs", "mark_active", "xid"),
+    # Of their arguments alone; they read no table.
+    *("fold_text", "words_of", "has_words", "field_rows"),
+    *("custom_text", "custom_number", "custom_boolean", "custom_time"),
+}
 """Functions that request-time connections may call; the others see every tenant and take an app from trusted code."""
 
 

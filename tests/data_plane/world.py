@@ -9,13 +9,19 @@ import orjson
 from litestar import Request
 from litestar.di import Provide
 
+from data_plane.blocks.routes import ROUTES as BLOCK_ROUTES
 from data_plane.channels.routes import ROUTES as CHANNEL_ROUTES
 from data_plane.identity.caller import Caller
+from data_plane.identity.revocations import Revocations
+from data_plane.identity.tokens.service import TokenService
+from data_plane.indexes.routes import ROUTES as INDEX_ROUTES
 from data_plane.log import Entry
 from data_plane.members.routes import ROUTES as MEMBER_ROUTES
 from data_plane.messages.routes import ROUTES as MESSAGE_ROUTES
 from data_plane.messages.schemas import check_content, content_hash
 from data_plane.shard import Shard
+from data_plane.tenancy.store import SnapshotStore
+from data_plane.users.routes import ROUTES as USER_ROUTES
 from kernel.clock import ManualClock, month_of
 from kernel.contracts import AppSnapshot
 from kernel.http import build_app
@@ -87,6 +93,18 @@ class App:
         assert row["verdict"] == "created", row["verdict"]
         return format_id("msg", message_id), row["seq"], row["number"]
 
+    async def verdict(self, channel_id: str, user_id: str, *, by_server: bool = False) -> str:
+        """What the flush says of a message, which it stores if it may."""
+        now = self.world.clock.now()
+        hashed = content_hash(user_id, channel_id, "hello", None, None, False)
+        pool = await self.world.shard.system.pool()
+        row = await pool.fetchrow(
+            _APPEND,
+            [self.id], [channel_id], [self.world.shard.ids.uuid7()], [user_id], ["hello"], [None], [None], [False],
+            [hashed], [by_server], [False], ["subject"], month_of(now), now,
+        )  # fmt: skip
+        return str(row["verdict"])
+
     async def call(
         self,
         method: str,
@@ -151,11 +169,14 @@ class World:
         self.clock = clock
         self.published = published
         self.apps: dict[UUID, App] = {}
+        revocations = Revocations(shard.system, clock)
+        tokens = TokenService(shard, SnapshotStore(), revocations, lambda *_: None)
         application = build_app(
-            routes=[*CHANNEL_ROUTES, *MEMBER_ROUTES, *MESSAGE_ROUTES],
+            routes=[*CHANNEL_ROUTES, *MEMBER_ROUTES, *MESSAGE_ROUTES, *USER_ROUTES, *BLOCK_ROUTES, *INDEX_ROUTES],
             dependencies={
                 "caller": Provide(self._caller),
                 "shard": Provide(lambda: shard, sync_to_thread=False),
+                "tokens": Provide(lambda: tokens, sync_to_thread=False),
             },
             clock=clock,
             ids=shard.ids,

@@ -55,6 +55,10 @@ class TokenService:
         """Revoke all tokens of a user and close its sockets. Returns when new tokens become valid."""
         async with self._shard.unit_of_work(caller.app_id) as uow:
             valid_after = await revoke_user(self._shard, uow, caller.app_id, user_id)
-        self._revocations.note(caller.app_id, user_id, valid_after)
-        self._publish(caller.app_id, user_id, valid_after)
+        self.announce(caller.app_id, user_id, valid_after)
         return valid_after
+
+    def announce(self, app_id: UUID, user_id: str, valid_after: datetime) -> None:
+        """A revocation is committed: close the user's sockets here and on the other nodes."""
+        self._revocations.note(app_id, user_id, valid_after)
+        self._publish(app_id, user_id, valid_after)

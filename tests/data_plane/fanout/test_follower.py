@@ -9,6 +9,8 @@ from tests.data_plane.conftest import App, World
 
 
 class Ear:
+    hidden: frozenset[str] = frozenset()
+
     def __init__(self, app: App) -> None:
         self.app_id = app.id
         self.user_id = "alice"

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -10,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_plane.fanout import hub as hub_module
+from data_plane.fanout.bus import slot_of
 from data_plane.fanout.hub import Hub
 from data_plane.fanout.stream import Stream
 from data_plane.log import Entry, LogKey
+from data_plane.log.entries import profile_entry
 from data_plane.log.reader import LogRange
 
 APP = UUID(int=7)
 CHANNEL = LogKey(APP, "c:general")
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def entry(seq: int, type: str = "message.created", log: str = "c:general", subject: str | None = None) -> Entry:
@@ -50,6 +54,8 @@ class Log:
 
 
 class Ear:
+    hidden: frozenset[str] = frozenset()
+
     def __init__(self, user_id: str = "alice") -> None:
         self.app_id = APP
         self.user_id = user_id
@@ -282,3 +288,27 @@ async def test_who_is_removed_while_it_asks_to_watch_does_not_hear_who_types() -
     hub.deliver([typed_by("bob")])
     assert ear.seqs() == [1]
     assert other.seqs() == [1, 0]
+
+
+async def test_profiles_are_listened_to_while_a_channel_of_the_app_is_watched() -> None:
+    slots: list[int] = []
+    ear, key = Ear(), LogKey(APP, "p:")
+    hub = Hub(Log(), encode=list, subscribe=slots.append, unsubscribe=slots.remove)  # type: ignore[arg-type]
+    for log in (CHANNEL, LogKey(APP, "c:other")):
+        hub.join(ear, log, 1)
+        hub.watch(ear, log)
+        hub.watch(ear, log)
+    assert slot_of(key) in slots
+    profile = profile_entry(
+        app_id=APP, epoch="e", at=NOW, actor=None, user={"id": "bob"}, channels=["none", "general", "other"]
+    )
+    hub.deliver([profile])
+    assert ear.heard == [("c:general", 0)], "once, though two channels are shared"
+    hub.deliver([profile_entry(app_id=APP, epoch="e", at=NOW, actor=None, user={"id": "alice"}, channels=["general"])])
+    ear.hidden = frozenset({"bob"})
+    hub.deliver([profile])
+    assert ear.heard == [("c:general", 0)], "neither its own nor that of somebody hidden"
+    hub.unwatch(ear, LogKey(APP, "c:other"))
+    assert slot_of(key) in slots
+    hub.leave_all(ear)
+    assert slots == []

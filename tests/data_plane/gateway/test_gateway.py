@@ -10,6 +10,7 @@ import msgspec
 import orjson
 import pytest
 
+from data_plane.blocks.hidden import Hidden
 from data_plane.fanout.hub import Hub
 from data_plane.gateway import closing
 from data_plane.gateway import drain as drain_module
@@ -151,7 +152,8 @@ class House:
 
         opener = SessionOpener(self.shard, self.gate, sync.fresh, ActivityTracker(shard.system, shard.clock))
         self.gateway = Gateway(self.shard, self.hub, dispatcher, opener, self.gate, check_origin)
-        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard):
+        self.hidden = Hidden(shard.system, shard.clock)
+        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard, self.hidden):
             dispatcher.add(event, payload, handle)
 
     def line(self, address: str = "10.0.0.1") -> tuple[Wire, Line]:

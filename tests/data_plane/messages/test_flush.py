@@ -301,3 +301,12 @@ async def test_the_flush_reads_by_index_also_when_its_plans_were_made_on_empty_t
         await verdicts(lane, *(message(app) for _ in range(50)))
     await asyncio.sleep(1.1)
     assert await scans() == before
+
+
+async def test_a_server_does_not_send_for_a_deactivated_user(app):
+    await app.make_users("ann")
+    await app.make_channel("den", "ann")
+    await app.fetch("update chat.users set deactivated_at = now() where app_id = $1")
+    assert await app.verdict("den", "ann", by_server=True) == "deactivated"
+    await app.fetch("update chat.users set deactivated_at = null where app_id = $1")
+    assert await app.verdict("den", "ann", by_server=True) == "created"

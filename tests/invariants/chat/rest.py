@@ -62,6 +62,47 @@ REST: dict[Operation, list[Try] | Open] = {
     ("PATCH", "/v1/users/me"): [
         Try(lambda k: "/v1/users/me", lambda k: {"name": "mine"}, server=USERS_ONLY, user=OWN),
     ],
+    ("PATCH", "/v1/users"): [
+        Try(
+            lambda k: "/v1/users",
+            lambda k: {"users": [{"id": k.user, "name": "mine"}]},
+            server=Expect(200, {"user": 422}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("POST", "/v1/users/query"): [
+        Try(lambda k: "/v1/users/query", lambda k: {"filter": {"id": k.user}, "explain": True}, server=OWN, user=OWN),
+        Try(lambda k: "/v1/users/query", lambda k: {"filter": {"name": {"$autocomplete": "c"}}}, server=OWN, user=OWN),
+    ],
+    ("POST", "/v1/users/{user_id}/deactivate"): [
+        Try(lambda k: f"/v1/users/{k.user}/deactivate", server=HIDDEN, user=SERVERS_ONLY),
+    ],
+    ("POST", "/v1/users/{user_id}/reactivate"): [
+        Try(lambda k: f"/v1/users/{k.user}/reactivate", server=HIDDEN, user=SERVERS_ONLY),
+    ],
+    ("GET", "/v1/users/me/blocks"): [Try(lambda k: "/v1/users/me/blocks", server=USERS_ONLY, user=OWN)],
+    ("PUT", "/v1/users/me/blocks/{user_id}"): [
+        Try(lambda k: f"/v1/users/me/blocks/{k.user}", server=USERS_ONLY, user=Expect(201, {"user": 422})),
+    ],
+    ("DELETE", "/v1/users/me/blocks/{user_id}"): [
+        Try(lambda k: f"/v1/users/me/blocks/{k.user}", server=USERS_ONLY, user=Expect(204, free=204)),
+    ],
+    # -- indexes -------------------------------------------------------------------------------------------------------
+    ("GET", "/v1/indexes"): [Try(lambda k: "/v1/indexes", server=OWN, user=SERVERS_ONLY)],
+    ("GET", "/v1/indexes/{resource}/{field}"): [
+        Try(lambda k: "/v1/indexes/channels/custom.note", server=Expect(404), user=SERVERS_ONLY),
+    ],
+    ("PUT", "/v1/indexes/{resource}/{field}"): [
+        Try(
+            lambda k: "/v1/indexes/users/custom.note",
+            lambda k: {"type": "text"},
+            server=Expect(201),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("DELETE", "/v1/indexes/{resource}/{field}"): [
+        Try(lambda k: "/v1/indexes/channels/custom.note", server=Expect(204), user=SERVERS_ONLY),
+    ],
     # -- channels ------------------------------------------------------------------------------------------------------
     ("POST", "/v1/channels"): [
         Try(
@@ -90,6 +131,26 @@ REST: dict[Operation, list[Try] | Open] = {
         Try(lambda k: f"/v1/channels?limit=1&cursor={encode_cursor('channels', k.channel)}", server=OWN, user=OWN),
         Try(lambda k: f"/v1/channels?user_id={k.user}", server=OWN, user=SERVERS_ONLY),
     ],
+    ("POST", "/v1/channels/query"): [
+        Try(
+            lambda k: "/v1/channels/query",
+            lambda k: {"filter": {"id": {"$in": [k.channel, "nothing"]}}, "explain": True},
+            server=OWN,
+            user=OWN,
+        ),
+        Try(
+            lambda k: "/v1/channels/query",
+            lambda k: {"filter": {"members": {"$contains": k.user}, "name": {"$autocomplete": "c"}}},
+            server=OWN,
+            user=OWN,
+        ),
+        Try(
+            lambda k: "/v1/channels/query",
+            lambda k: {"filter": {"custom.note": {"$exists": True}}, "user_id": k.user},
+            server=OWN,
+            user=SERVERS_ONLY,
+        ),
+    ],
     ("GET", "/v1/channels/{channel_id}"): [
         Try(lambda k: f"/v1/channels/{k.channel}", server=HIDDEN, user=HIDDEN),
     ],
@@ -104,6 +165,14 @@ REST: dict[Operation, list[Try] | Open] = {
         Try(lambda k: f"/v1/channels/{k.channel}/members", server=HIDDEN, user=HIDDEN),
         Try(
             lambda k: f"/v1/channels/{k.channel}/members?limit=1&cursor={encode_cursor('members', k.user)}",
+            server=Expect(200, {"channel": 404}, free=200),
+            user=Expect(200, {"channel": 404}, free=200),
+        ),
+    ],
+    ("POST", "/v1/channels/{channel_id}/members/query"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/members/query",
+            lambda k: {"filter": {"user_id": k.user}},
             server=Expect(200, {"channel": 404}, free=200),
             user=Expect(200, {"channel": 404}, free=200),
         ),

@@ -62,7 +62,13 @@ async def test_methods_that_a_path_does_not_have_tell_nothing_either(stranger: S
             answers = [
                 await stranger.ask(
                     method,
-                    path.format(channel_id=kit.channel, user_id=kit.user, message_id=kit.message),
+                    path.format(
+                        channel_id=kit.channel,
+                        user_id=kit.user,
+                        message_id=kit.message,
+                        resource="users",
+                        field="custom.note",
+                    ),
                     bearer=stranger.bearers["server"],
                     said={"channel": kit.channel, "user": kit.user, "message": kit.message},
                 )

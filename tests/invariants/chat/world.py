@@ -110,6 +110,9 @@ class World:
         self.victim, self.stranger = Side(self, theirs, CANARY), Side(self, own, "stranger")
         for side in (self.victim, self.stranger):
             await side.tenant.post("/v1/users", users=[{"id": PERSON, "name": side.mark, "custom": side.custom}])
+        # Declared by the victim alone: every kit of it leaves a value.
+        declared = await theirs.http.put("/v1/indexes/channels/custom.note", json={"type": "text"})
+        assert declared.status_code == 201, declared.text
         self._own, self._theirs, self._shared = (self._kits(mark) for mark in ("own", "theirs", "twin"))
         self._foreign: list[Kit] = []
         self._twins: list[Kit] = []

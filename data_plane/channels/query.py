@@ -1,0 +1,135 @@
+"""`POST /v1/channels/query`: what channels can be asked by, and who sees which."""
+
+from dataclasses import replace
+from typing import Any, Final, cast, get_args
+from uuid import UUID
+
+from sqlalchemy import Boolean, ColumnElement, Table, Text, exists, literal_column, or_
+
+from data_plane.channels.create import view_of
+from data_plane.channels.models import Channel, ChannelType
+from data_plane.channels.repository import ChannelRepository
+from data_plane.channels.schemas import QueryChannels
+from data_plane.channels.views import QueriedChannels
+from data_plane.identity.caller import Caller
+from data_plane.members.models import Member
+from data_plane.query.compile import compare, prefix
+from data_plane.query.fields import EQUALITY, HOLDS, MAYBE, ORDERED, RANGE, WORDS, Field, Index, Resource, of
+from data_plane.query.parse import Condition
+from data_plane.query.plan import Driver
+from data_plane.query.run import Parsed, Runner, Scope
+from kernel.db import UnitOfWork
+
+OPEN_TYPES: Final = ("livestream",)
+"""Channels that a user who is no member sees, when it asks for them by id or for their type."""
+
+
+def _id_condition(operator: str, value: Any) -> ColumnElement[bool]:
+    return prefix(Channel.id, value[0]) if operator == "$autocomplete" else compare(Channel.id, operator, value)
+
+
+_MEMBERS = Field("members", "text", EQUALITY | HOLDS)
+CHANNELS: Final = Resource(
+    name="channels",
+    table=cast(Table, Channel.__table__),
+    id="id",
+    primary="channels_pkey",
+    fields=of(
+        Field("id", "text", EQUALITY | RANGE | WORDS, Channel.id, sorts=True, special=_id_condition),
+        Field("type", "text", EQUALITY, Channel.type, one_of=get_args(ChannelType)),
+        Field(
+            "name",
+            "text",
+            EQUALITY | MAYBE | WORDS,
+            Channel.name,
+            literal_column("(coalesce(chat.channels.name, '') collate \"C\")", Text),
+            sorts=True,
+        ),
+        Field("created_by", "text", EQUALITY | MAYBE, Channel.created_by),
+        Field("frozen", "boolean", frozenset({"$eq"}), Channel.frozen),
+        Field("created_at", "time", ORDERED - EQUALITY, Channel.created_at, sorts=True),
+        Field("updated_at", "time", ORDERED - EQUALITY, Channel.updated_at, sorts=True),
+        _MEMBERS,
+    ),
+    indexes=(
+        Index("channels_by_created", "created_at", literal_column("chat.channels.created_at > '-infinity'", Boolean)),
+        Index("channels_by_updated", "updated_at", literal_column("chat.channels.updated_at > '-infinity'", Boolean)),
+        Index("channels_by_type", "type", literal_column("chat.channels.type > ''", Boolean)),
+        Index("channels_by_creator", "created_by", literal_column("chat.channels.created_by > ''", Boolean)),
+        Index(
+            "channels_by_name", "name", literal_column("coalesce(chat.channels.name, '') collate \"C\" >= ''", Boolean)
+        ),
+    ),
+    words="channels",
+    custom=Channel.custom,
+)
+
+
+class ChannelQuery:
+    """The use case, within one transaction that sees one instant."""
+
+    async def run(self, uow: UnitOfWork, caller: Caller, query: QueryChannels) -> QueriedChannels:
+        """A page of the channels that match and that the caller sees; a server may ask for a user's.
+
+        Raises `BadFilter`, `InvalidInput` for a cursor of another query, `QueryTooSlow`.
+        """
+        user = caller.acting_as(query.user_id) if query.user_id is not None or not caller.is_server else None
+        runner = Runner(uow.session, caller.app_id)
+        parsed = await runner.parse(channels_of(caller.app_id), query)
+        page = await runner.page(parsed, _scope(caller.app_id, user, parsed))
+        states = await ChannelRepository(uow.session, caller.app_id).many(page.ids, user)
+        answer: QueriedChannels = {
+            "channels": [view_of(states[channel_id]) for channel_id in page.ids],
+            "next_cursor": page.next_cursor,
+        }
+        if page.explanation is not None:
+            answer["explain"] = page.explanation
+        return answer
+
+
+def channels_of(app_id: UUID) -> Resource:
+    """The resource, with a condition on members that knows the app."""
+
+    def members(operator: str, value: Any) -> ColumnElement[bool]:
+        return _is_member(app_id, value if operator == "$in" else [value])
+
+    return replace(CHANNELS, fields={**CHANNELS.fields, "members": replace(_MEMBERS, special=members)})
+
+
+def _scope(app_id: UUID, user: str | None, parsed: Parsed) -> Scope:
+    fixed: list[ColumnElement[bool]] = [Channel.app_id == app_id, Channel.deleted_at.is_(None)]
+    if user is None:
+        drivers = [
+            (_memberships(app_id, condition.value), condition)
+            for condition in parsed.conditions.parts
+            if isinstance(condition, Condition) and condition.name == "members" and condition.operator != "$in"
+        ]
+        return Scope(fixed, drivers=drivers)
+    place = f"u:{user}"
+    named = [part for part in parsed.conditions.parts if isinstance(part, Condition) and part.operator in EQUALITY]
+    if any(part.name == "id" for part in named):
+        return Scope([*fixed, or_(Channel.type.in_(OPEN_TYPES), _is_member(app_id, [user]))], place)
+    for part in named:
+        types = part.value if isinstance(part.value, list) else [part.value]
+        if part.name == "type" and set(types) <= set(OPEN_TYPES):
+            return Scope(fixed, place)
+    return Scope(fixed, place, [(_memberships(app_id, user), None)], must_drive=True)
+
+
+def _memberships(app_id: UUID, user_id: str) -> Driver:
+    return Driver(
+        index="members_by_user",
+        table=Member.__table__,
+        id=Member.channel_id,
+        where=(Member.app_id == app_id, Member.user_id == user_id),
+        of="channels of the user",
+    )
+
+
+def _is_member(app_id: UUID, user_ids: list[str]) -> ColumnElement[bool]:
+    members: Any = Member.__table__.alias()
+    return exists().where(
+        members.c.app_id == app_id,
+        members.c.channel_id == Channel.id,
+        compare(members.c.user_id, "$in", user_ids),
+    )

@@ -1,0 +1,1 @@
+"""Declared custom fields: what queries may filter and sort by at any size."""
