@@ -575,3 +575,9 @@ def test_entries_that_go_out_together_are_one_frame() -> None:
     one, two = (encode_entries([entry]).wire for entry in entries)
     assert frame.wire == one + two
     assert one == bytes((0x81, len(one) - 2)) + b'42["message.created",{"seq":1}]'
+
+
+async def test_who_has_not_authenticated_and_does_not_keep_up_is_closed(house: House) -> None:
+    wire, line = house.line()
+    wire.clogged()
+    await until(lambda: line.closed)
