@@ -23,7 +23,7 @@ async def check_redis(what: str, url: str, *, jobs: bool = False) -> AsyncIterat
         yield bad(what, f"cannot be reached: {error}", "Is it running, and are address and password right?")
         return
     yield _version(what, info)
-    is_cluster = info.get("redis_mode") == "cluster"
+    is_cluster = bool(info.get("cluster_enabled"))
     if jobs and is_cluster:
         yield bad(what, "is a cluster", "Jobs need a server that is none: NATTER_JOBS_REDIS_URL.")
     elif is_cluster and not members:
