@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 import data_plane.blocks.routes
 import data_plane.channels.routes
+import data_plane.grants.routes
 import data_plane.identity.tokens.routes
 import data_plane.indexes.routes
 import data_plane.limits.routes
@@ -18,6 +19,7 @@ import data_plane.messages.routes
 import data_plane.sync.routes
 import data_plane.users.routes
 from data_plane.gateway.routes import SocketRoute
+from data_plane.grants.service import GrantService
 from data_plane.health import MetricsPage, health_routes
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller
@@ -39,6 +41,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.blocks.routes.ROUTES,
     *data_plane.channels.routes.ROUTES,
     *data_plane.members.routes.ROUTES,
+    *data_plane.grants.routes.ROUTES,
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
     *data_plane.sync.routes.ROUTES,
@@ -61,6 +64,7 @@ def rest_app(
     sender: SendService,
     sync: SyncService,
     limiter: Limiter,
+    grants: GrantService,
     metrics: MetricsPage,
     problem: Callable[[], str | None],
 ) -> Litestar:
@@ -83,6 +87,7 @@ def rest_app(
             "send_service": Provide(lambda: sender, sync_to_thread=False),
             "sync_service": Provide(lambda: sync, sync_to_thread=False),
             "limiter": Provide(lambda: limiter, sync_to_thread=False),
+            "grants": Provide(lambda: grants, sync_to_thread=False),
             "caller": Provide(provide_caller),
         },
         clock=shard.clock,

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from data_plane.blocks.hidden import Hidden
 from data_plane.fanout import Hub, RedisBus
-from data_plane.fanout.bus import Signal
+from data_plane.fanout.bus import GrantsChanged, Revoked, Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
 from data_plane.gateway import closing, drain
@@ -27,6 +27,9 @@ from data_plane.gateway.peers.directory import Directory
 from data_plane.gateway.peers.hops import Hops
 from data_plane.gateway.peers.place import Place
 from data_plane.gateway.session import SessionOpener
+from data_plane.gateway.watching import Watching
+from data_plane.grants.service import GrantService
+from data_plane.grants.store import GrantStore
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator
 from data_plane.identity.revocations import Revocations
@@ -108,6 +111,7 @@ class Node:
         self.revocations = Revocations(self.system, deps.clock)
         self.activity = ActivityTracker(self.system, deps.clock)
         self.hidden = Hidden(self.system, deps.clock)
+        self.grants = GrantStore(self.system)
         self.puller = SnapshotPuller(
             store=self.snapshots,
             copies=SnapshotCopies(self.system, deps.vault),
@@ -135,6 +139,7 @@ class Node:
         )
         self.router = Router(here, self.directory, self.hops, folder=deps.sockets, path=PATH)
         self._tasks: list[asyncio.Task[Any]] = []
+        self._loads: set[asyncio.Task[None]] = set()
         self._month = month_of(deps.clock.now())
 
     async def start(self) -> None:
@@ -142,6 +147,7 @@ class Node:
         deps = self.deps
         await self.puller.start()
         await self.revocations.refresh()
+        await self.grants.load_all()
         epoch = await self._epoch()
 
         reader = LogReader(self.system, epoch)
@@ -158,6 +164,7 @@ class Node:
             subscribe=self.bus.subscribe,
             unsubscribe=self.bus.unsubscribe,
             is_current=lambda: self.follower.is_current(),
+            concerned=lambda entry: self.watching.concerned(entry),
         )
         self.shard = Shard(
             id=deps.shard_id,
@@ -166,12 +173,13 @@ class Node:
             system=self.system,
             logs=LogWriter(epoch, self._publish),
             reader=reader,
+            grants=self.grants,
             outbox=Outbox("chat"),
             clock=deps.clock,
             ids=deps.ids,
             vault=deps.vault,
         )
-        self.flusher = Flusher(self.system.pool, deps.clock, self._stored)
+        self.flusher = Flusher(self.system.pool, deps.clock, self._stored, rules=self.grants.rules)
         authenticator = Authenticator(self.snapshots, self.revocations, deps.vault, deps.clock)
         tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
         sender = SendService(self.flusher, self.shard, self.activity, self.limiter)
@@ -188,7 +196,10 @@ class Node:
             gate,
             gate.check_origin,
         )
-        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard, self.hidden):
+        self.watching = Watching(self.shard, self.hub, self.gateway.registry)
+        self.grants.on_change(self.watching.app_changed)
+        events = connection_events(self.gateway, self.hub, self.shard, self.hidden, self.watching.began)
+        for event, payload, handle in events:
             dispatcher.add(event, payload, handle)
         for route in Typing(self.shard, self.hub, self._publish).routes():
             dispatcher.add_immediate(route)
@@ -202,6 +213,7 @@ class Node:
             on_horizon=self.gateway.horizon_reached,
             on_lost=lambda: self.gateway.close_all(closing.DESYNCED),
             also=self._every_round,
+            on_heads=self.grants.follow,
         )
         await self.follower.start_at_present()
         self.dispatcher = dispatcher
@@ -213,6 +225,7 @@ class Node:
             sender=sender,
             sync=sync,
             limiter=self.limiter,
+            grants=GrantService(self.shard, self._publish_grants),
             metrics=self._metrics_page,
             problem=self.problem,
         )
@@ -316,12 +329,26 @@ class Node:
         self._publish(entries)
 
     def _publish_revocation(self, app_id: UUID, user_id: str, valid_after: datetime) -> None:
-        signal = Signal(app_id=format_id("app", app_id), user_id=user_id, valid_after=valid_after.timestamp())
-        self.bus.signal(signal)
+        self.bus.signal(Revoked(app_id=format_id("app", app_id), user_id=user_id, valid_after=valid_after.timestamp()))
+
+    def _publish_grants(self, app_id: UUID, seq: int) -> None:
+        self.bus.signal(GrantsChanged(app_id=format_id("app", app_id), seq=seq))
 
     def _on_signal(self, signal: Signal) -> None:
-        valid_after = datetime.fromtimestamp(signal.valid_after, UTC)
-        self.revocations.note(parse_id("app", signal.app_id), signal.user_id, valid_after)
+        app_id = parse_id("app", signal.app_id)
+        if isinstance(signal, GrantsChanged):
+            task = asyncio.create_task(self._load_grants(app_id, signal.seq), name="load-grants")
+            self._loads.add(task)
+            task.add_done_callback(self._loads.discard)
+            return
+        self.revocations.note(app_id, signal.user_id, datetime.fromtimestamp(signal.valid_after, UTC))
+
+    async def _load_grants(self, app_id: UUID, seq: int) -> None:
+        try:
+            await self.grants.at_least(app_id, seq)
+        except Exception as error:
+            # The follower comes to it within a second, or as soon as the database is back.
+            _log.warning("grants.load_failed", error=repr(error))
 
     def _app_changed(self, app_id: UUID) -> None:
         app: AppSnapshot | None = self.snapshots.get(app_id)

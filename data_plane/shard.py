@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from data_plane.grants.store import GrantStore
 from data_plane.log import LogReader, LogWriter
 from kernel.clock import Clock
 from kernel.db import Database, UnitOfWork
@@ -28,6 +29,7 @@ class Shard:
     system: Database
     logs: LogWriter
     reader: LogReader
+    grants: GrantStore
     outbox: Outbox
     clock: Clock
     ids: Ids

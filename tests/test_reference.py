@@ -27,4 +27,4 @@ def test_errors_that_ask_for_a_wait_say_how_long() -> None:
 
 def test_a_missing_page_would_be_noticed() -> None:
     assert NatterError not in public_errors()
-    assert {"errors.md", "realtime.md", "rest.md", FILE.name} == {path.name for path in files()}
+    assert {"errors.md", "permissions.md", "realtime.md", "rest.md", FILE.name} == {path.name for path in files()}

@@ -1,23 +1,61 @@
-"""Who may see and who may run a channel."""
+"""Who sees a channel, and what it may do there."""
 
-from data_plane.channels.errors import OwnerNeeded, no_channel
+import msgspec
+
+from data_plane.channels.errors import no_channel
 from data_plane.channels.models import ChannelState
 from data_plane.channels.repository import ChannelRepository
+from data_plane.grants.permissions import Permission
+from data_plane.grants.standing import Sight, Standing, sight, standing_of
 from data_plane.identity.caller import Caller
+from data_plane.shard import Shard
+from kernel.db import UnitOfWork
 
 
-async def visible_channel(channels: ChannelRepository, caller: Caller, channel_id: str) -> ChannelState:
-    """The channel, when the caller may see it: a member does, the customer's server always.
+class Found(msgspec.Struct, frozen=True):
+    """A channel that the caller sees."""
+
+    state: ChannelState
+    sight: Sight
+
+    @property
+    def standing(self) -> Standing:
+        """The caller's."""
+        return self.sight.standing
+
+    def require(self, permission: Permission) -> None:
+        """Raise `PermissionMissing` when the caller may not."""
+        self.sight.require(permission)
+
+
+async def visible_channel(shard: Shard, uow: UnitOfWork, caller: Caller, channel_id: str) -> Found:
+    """The channel, when the caller may see it: members, those whose app role may watch it, the customer's server.
 
     Raises `NotFound` otherwise, the same as for a channel that does not exist.
     """
-    state = await channels.find(channel_id, caller.user_id)
-    if state is None or (state.member is None and not caller.is_server):
+    state = await ChannelRepository(uow.session, caller.app_id).find(channel_id, caller.user_id)
+    if state is None:
         raise no_channel()
-    return state
+    found = seen(await standing_of(shard, uow, caller), state)
+    if not may_see(found):
+        raise no_channel()
+    return found
 
 
-def require_owner(caller: Caller, state: ChannelState) -> None:
-    """Raise `OwnerNeeded` unless the caller is an owner of the channel or the customer's server."""
-    if not caller.is_server and (state.member is None or state.member.role != "owner"):
-        raise OwnerNeeded()
+def seen(standing: Standing, state: ChannelState) -> Found:
+    """The channel as somebody with this standing stands before it."""
+    return Found(state, sight(standing, state.channel, state.member.role if state.member is not None else None))
+
+
+def may_see(found: Found) -> bool:
+    """Whether a channel that was read shows itself to the caller."""
+    return found.state.member is not None or Permission.CHANNEL_WATCH in found.sight.allowed
+
+
+async def may_watch(shard: Shard, caller: Caller, channel_id: str) -> bool:
+    """Whether a user sees the channel without being a member. For hot paths that know members only: a second look."""
+    if caller.is_server:
+        return False
+    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
+        state = await ChannelRepository(uow.session, caller.app_id).find(channel_id, caller.user_id)
+        return state is not None and may_see(seen(await standing_of(shard, uow, caller), state))

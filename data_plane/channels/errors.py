@@ -11,17 +11,10 @@ class ChannelExists(Conflict):
 
 
 class ChannelFrozen(Forbidden):
-    """The channel can be read and left; only the customer's server still writes to it."""
+    """The channel can be read and left; who may write there still, needs the permission `message.send.frozen`."""
 
     code = "channel_frozen"
     title = "The channel is frozen"
-
-
-class OwnerNeeded(Forbidden):
-    """Only an owner of the channel, or the customer's server, may do this."""
-
-    code = "owner_needed"
-    title = "Only an owner of the channel may do this"
 
 
 def no_channel() -> NotFound:

@@ -1,7 +1,8 @@
 """Channels as they are stored."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,8 +12,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from data_plane.members.models import MemberRow
 from data_plane.models import ChatModel
-
-ChannelType = Literal["direct", "group", "team", "livestream", "support"]
 
 
 class Channel(ChatModel):
@@ -28,6 +27,8 @@ class Channel(ChatModel):
     custom: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_by: Mapped[str | None] = mapped_column(Text)
     frozen: Mapped[bool] = mapped_column(Boolean)
+    grants: Mapped[dict[str, list[str]] | None] = mapped_column(JSONB(none_as_null=True))
+    """What roles may do here otherwise than in the type."""
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -62,12 +63,13 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     """One channel, read."""
 
     id: str
-    type: ChannelType
+    type: str
     name: str | None
     image: str | None
     custom: dict[str, Any]
     created_by: str | None
     frozen: bool
+    grants: Mapping[str, list[str]]
     created_at: datetime
     updated_at: datetime
 

@@ -1,16 +1,20 @@
 """`POST /v1/channels/query`: what channels can be asked by, and who sees which."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Table, Text, exists, literal_column, or_
+from sqlalchemy import Boolean, ColumnElement, Table, Text, exists, func, literal_column, or_
 
 from data_plane.channels.create import view_of
-from data_plane.channels.models import Channel, ChannelType
+from data_plane.channels.models import Channel
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.schemas import QueryChannels
 from data_plane.channels.views import QueriedChannels
+from data_plane.grants.defaults import TYPES
+from data_plane.grants.permissions import Permission
+from data_plane.grants.standing import Standing, standing_of_user
 from data_plane.identity.caller import Caller
 from data_plane.members.models import Member
 from data_plane.query.compile import compare, prefix
@@ -18,10 +22,8 @@ from data_plane.query.fields import EQUALITY, HOLDS, MAYBE, ORDERED, RANGE, WORD
 from data_plane.query.parse import Condition
 from data_plane.query.plan import Driver
 from data_plane.query.run import Parsed, Runner, Scope
+from data_plane.shard import Shard
 from kernel.db import UnitOfWork
-
-OPEN_TYPES: Final = ("livestream",)
-"""Channels that a user who is no member sees, when it asks for them by id or for their type."""
 
 
 def _id_condition(operator: str, value: Any) -> ColumnElement[bool]:
@@ -36,7 +38,7 @@ CHANNELS: Final = Resource(
     primary="channels_pkey",
     fields=of(
         Field("id", "text", EQUALITY | RANGE | WORDS, Channel.id, sorts=True, special=_id_condition),
-        Field("type", "text", EQUALITY, Channel.type, one_of=get_args(ChannelType)),
+        Field("type", "text", EQUALITY, Channel.type, one_of=tuple(TYPES)),
         Field(
             "name",
             "text",
@@ -68,18 +70,23 @@ CHANNELS: Final = Resource(
 class ChannelQuery:
     """The use case, within one transaction that sees one instant."""
 
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
     async def run(self, uow: UnitOfWork, caller: Caller, query: QueryChannels) -> QueriedChannels:
         """A page of the channels that match and that the caller sees; a server may ask for a user's.
 
         Raises `BadFilter`, `InvalidInput` for a cursor of another query, `QueryTooSlow`.
         """
         user = caller.acting_as(query.user_id) if query.user_id is not None or not caller.is_server else None
+        standing = await standing_of_user(self._shard, uow, caller, user)
         runner = Runner(uow.session, caller.app_id)
-        parsed = await runner.parse(channels_of(caller.app_id), query)
-        page = await runner.page(parsed, _scope(caller.app_id, user, parsed))
+        parsed = await runner.parse(channels_of(caller.app_id, standing.table.types), query)
+        page = await runner.page(parsed, _scope(caller.app_id, user, standing, parsed))
+        viewer = standing if not caller.is_server else Standing(standing.table, None)
         states = await ChannelRepository(uow.session, caller.app_id).many(page.ids, user)
         answer: QueriedChannels = {
-            "channels": [view_of(states[channel_id]) for channel_id in page.ids],
+            "channels": [view_of(states[channel_id], viewer) for channel_id in page.ids],
             "next_cursor": page.next_cursor,
         }
         if page.explanation is not None:
@@ -87,16 +94,17 @@ class ChannelQuery:
         return answer
 
 
-def channels_of(app_id: UUID) -> Resource:
-    """The resource, with a condition on members that knows the app."""
+def channels_of(app_id: UUID, types: Iterable[str] = TYPES) -> Resource:
+    """The resource, with a condition on members that knows the app, and the app's channel types."""
 
     def members(operator: str, value: Any) -> ColumnElement[bool]:
         return _is_member(app_id, value if operator == "$in" else [value])
 
-    return replace(CHANNELS, fields={**CHANNELS.fields, "members": replace(_MEMBERS, special=members)})
+    type = replace(CHANNELS.fields["type"], one_of=tuple(types))
+    return replace(CHANNELS, fields={**CHANNELS.fields, "type": type, "members": replace(_MEMBERS, special=members)})
 
 
-def _scope(app_id: UUID, user: str | None, parsed: Parsed) -> Scope:
+def _scope(app_id: UUID, user: str | None, standing: Standing, parsed: Parsed) -> Scope:
     fixed: list[ColumnElement[bool]] = [Channel.app_id == app_id, Channel.deleted_at.is_(None)]
     if user is None:
         drivers = [
@@ -107,13 +115,24 @@ def _scope(app_id: UUID, user: str | None, parsed: Parsed) -> Scope:
         return Scope(fixed, drivers=drivers)
     place = f"u:{user}"
     named = [part for part in parsed.conditions.parts if isinstance(part, Condition) and part.operator in EQUALITY]
+    # A user who is no member sees channels that it may watch, when it asks for them by id or for their type.
+    open_types = [type for type in standing.table.types if Permission.CHANNEL_WATCH in standing.of_type(type)]
+    visible = [*fixed, or_(_watchable(standing.app_role or "", open_types), _is_member(app_id, [user]))]
     if any(part.name == "id" for part in named):
-        return Scope([*fixed, or_(Channel.type.in_(OPEN_TYPES), _is_member(app_id, [user]))], place)
+        return Scope(visible, place)
     for part in named:
         types = part.value if isinstance(part.value, list) else [part.value]
-        if part.name == "type" and set(types) <= set(OPEN_TYPES):
-            return Scope(fixed, place)
+        if part.name == "type" and set(types) <= set(open_types):
+            return Scope(visible, place)
     return Scope(fixed, place, [(_memberships(app_id, user), None)], must_drive=True)
+
+
+def _watchable(app_role: str, open_types: Sequence[str]) -> ColumnElement[bool]:
+    """Whether an app role may watch a channel: as the channel says, or else as its type says."""
+    own: ColumnElement[Any] = Channel.grants[app_role]
+    return func.coalesce(
+        own.op("?", return_type=Boolean())(Permission.CHANNEL_WATCH.value), Channel.type.in_(open_types)
+    )
 
 
 def _memberships(app_id: UUID, user_id: str) -> Driver:

@@ -32,6 +32,7 @@ _CHANNEL = (
     Channel.custom,
     Channel.created_by,
     Channel.frozen,
+    Channel.grants,
     Channel.created_at,
     Channel.updated_at,
 )
@@ -174,6 +175,7 @@ def state_of(row: Any, head: Any) -> ChannelState:
         custom=row.custom,
         created_by=row.created_by,
         frozen=row.frozen,
+        grants=row.grants or {},
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

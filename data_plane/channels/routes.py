@@ -7,7 +7,7 @@ from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
 from data_plane.channels.create import ChannelCreation
-from data_plane.channels.errors import ChannelExists, OwnerNeeded
+from data_plane.channels.errors import ChannelExists
 from data_plane.channels.query import ChannelQuery
 from data_plane.channels.schemas import CreateChannel, QueryChannels, UpdateChannel
 from data_plane.channels.service import ChannelService
@@ -22,6 +22,7 @@ from data_plane.dependencies import (
     ShardDependency,
     require_scope,
 )
+from data_plane.grants.errors import PermissionMissing, RoleTooHigh
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
 from data_plane.members.errors import UnknownUsers
 from data_plane.query.errors import BadFilter, QueryTooSlow
@@ -39,7 +40,7 @@ _TAGS = ["Channels"]
     opt=answers(
         (201, ChannelView, "The channel was made now."),
         (200, ChannelView, "The same request made it before; this is the channel as it is now."),
-        errors=(ChannelExists, UnknownUsers, IdempotencyConflict),
+        errors=(ChannelExists, PermissionMissing, UnknownUsers, IdempotencyConflict),
     ),
 )
 async def create_channel(
@@ -49,7 +50,8 @@ async def create_channel(
     shard: ShardDependency,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Create a channel with its first members. A user becomes its owner; a server names one with `user_id`, or nobody.
+    """Create a channel with its first members. A user gets the type's creator role, `owner` in most; a server names
+    a creator with `user_id`, or nobody. A user needs `channel.create` in the type by its app role.
 
     Choose the `id` yourself and the request is safe to send again: the very same one is answered with the channel.
     Deleted channels keep their id.
@@ -105,7 +107,7 @@ async def query_channels(
     """
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
-        return await ChannelQuery().run(uow, caller, data)
+        return await ChannelQuery(shard).run(uow, caller, data)
 
 
 @get(
@@ -129,14 +131,15 @@ async def get_channel(channel_id: ChannelPath, caller: CallerDependency, shard: 
     summary="Change a channel",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, ChannelView, "The channel as it is now."), errors=(OwnerNeeded,)),
+    opt=answers((200, ChannelView, "The channel as it is now."), errors=(PermissionMissing, RoleTooHigh)),
 )
 async def update_channel(
     channel_id: ChannelPath, data: JSONBody[UpdateChannel], caller: CallerDependency, shard: ShardDependency
 ) -> ChannelView:
-    """Change name, image, custom data or `frozen`. What is left out stays; the same change again changes nothing.
+    """Change name, image, custom data, `frozen`, or what roles may do here (`grants`). What is left out stays; the same
+    change again changes nothing.
 
-    For an owner of the channel, or a server.
+    Needs `channel.update`, `channel.freeze` or `channel.grants`, by what is given.
     """
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:
@@ -149,12 +152,12 @@ async def update_channel(
     summary="Delete a channel",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((204, None, "The channel is gone."), errors=(OwnerNeeded,)),
+    opt=answers((204, None, "The channel is gone."), errors=(PermissionMissing,)),
 )
 async def delete_channel(channel_id: ChannelPath, caller: CallerDependency, shard: ShardDependency) -> None:
     """Delete a channel for everybody, with its messages. Its id stays taken.
 
-    For an owner of the channel, or a server.
+    Needs `channel.delete`.
     """
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from data_plane.channels.models import ChannelType
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
+from data_plane.grants.schemas import ChannelGrants, TypeName
 from data_plane.query.schemas import Query
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
@@ -19,7 +19,7 @@ class CreateChannel(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels`. `user_id`: the creator, for a server to name."""
 
     id: CustomerId | None = None
-    type: ChannelType = "group"
+    type: TypeName = "group"
     name: Name | None = None
     image: Image | None = None
     custom: dict[str, Any] | None = None
@@ -28,12 +28,17 @@ class CreateChannel(Payload, frozen=True, kw_only=True):
 
 
 class UpdateChannel(Payload, frozen=True, kw_only=True):
-    """Body of `PATCH /v1/channels/{id}`: what is left out stays; null takes a name or image away."""
+    """Body of `PATCH /v1/channels/{id}`: what is left out stays; null takes a name or image away.
+
+    `grants` says for each role it names what that role may do in this channel; null for a role, or for all of them,
+    gives back what the type says.
+    """
 
     name: Name | msgspec.UnsetType | None = msgspec.UNSET
     image: Image | msgspec.UnsetType | None = msgspec.UNSET
     custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     frozen: bool | msgspec.UnsetType = msgspec.UNSET
+    grants: ChannelGrants | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class QueryChannels(Query, frozen=True, kw_only=True):

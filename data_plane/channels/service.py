@@ -1,15 +1,21 @@
 """Look at, change and delete channels."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
-from data_plane.channels.access import require_owner, visible_channel
+from data_plane.channels.access import Found, visible_channel
 from data_plane.channels.create import view_of
-from data_plane.channels.errors import no_channel
 from data_plane.channels.jobs import DISBAND, PURGE
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.schemas import UpdateChannel
 from data_plane.channels.views import ChannelPage, ChannelView, channel_view
 from data_plane.custom import check_custom
+from data_plane.grants.errors import RoleTooHigh, unknown_role
+from data_plane.grants.permissions import Permission
+from data_plane.grants.schemas import channel_grants
+from data_plane.grants.standing import Standing, standing_of_user
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
@@ -36,57 +42,67 @@ class ChannelService:
         channels = ChannelRepository(uow.session, caller.app_id)
         after = decode_cursor(_LIST, cursor)
         rows = await channels.page(user, after=after, limit=limit + 1)
-        views, following = page_of(rows, limit, kind=_LIST, key=lambda state: state.channel.id, view=view_of)
+        standing = await standing_of_user(self._shard, uow, caller, user if not caller.is_server else None)
+        views, following = page_of(
+            rows, limit, kind=_LIST, key=lambda state: state.channel.id, view=lambda state: view_of(state, standing)
+        )
         return {"channels": views, "next_cursor": following}
 
     async def get(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> ChannelView:
         """One channel. Raises `NotFound` when the caller does not see it."""
-        found = await ChannelRepository(uow.session, caller.app_id).find(channel_id, caller.user_id)
-        if found is None or (found.member is None and not caller.is_server):
-            raise no_channel()
-        return view_of(found)
+        found = await visible_channel(self._shard, uow, caller, channel_id)
+        return view_of(found.state, found.standing)
 
     async def update(self, uow: UnitOfWork, caller: Caller, channel_id: str, wish: UpdateChannel) -> ChannelView:
-        """Change settings. What is so already is no change; without any, nothing is written and nobody told."""
-        wanted = {
+        """Change settings. What is so already is no change; without any, nothing is written and nobody told.
+
+        Raises `NotFound`, `PermissionMissing` by what is to be changed, `RoleTooHigh`, `InvalidInput`.
+        """
+        wanted: dict[str, Any] = {
             name: value
             for name in ("name", "image", "custom", "frozen")
             if (value := getattr(wish, name)) is not msgspec.UNSET
         }
         if "custom" in wanted:
             wanted["custom"] = check_custom(wanted["custom"])
+        own_grants = channel_grants(wish.grants) if isinstance(wish.grants, dict) else wish.grants
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id)])
         channels = ChannelRepository(uow.session, caller.app_id)
-        state = await visible_channel(channels, caller, channel_id)
-        require_owner(caller, state)
+        found = await visible_channel(self._shard, uow, caller, channel_id)
+        state = found.state
+        for permission in _needed(wish):
+            found.require(permission)
+        if own_grants is not msgspec.UNSET:
+            wanted["grants"] = _new_grants(caller, found, own_grants)
         changes = {name: value for name, value in wanted.items() if getattr(state.channel, name) != value}
         if not changes:
-            return view_of(state)
+            return view_of(state, found.standing)
         now = truncate_ms(self._shard.clock.now())
+        said = sorted(changes)
         changes["updated_at"] = now
         await channels.change(channel_id, changes)
         channel = msgspec.structs.replace(state.channel, **changes)
 
-        def seen_by(member: MemberRow | None) -> ChannelView:
+        def seen_by(member: MemberRow | None, standing: Standing | None) -> ChannelView:
             return channel_view(
                 channel,
                 last_seq=state.last_seq + 1,
                 last_number=state.last_number,
                 member_count=state.member_count,
                 member=member,
+                standing=standing,
             )
 
-        updated = NewEntry(
-            log=channel_log(channel_id), type="channel.updated", actor=caller.user_id, data={"channel": seen_by(None)}
-        )
+        data = {"channel": seen_by(None, None), "changed": said}
+        updated = NewEntry(log=channel_log(channel_id), type="channel.updated", actor=caller.user_id, data=data)
         await self._shard.logs.append(uow, caller.app_id, [updated], at=now)
-        return seen_by(state.member)
+        return seen_by(state.member, found.standing)
 
     async def delete(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> None:
         """Delete a channel: gone for everybody at once; memberships and content go in jobs, whatever the size."""
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id)])
         channels = ChannelRepository(uow.session, caller.app_id)
-        require_owner(caller, await visible_channel(channels, caller, channel_id))
+        (await visible_channel(self._shard, uow, caller, channel_id)).require(Permission.CHANNEL_DELETE)
         now = truncate_ms(self._shard.clock.now())
         await channels.mark_deleted(channel_id, now)
         deleted = NewEntry(
@@ -99,3 +115,34 @@ class ChannelService:
         target = {"app_id": str(caller.app_id), "channel_id": channel_id}
         await self._shard.outbox.put(uow, DISBAND, target, now=now)
         await self._shard.outbox.put(uow, PURGE, target | {"after": 0}, now=now)
+
+
+def _needed(wish: UpdateChannel) -> list[Permission]:
+    needed = {
+        Permission.CHANNEL_FREEZE: (wish.frozen,),
+        Permission.CHANNEL_GRANTS: (wish.grants,),
+        Permission.CHANNEL_UPDATE: (wish.name, wish.image, wish.custom),
+    }
+    given = [each for each, values in needed.items() if any(value is not msgspec.UNSET for value in values)]
+    return given or [Permission.CHANNEL_UPDATE]
+
+
+def _new_grants(caller: Caller, found: Found, wish: Mapping[str, list[str] | None] | None) -> dict[str, list[str]]:
+    """The channel's own grants after the wish. Nobody touches its own role, nor one that may do more, or would.
+
+    Raises `RoleTooHigh`, `InvalidInput`.
+    """
+    channel, sight, table = found.state.channel, found.sight, found.standing.table
+    if wish is None:
+        wish = dict.fromkeys(channel.grants)
+    after = {role: names for role, names in {**channel.grants, **wish}.items() if names is not None}
+    for role in wish:
+        if role not in table.roles and wish[role] is not None:
+            raise unknown_role(role, field="grants")
+        if caller.is_server or after.get(role) == channel.grants.get(role):
+            continue
+        if role in (sight.role, found.standing.app_role):
+            raise RoleTooHigh(f"`{role}` is your own role; somebody else has to change what it may do.", role=role)
+        sight.require_no_more(role)
+        sight.require_no_more(role, table.granted(channel.type, role, after))
+    return after

@@ -2,8 +2,9 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from data_plane.channels.models import ChannelRow, ChannelType
-from data_plane.members.models import MemberRole, MemberRow
+from data_plane.channels.models import ChannelRow
+from data_plane.grants.standing import Standing
+from data_plane.members.models import MemberRow
 from data_plane.query.plan import Explanation
 from data_plane.views import Timestamp
 from kernel.clock import rfc3339
@@ -12,7 +13,7 @@ from kernel.clock import rfc3339
 class MembershipView(TypedDict):
     """A channel's membership of the user it is shown to."""
 
-    role: MemberRole
+    role: str
     read_number: int
     """The number of the last message that was read."""
     unread: int
@@ -24,7 +25,7 @@ class ChannelView(TypedDict):
     """A channel, as of the entry `seq` of its log: whoever holds it applies the events above."""
 
     id: str
-    type: ChannelType
+    type: str
     name: str | None
     image: str | None
     custom: dict[str, Any]
@@ -32,7 +33,9 @@ class ChannelView(TypedDict):
     created_by: str | None
     """Null when your server made it in nobody's name."""
     frozen: bool
-    """Members can read and leave, and write no more."""
+    """Members can read and leave; only who has `message.send.frozen` writes."""
+    grants: dict[str, list[str]]
+    """What roles may do here otherwise than in the channel's type."""
     created_at: Timestamp
     updated_at: Timestamp
     member_count: int
@@ -42,6 +45,8 @@ class ChannelView(TypedDict):
     """The newest event of the channel's log."""
     membership: MembershipView | None
     """Null for a server, and for a user who watches without being a member."""
+    capabilities: list[str] | None
+    """What the user whom it is shown to may do here; null for a server, and in events that many get."""
 
 
 class ChannelPage(TypedDict):
@@ -63,9 +68,16 @@ class QueriedChannels(TypedDict):
 
 
 def channel_view(
-    channel: ChannelRow, *, last_seq: int, last_number: int, member_count: int, member: MemberRow | None
+    channel: ChannelRow,
+    *,
+    last_seq: int,
+    last_number: int,
+    member_count: int,
+    member: MemberRow | None,
+    standing: Standing | None,
 ) -> ChannelView:
-    """The channel as whoever has this membership sees it."""
+    """The channel as whoever has this membership and standing sees it; null for what everybody gets."""
+    role = member.role if member is not None else None
     return {
         "id": channel.id,
         "type": channel.type,
@@ -74,12 +86,14 @@ def channel_view(
         "custom": channel.custom,
         "created_by": channel.created_by,
         "frozen": channel.frozen,
+        "grants": dict(channel.grants),
         "created_at": rfc3339(channel.created_at),
         "updated_at": rfc3339(channel.updated_at),
         "member_count": member_count,
         "last_number": last_number,
         "seq": last_seq,
         "membership": membership_view(member, last_number) if member is not None else None,
+        "capabilities": standing.capabilities(channel, role) if standing is not None else None,
     }
 
 

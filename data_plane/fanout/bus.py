@@ -24,12 +24,22 @@ def slot_of(key: LogKey) -> int:
     return zlib.crc32(key.app_id.bytes + key.log.encode()) % SLOTS
 
 
-class Signal(msgspec.Struct, frozen=True, kw_only=True):
+class Revoked(msgspec.Struct, frozen=True, kw_only=True, tag="revoked"):
     """A hint to every node of the shard: tokens of a user were revoked."""
 
     app_id: str
     user_id: str
     valid_after: float
+
+
+class GrantsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="grants"):
+    """A hint to every node of the shard: an app's roles and types are as of `seq` of its own log now."""
+
+    app_id: str
+    seq: int
+
+
+Signal = Revoked | GrantsChanged
 
 
 class Bus(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from data_plane.fanout.hub import Hub
-from data_plane.log import LogReader
+from data_plane.log import LogKey, LogReader
 from kernel.clock import Clock
 from kernel.logging import get_logger
 
@@ -26,7 +26,7 @@ class Follower:
 
     `on_horizon` is called after everything below a horizon has been passed on; `on_lost` when the node was away for
     too long to know what it missed (a suspended machine, a database that was unreachable); `also` runs every round,
-    for what else must be looked up regularly.
+    for what else must be looked up regularly; `on_heads` gets where each commit left its logs.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Follower:
         on_horizon: Callable[[int], None],
         on_lost: Callable[[], None],
         also: Callable[[], Awaitable[None]] | None = None,
+        on_heads: Callable[[list[tuple[LogKey, int]]], Awaitable[None]] | None = None,
     ) -> None:
         self._hub = hub
         self._reader = reader
@@ -45,6 +46,7 @@ class Follower:
         self._on_horizon = on_horizon
         self._on_lost = on_lost
         self._also = also
+        self._on_heads = on_heads
         self._horizon = 0
         self._looked_at = 0.0
         self._current_as_of = 0.0
@@ -91,6 +93,8 @@ class Follower:
         self._looked_at = self._clock.monotonic()
         for commit in commits:
             self._hub.committed_up_to(commit.heads)
+            if self._on_heads is not None:
+                await self._on_heads(commit.heads)
         await self._hub.settle()
         more = horizon != self._horizon and len(commits) >= 2000
         self._horizon = horizon

@@ -30,9 +30,9 @@ class Hub:
     """Streams and recipients of one node.
 
     `encode` makes the frame of entries that go out together, once, however many hear them. `subscribe` and
-    `unsubscribe` are the bus's. Within a stream entries pass in `seq` order, each once; a hole is filled from the log
-    before anything behind it passes. What is in no log passes only while `is_current()`: a node that is cut off cannot
-    know who was removed meanwhile.
+    `unsubscribe` are the bus's; `concerned` hears of entries after which somebody may have to stop watching. Within a
+    stream entries pass in `seq` order, each once; a hole is filled from the log before anything behind it passes. What
+    is in no log passes only while `is_current()`: a node that is cut off cannot know who was removed meanwhile.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Hub:
         subscribe: Callable[[int], None] = lambda slot: None,
         unsubscribe: Callable[[int], None] = lambda slot: None,
         is_current: Callable[[], bool] = lambda: True,
+        concerned: Callable[[Entry], None] = lambda entry: None,
     ) -> None:
         self._reader = reader
         self._encode = encode
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
         self._is_current = is_current
+        self._concerned = concerned
         self._streams: dict[LogKey, Stream] = {}
         self._by_recipient: dict[Recipient, set[LogKey]] = {}
         self._watchers: dict[LogKey, set[Recipient]] = {}
@@ -143,6 +145,8 @@ class Hub:
         if first.type == "member.removed" and first.subject is not None:
             stream.drop_user(first.subject)
             self._stop_watching(stream.key, first.subject)
+        elif first.subject is not None:
+            self._concerned(first)
 
     def _pass_on_passing(self, entry: Entry) -> None:
         """What is in no log: for those who watch and still hear the log, and not for its own author."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from data_plane.blocks.hidden import Hidden, HiddenUsers
+from data_plane.channels.access import may_see, seen
 from data_plane.channels.create import view_of
 from data_plane.channels.errors import no_channel
 from data_plane.channels.repository import ChannelRepository
@@ -12,6 +13,7 @@ from data_plane.gateway.connection import Connection
 from data_plane.gateway.dispatcher import Handler
 from data_plane.gateway.gateway import Gateway
 from data_plane.gateway.routes import Payload
+from data_plane.grants.standing import standing_of
 from data_plane.log import LogKey, channel_log
 from data_plane.messages.schemas import ChannelId
 from data_plane.shard import Shard
@@ -30,9 +32,12 @@ class WatchPacket(Payload, frozen=True, kw_only=True):
 
 
 def connection_events(
-    gateway: Gateway, hub: Hub, shard: Shard, hidden: Hidden
+    gateway: Gateway, hub: Hub, shard: Shard, hidden: Hidden, began: Callable[[Connection], None] = lambda _: None
 ) -> list[tuple[str, type[Payload], Handler]]:
-    """`auth.refresh` answers `{expires_at}`; `channel.watch` answers `{channel}`, whose `seq` is where events go on."""
+    """`auth.refresh` answers `{expires_at}`; `channel.watch` answers `{channel}`, whose `seq` is where events go on.
+
+    `began` hears of a connection that watches a channel without being a member.
+    """
 
     async def refresh(connection: Connection, packet: RefreshPacket) -> dict[str, Any]:
         return gateway.refresh(connection, packet.token)
@@ -42,20 +47,19 @@ def connection_events(
         async with shard.unit_of_work(connection.app_id, read_only=True) as uow:
             repository = ChannelRepository(uow.session, connection.app_id)
             state = await repository.find(channel_id, connection.user_id)
-        if state is None:
+            standing = await standing_of(shard, uow, connection.caller)
+        if state is None or not may_see(seen(standing, state)):
             raise no_channel()
-        if state.member is None:
-            # Members hear their channels anyway; of the others, livestreams are open to whoever watches.
-            if state.channel.type != "livestream":
-                raise no_channel()
-            if not connection.closed:
-                hub.join(connection, LogKey(connection.app_id, channel_log(channel_id)), state.last_seq + 1)
-                connection.watching.add(channel_id)
+        if state.member is None and not connection.closed:
+            # Members hear their channels anyway; the others from now on, until they may not any more.
+            hub.join(connection, LogKey(connection.app_id, channel_log(channel_id)), state.last_seq + 1)
+            connection.watching.add(channel_id)
+            began(connection)
         if not isinstance(connection.hidden, HiddenUsers):
             connection.hidden = await hidden.of(connection.app_id, connection.user_id)
         if not connection.closed:
             hub.watch(connection, LogKey(connection.app_id, channel_log(channel_id)))
-        return {"channel": view_of(state)}
+        return {"channel": view_of(state, standing)}
 
     async def unwatch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
         hub.unwatch(connection, LogKey(connection.app_id, channel_log(packet.channel_id)))

@@ -14,7 +14,7 @@ from data_plane.gateway.connection import Connection, Transport
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
 from data_plane.identity.errors import UserDeactivated
-from data_plane.log import Entry, LogKey, channel_log, user_log
+from data_plane.log import APP_LOG, Entry, LogKey, channel_log, user_log
 from data_plane.log.entries import CHANNEL
 from data_plane.log.reader import TooMuch
 from data_plane.shard import Shard
@@ -83,7 +83,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 FreshState = Callable[[UUID, str], Awaitable[dict[str, Any]]]
-"""`{channels, blocks, cursor}` of a user now, for those who cannot resume."""
+"""`{channels, grants, blocks, cursor}` of a user now, for those who cannot resume."""
 
 
 class SessionOpener:
@@ -130,6 +130,8 @@ class SessionOpener:
 
         app_id = wish.caller.app_id
         positions = {LogKey(app_id, user_log(connection.user_id)): row["user_seq"] + 1}
+        # Should this node be behind, the connection hears what it missed too, which says nothing that is not true.
+        positions[LogKey(app_id, APP_LOG)] = self._shard.grants.of(app_id).seq + 1
         for channel_id, seq in zip(row["channels"], row["seqs"], strict=True):
             positions[LogKey(app_id, channel_log(channel_id))] = seq + 1
         ready: dict[str, Any] = {

@@ -7,7 +7,6 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
 
 from data_plane.channels.access import visible_channel
-from data_plane.channels.repository import ChannelRepository
 from data_plane.dependencies import ANYBODY, ID_PATTERN, CallerDependency, ShardDependency
 from data_plane.limits.limiter import Limiter
 from data_plane.limits.policies import EVENTS_CONNECTION, MESSAGES_CHANNEL, POLICIES
@@ -42,7 +41,7 @@ async def get_limits(
     buckets = [limiter.bucket(caller.app, p, caller.user_id or "") for p in POLICIES if p.key == wanted]
     if channel_id is not None:
         async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-            await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
+            await visible_channel(shard, uow, caller, channel_id)
         buckets.append(limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id))
     await limiter.refresh(buckets)
     views: list[LimitView] = []

@@ -15,10 +15,12 @@ CHANNEL: Final = "c:"
 USER: Final = "u:"
 PROFILES: Final = "p:"
 """No log: where changes of profiles pass by on their way to those who watch a channel that the user is in."""
+APP_LOG: Final = "a:"
+"""The one log of the app itself: what concerns all its users."""
 
 
 class LogKey(NamedTuple):
-    """Names one log of one app. `log` is `c:<channel id>` or `u:<user id>`."""
+    """Names one log of one app. `log` is `c:<channel id>`, `u:<user id>`, or `a:`, the app's own."""
 
     app_id: UUID
     log: str
@@ -44,7 +46,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `event` is the finished JSON object that clients get. `subject` is what a node itself must act on: the user who is
     removed by a `member.removed`, the channel and position of a `membership.added`, the channel of a
-    `membership.removed`; null for all else. `seq` 0 is what happens in passing and is in no log, such as who types;
+    `membership.removed`, whatever may end somebody's watching (a `channel.updated` that changes grants, a
+    `user.updated`); null for all else. `seq` 0 is what happens in passing and is in no log, such as who types;
     its `subject` is whoever does it.
     """
 
@@ -65,7 +68,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
 def render_event(*, log: str, seq: int, epoch: str, type: str, at: datetime, actor: str | None, data: bytes) -> bytes:
     """The event `{type, channel_id, seq, epoch, at, actor, data}`; `data` is JSON already.
 
-    Entries of a user's own log have `channel_id: null`, and their `seq` counts in that log.
+    Entries of a user's own log, and of the app's, have `channel_id: null`, and their `seq` counts in that log.
     """
     channel_id = log[2:] if log.startswith(CHANNEL) else None
     head = orjson.dumps(
@@ -171,4 +174,8 @@ def _node_matter(type: str, data: Any) -> tuple[str | None, int]:
         return data["channel"]["id"], data["from_seq"]
     if type == "membership.removed":
         return data["channel_id"], 0
+    if type == "channel.updated" and "grants" in data.get("changed", ()):
+        return "grants", 0
+    if type == "user.updated":
+        return data["user"]["id"], 0
     return None, 0

@@ -1,7 +1,6 @@
 """Memberships as they are stored."""
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -9,8 +8,6 @@ from sqlalchemy import BigInteger, DateTime, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data_plane.models import ChatModel
-
-MemberRole = Literal["owner", "member"]
 
 
 class Member(ChatModel):
@@ -35,7 +32,7 @@ class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
     """One membership, read."""
 
     user_id: str
-    role: MemberRole
+    role: str
     joined_seq: int
     joined_at: datetime
     read_number: int

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import Boolean, ColumnElement, Table, literal_column, select
 
 from data_plane.channels.access import visible_channel
-from data_plane.channels.repository import ChannelRepository
 from data_plane.identity.caller import Caller
 from data_plane.members.models import Member
 from data_plane.members.repository import MemberRepository
@@ -16,6 +15,7 @@ from data_plane.query.compile import compare, prefix
 from data_plane.query.fields import EQUALITY, RANGE, WORDS, Field, Index, Resource, of
 from data_plane.query.run import Runner, Scope
 from data_plane.query.schemas import Query
+from data_plane.shard import Shard
 from data_plane.users.models import User
 from kernel.db import UnitOfWork
 
@@ -49,7 +49,7 @@ def members_of(app_id: UUID) -> Resource:
     return replace(MEMBERS, fields={**MEMBERS.fields, "name": replace(MEMBERS.fields["name"], column=name)})
 
 
-async def query_members(uow: UnitOfWork, caller: Caller, channel_id: str, query: Query) -> QueriedMembers:
+async def query_members(shard: Shard, uow: UnitOfWork, caller: Caller, channel_id: str, query: Query) -> QueriedMembers:
     """A page of a channel's members that match; `name` looks into their profiles.
 
     Raises `NotFound` when the caller does not see the channel, `BadFilter`, `InvalidInput` for a cursor of another
@@ -57,7 +57,7 @@ async def query_members(uow: UnitOfWork, caller: Caller, channel_id: str, query:
     """
     runner = Runner(uow.session, caller.app_id)
     parsed = await runner.parse(members_of(caller.app_id), query)
-    await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
+    await visible_channel(shard, uow, caller, channel_id)
     scope = Scope([Member.app_id == caller.app_id, Member.channel_id == channel_id], f"c:{channel_id}")
     page = await runner.page(parsed, scope)
     members = await MemberRepository(uow.session, caller.app_id).find(channel_id, page.ids)

@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from data_plane.members.models import Member, MemberRow
 
 _COLUMNS = (Member.user_id, Member.role, Member.joined_seq, Member.joined_at, Member.read_number)
-_USERS = text("select id from chat.users where app_id = :app and id = any(cast(:ids as text[]))")
+_USERS = text("select id, role from chat.users where app_id = :app and id = any(cast(:ids as text[]))")
+_OTHER_OWNER = text(
+    "select 1 from chat.members "
+    "where app_id = :app and role = 'owner' and channel_id = :channel and user_id <> :user limit 1"
+)
+_ANYBODY_ELSE = text(
+    "select 1 from chat.members where app_id = :app and channel_id = :channel and user_id <> :user limit 1"
+)
 
 
 class MemberRepository:
@@ -22,9 +29,23 @@ class MemberRepository:
 
     async def unknown_users(self, user_ids: Sequence[str]) -> list[str]:
         """Those of the ids that name no user of the app, in argument order."""
-        found = await self._session.scalars(_USERS, {"app": self._app_id, "ids": list(user_ids)})
-        known = set(found)
+        known = await self.app_roles(user_ids)
         return [user_id for user_id in user_ids if user_id not in known]
+
+    async def app_roles(self, user_ids: Sequence[str]) -> dict[str, str]:
+        """The word that each of the users has as its role in the app; users that do not exist are left out."""
+        rows = await self._session.execute(_USERS, {"app": self._app_id, "ids": list(user_ids)})
+        return {row.id: row.role for row in rows}
+
+    async def has_other_owner(self, channel_id: str, user_id: str) -> bool:
+        """Whether anybody but this user owns the channel."""
+        name = {"app": self._app_id, "channel": channel_id, "user": user_id}
+        return await self._session.scalar(_OTHER_OWNER, name) is not None
+
+    async def has_anybody_else(self, channel_id: str, user_id: str) -> bool:
+        """Whether anybody but this user is in the channel."""
+        name = {"app": self._app_id, "channel": channel_id, "user": user_id}
+        return await self._session.scalar(_ANYBODY_ELSE, name) is not None
 
     async def find(self, channel_id: str, user_ids: Sequence[str]) -> dict[str, MemberRow]:
         """The memberships that exist, by user."""

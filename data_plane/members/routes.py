@@ -6,7 +6,7 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
-from data_plane.channels.errors import OwnerNeeded
+from data_plane.channels.views import ChannelView
 from data_plane.dependencies import (
     ANYBODY,
     CallerDependency,
@@ -17,10 +17,11 @@ from data_plane.dependencies import (
     UserPath,
     require_scope,
 )
+from data_plane.grants.errors import LastOwner, PermissionMissing, RoleTooHigh
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
 from data_plane.members.errors import DirectIsFixed, UnknownUsers
 from data_plane.members.query import query_members
-from data_plane.members.schemas import AddMembers, LeaveChannel, PutMember
+from data_plane.members.schemas import AddMembers, JoinChannel, LeaveChannel, PutMember
 from data_plane.members.service import MemberService
 from data_plane.members.views import MemberPage, Members, MemberView, QueriedMembers
 from data_plane.query.errors import BadFilter, QueryTooSlow
@@ -66,7 +67,7 @@ async def post_query(
     """The members of a channel that match a filter. See the guide on queries."""
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
-        return await query_members(uow, caller, channel_id, data)
+        return await query_members(shard, uow, caller, channel_id, data)
 
 
 @post(
@@ -78,7 +79,7 @@ async def post_query(
     opt=answers(
         (201, Members, "At least one of them is new; each as it is now."),
         (200, Members, "All of them were members already, and keep their roles."),
-        errors=(OwnerNeeded, DirectIsFixed, UnknownUsers, IdempotencyConflict),
+        errors=(PermissionMissing, RoleTooHigh, DirectIsFixed, UnknownUsers, IdempotencyConflict),
     ),
 )
 async def add_members(
@@ -89,7 +90,7 @@ async def add_members(
     shard: ShardDependency,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Add up to 100 users, all or none. For an owner of the channel, or a server."""
+    """Add up to 100 users, all or none. Needs `member.add`; the role may do no more than whoever gives it."""
     require_scope(caller, "channels")
     key = await request_key(request, idempotency_key)
     async with shard.unit_of_work(caller.app_id) as uow:
@@ -111,7 +112,7 @@ async def add_members(
     opt=answers(
         (201, MemberView, "The user is a member now."),
         (200, MemberView, "The user was a member already; this is the membership as it is now."),
-        errors=(OwnerNeeded, DirectIsFixed, UnknownUsers),
+        errors=(PermissionMissing, RoleTooHigh, LastOwner, DirectIsFixed, UnknownUsers),
     ),
 )
 async def put_member(
@@ -121,7 +122,10 @@ async def put_member(
     shard: ShardDependency,
     data: JSONBody[PutMember | None] = None,
 ) -> Response[bytes]:
-    """Add one user, or change a member's role. For an owner of the channel, or a server."""
+    """Add one user, or change a member's role. Needs `member.add`, or `member.role` for a change.
+
+    The role, and the one that is taken, may do no more than whoever gives and takes. The last owner stays one.
+    """
     require_scope(caller, "channels")
     role = data.role if data is not None else None
     async with shard.unit_of_work(caller.app_id) as uow:
@@ -136,13 +140,17 @@ async def put_member(
     tags=_TAGS,
     security=ANYBODY,
     opt=answers(
-        (204, None, "The user is no member, whether it was one before or not."), errors=(OwnerNeeded, DirectIsFixed)
+        (204, None, "The user is no member, whether it was one before or not."),
+        errors=(PermissionMissing, RoleTooHigh, LastOwner, DirectIsFixed),
     ),
 )
 async def remove_member(
     channel_id: ChannelPath, user_id: UserPath, caller: CallerDependency, shard: ShardDependency
 ) -> None:
-    """Remove a member. An owner of the channel or a server removes anybody, a user itself."""
+    """Remove a member. Needs `member.remove`, for oneself `channel.leave`.
+
+    Nobody removes who may do more. The last owner does not go while others stay.
+    """
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:
         await MemberService(shard).remove(uow, caller, channel_id, user_id)
@@ -154,7 +162,10 @@ async def remove_member(
     summary="Leave a channel",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((204, None, "The user is no member any more."), errors=(DirectIsFixed, IdempotencyConflict)),
+    opt=answers(
+        (204, None, "The user is no member any more."),
+        errors=(PermissionMissing, LastOwner, DirectIsFixed, IdempotencyConflict),
+    ),
 )
 async def leave_channel(
     request: Request[Any, Any, Any],
@@ -164,7 +175,7 @@ async def leave_channel(
     data: JSONBody[LeaveChannel | None] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Leave a channel; a server names with `user_id` who leaves."""
+    """Leave a channel; a server names with `user_id` who leaves. Needs `channel.leave`."""
     require_scope(caller, "channels")
     user_id = caller.acting_as(data.user_id if data is not None else None)
     key = await request_key(request, idempotency_key)
@@ -178,11 +189,44 @@ async def leave_channel(
     return answer.response()
 
 
+@post(
+    "/v1/channels/{channel_id:str}/join",
+    operation_id="joinChannel",
+    summary="Join a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers(
+        (201, ChannelView, "The user is a member now."),
+        (200, ChannelView, "The user was a member already."),
+        errors=(PermissionMissing, DirectIsFixed, IdempotencyConflict),
+    ),
+)
+async def join_channel(
+    request: Request[Any, Any, Any],
+    channel_id: ChannelPath,
+    caller: CallerDependency,
+    shard: ShardDependency,
+    data: JSONBody[JoinChannel | None] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[bytes]:
+    """Become a member of a channel that the user's app role lets it join; a server names with `user_id` who joins, and
+    joins nobody who may not.
+
+    Answers with the channel as the caller sees it.
+    """
+    require_scope(caller, "channels")
+    user_id = caller.acting_as(data.user_id if data is not None else None)
+    key = await request_key(request, idempotency_key)
+    async with shard.unit_of_work(caller.app_id) as uow:
+
+        async def work() -> Answer:
+            view, fresh = await MemberService(shard).join(uow, caller, channel_id, user_id)
+            return Answer(201 if fresh else 200, view)
+
+        answer = await once(uow, caller, key, shard.clock.now(), work)
+    return answer.response()
+
+
 ROUTES: list[ControllerRouterHandler] = [
-    list_members,
-    post_query,
-    add_members,
-    put_member,
-    remove_member,
-    leave_channel,
-]
+    list_members, post_query, add_members, put_member, remove_member, join_channel, leave_channel,
+]  # fmt: skip

@@ -7,23 +7,29 @@ import msgspec
 from data_plane.channels.schemas import MAX_MEMBERS_AT_ONCE
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
-from data_plane.members.models import MemberRole
+from data_plane.grants.schemas import RoleName
 
 
 class AddMembers(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels/{id}/members`."""
 
     user_ids: Annotated[list[CustomerId], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS_AT_ONCE)]
-    role: MemberRole = "member"
+    role: RoleName = "member"
 
 
 class PutMember(Payload, frozen=True, kw_only=True):
     """Body of `PUT /v1/channels/{id}/members/{user_id}`. Without a role, a member keeps the one it has."""
 
-    role: MemberRole | None = None
+    role: RoleName | None = None
 
 
 class LeaveChannel(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels/{id}/leave`. `user_id`: who leaves, for a server to name."""
+
+    user_id: CustomerId | None = None
+
+
+class JoinChannel(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/channels/{id}/join`. `user_id`: who joins, for a server to name."""
 
     user_id: CustomerId | None = None

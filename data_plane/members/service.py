@@ -4,15 +4,21 @@ from collections.abc import Sequence
 
 import msgspec
 
-from data_plane.channels.access import require_owner, visible_channel
-from data_plane.channels.models import ChannelState
+from data_plane.channels.access import Found, seen, visible_channel
+from data_plane.channels.create import view_of
+from data_plane.channels.errors import no_channel
 from data_plane.channels.repository import ChannelRepository
-from data_plane.channels.views import channel_view
+from data_plane.channels.views import ChannelView, channel_view
+from data_plane.grants.defaults import DIRECT, MEMBER, OWNER, SCOPES
+from data_plane.grants.errors import LastOwner, unknown_role
+from data_plane.grants.permissions import Permission
+from data_plane.grants.repository import GrantRepository
+from data_plane.grants.standing import Standing, standing_of_user, standings
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log, user_log
 from data_plane.log.writer import NewEntry
 from data_plane.members.errors import DirectIsFixed, UnknownUsers
-from data_plane.members.models import MemberRole, MemberRow
+from data_plane.members.models import MemberRow
 from data_plane.members.repository import MemberRepository
 from data_plane.members.views import MemberPage, MemberView, member_view
 from data_plane.paging import decode_cursor, page_of
@@ -37,60 +43,105 @@ class MemberService:
     ) -> MemberPage:
         """Members by user id. Raises `NotFound` when the caller does not see the channel."""
         after = decode_cursor(_LIST, cursor)
-        await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
+        await visible_channel(self._shard, uow, caller, channel_id)
         rows = await MemberRepository(uow.session, caller.app_id).page(channel_id, after=after, limit=limit + 1)
         views, following = page_of(rows, limit, kind=_LIST, key=lambda row: row.user_id, view=member_view)
         return {"members": views, "next_cursor": following}
 
     async def add(
-        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_ids: Sequence[str], *, role: MemberRole = "member"
+        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_ids: Sequence[str], *, role: str = MEMBER
     ) -> tuple[list[MemberView], bool]:
         """Add users; returns the view of each that was named and whether any is new. Members keep their role.
 
-        Raises `NotFound`, `OwnerNeeded`, `DirectIsFixed`, and `UnknownUsers` when any user does not exist; then nobody
-        is added.
+        Raises `NotFound`, `PermissionMissing`, `RoleTooHigh`, `DirectIsFixed`, and `UnknownUsers` when any user does
+        not exist; then nobody is added.
         """
         named = list(dict.fromkeys(user_ids))
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), *map(user_log, named)])
-        state = await self._owned(uow, caller, channel_id)
+        found = await self._changeable(uow, caller, channel_id)
+        await self._require_giving(uow, caller, found, Permission.MEMBER_ADD, role)
         members = MemberRepository(uow.session, caller.app_id)
         there = await members.find(channel_id, named)
         missing = [user_id for user_id in named if user_id not in there]
         if missing:
-            there |= {row.user_id: row for row in await self._join(uow, caller, state, missing, role, field="user_ids")}
+            there |= {row.user_id: row for row in await self._join(uow, caller, found, missing, role, field="user_ids")}
         return [member_view(there[user_id]) for user_id in named], bool(missing)
 
     async def put(
-        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str, *, role: MemberRole | None
+        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str, *, role: str | None
     ) -> tuple[MemberView, bool]:
-        """Let the user be a member, with this role if one is given; returns its view and whether it is new."""
+        """Let the user be a member, with this role if one is given; returns its view and whether it is new.
+
+        A changed role is told to the channel, and to the user itself with what it may do now. Raises as `add` does,
+        and `LastOwner`.
+        """
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), user_log(user_id)])
-        state = await self._owned(uow, caller, channel_id)
+        found = await self._changeable(uow, caller, channel_id)
         members = MemberRepository(uow.session, caller.app_id)
         member = (await members.find(channel_id, [user_id])).get(user_id)
         if member is None:
-            joined = await self._join(uow, caller, state, [user_id], role or "member", field="user_id")
+            await self._require_giving(uow, caller, found, Permission.MEMBER_ADD, role or MEMBER)
+            joined = await self._join(uow, caller, found, [user_id], role or MEMBER, field="user_id")
             return member_view(joined[0]), True
-        if role is not None and role != member.role:
-            await members.set_role(channel_id, user_id, role)
-            member = msgspec.structs.replace(member, role=role)
-            updated = NewEntry(
-                log=channel_log(channel_id), type="member.updated", actor=caller.user_id, data=member_view(member)
-            )
-            await self._shard.logs.append(uow, caller.app_id, [updated], at=truncate_ms(self._shard.clock.now()))
+        if role is None or role == member.role:
+            found.require(Permission.MEMBER_ADD if role is None else Permission.MEMBER_ROLE)
+            return member_view(member), False
+        await self._require_giving(uow, caller, found, Permission.MEMBER_ROLE, role)
+        found.sight.require_no_more(member.role)
+        if member.role == OWNER:
+            await self._require_owner_left(uow, caller, found, user_id, stays=True)
+        await members.set_role(channel_id, user_id, role)
+        member = msgspec.structs.replace(member, role=role)
+        standing = await standing_of_user(self._shard, uow, caller, user_id)
+        own = {
+            "channel_id": channel_id,
+            "role": role,
+            "capabilities": standing.capabilities(found.state.channel, role),
+        }
+        actor = caller.user_id
+        entries = [
+            NewEntry(log=channel_log(channel_id), type="member.updated", actor=actor, data=member_view(member)),
+            NewEntry(log=user_log(user_id), type="membership.updated", actor=actor, data=own),
+        ]
+        await self._shard.logs.append(uow, caller.app_id, entries, at=truncate_ms(self._shard.clock.now()))
         return member_view(member), False
 
-    async def remove(self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str) -> None:
-        """Let the user be no member: the user itself, an owner, or a server may say so. Both logs tell it.
+    async def join(self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str) -> tuple[ChannelView, bool]:
+        """Let a user who may join become a member by itself; returns the channel as it sees it, and whether it is new.
 
-        Raises `NotFound`, `OwnerNeeded`, `DirectIsFixed`.
+        Raises `NotFound` for a channel that the user neither sees nor may join, `PermissionMissing`.
         """
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), user_log(user_id)])
-        state = await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
+        channels = ChannelRepository(uow.session, caller.app_id)
+        state = await channels.find(channel_id, user_id)
+        if state is None:
+            raise no_channel()
+        found = seen(await standing_of_user(self._shard, uow, caller, user_id), state)
+        fresh = state.member is None
+        if fresh:
+            if not found.sight.allowed:
+                raise no_channel()
+            found.require(Permission.CHANNEL_JOIN)
+            if state.channel.type == DIRECT:
+                raise DirectIsFixed()
+            await self._join(uow, caller, found, [user_id], MEMBER, field="user_id")
+            state = await channels.find(channel_id, user_id) or state
+        viewer = Standing(found.standing.table, None if caller.is_server else found.standing.app_role)
+        return view_of(state, viewer), fresh
+
+    async def remove(self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str) -> None:
+        """Let the user be no member: the user itself, who may remove others, or a server may say so. Both logs tell it.
+
+        Raises `NotFound`, `PermissionMissing`, `RoleTooHigh`, `LastOwner`, `DirectIsFixed`.
+        """
+        await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), user_log(user_id)])
+        found = await self._changeable(uow, caller, channel_id)
+        state = found.state
         if user_id != caller.user_id:
-            require_owner(caller, state)
-        if state.channel.type == "direct":
-            raise DirectIsFixed()
+            found.require(Permission.MEMBER_REMOVE)
+        elif state.member is not None:
+            found.require(Permission.CHANNEL_LEAVE)
+        await self._require_removable(uow, caller, found, user_id)
         if not await MemberRepository(uow.session, caller.app_id).remove(channel_id, [user_id]):
             return
         actor = caller.user_id
@@ -109,28 +160,69 @@ class MemberService:
             at=truncate_ms(self._shard.clock.now()),
         )
 
-    async def _owned(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> ChannelState:
-        state = await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
-        require_owner(caller, state)
-        if state.channel.type == "direct":
+    async def _changeable(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> Found:
+        found = await visible_channel(self._shard, uow, caller, channel_id)
+        if found.state.channel.type == DIRECT:
             raise DirectIsFixed()
-        return state
+        return found
+
+    async def _require_giving(
+        self, uow: UnitOfWork, caller: Caller, found: Found, permission: Permission, role: str
+    ) -> None:
+        """The role is there, for members, until this transaction ends; the caller may give it."""
+        found.require(permission)
+        known = found.standing.table.for_members(role)
+        if known and role not in SCOPES:
+            known = await GrantRepository(uow.session, caller.app_id).hold_role(role)
+        if not known:
+            raise unknown_role(role, field="role")
+        found.sight.require_no_more(role)
+
+    async def _require_removable(self, uow: UnitOfWork, caller: Caller, found: Found, user_id: str) -> None:
+        if caller.is_server:
+            return
+        channel_id = found.state.channel.id
+        member = (await MemberRepository(uow.session, caller.app_id).find(channel_id, [user_id])).get(user_id)
+        if member is None:
+            return
+        if user_id != caller.user_id:
+            found.sight.require_no_more(member.role)
+        if member.role == OWNER:
+            await self._require_owner_left(uow, caller, found, user_id, stays=False)
+
+    async def _require_owner_left(
+        self, uow: UnitOfWork, caller: Caller, found: Found, user_id: str, *, stays: bool
+    ) -> None:
+        """A channel that had an owner and still has members keeps one, but for what your server decides.
+
+        `stays`: whether who is no owner any more is a member still.
+        """
+        if caller.is_server:
+            return
+        members, channel_id = MemberRepository(uow.session, caller.app_id), found.state.channel.id
+        if await members.has_other_owner(channel_id, user_id):
+            return
+        if stays or await members.has_anybody_else(channel_id, user_id):
+            raise LastOwner()
 
     async def _join(
         self,
         uow: UnitOfWork,
         caller: Caller,
-        state: ChannelState,
+        found: Found,
         user_ids: Sequence[str],
-        role: MemberRole,
+        role: str,
         *,
         field: str,
     ) -> list[MemberRow]:
         """Make users members who are not; the logs are locked. Raises `UnknownUsers`, which blames `field`."""
+        state = found.state
         members = MemberRepository(uow.session, caller.app_id)
-        unknown = await members.unknown_users(user_ids)
+        app_roles = await members.app_roles(user_ids)
+        unknown = [user_id for user_id in user_ids if user_id not in app_roles]
         if unknown:
             raise UnknownUsers.of(unknown, field=field)
+        own = standings(found.standing.table, app_roles)
         now = truncate_ms(self._shard.clock.now())
         channel_id = state.channel.id
         joining = [
@@ -156,6 +248,7 @@ class MemberService:
                 last_number=state.last_number,
                 member_count=state.member_count + len(joining),
                 member=row,
+                standing=own[row.user_id],
             )
             data = {"channel": view, "from_seq": row.joined_seq}
             entries.append(

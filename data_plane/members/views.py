@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from data_plane.members.models import MemberRole, MemberRow
+from data_plane.members.models import MemberRow
 from data_plane.query.plan import Explanation
 from data_plane.views import Timestamp
 from kernel.clock import rfc3339
@@ -12,7 +12,7 @@ class MemberView(TypedDict):
     """Who is in a channel: in lists and in `member.added`."""
 
     user_id: str
-    role: MemberRole
+    role: str
     joined_at: Timestamp
 
 

@@ -5,12 +5,14 @@ from typing import Any
 import msgspec
 
 from data_plane.channels.errors import ChannelFrozen
+from data_plane.grants.permissions import Permission
+from data_plane.grants.standing import Sight, sight, standing_of
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
 from data_plane.members.errors import UnknownUsers
 from data_plane.members.repository import MemberRepository
-from data_plane.messages.errors import MessageDeleted, NotTheAuthor, no_message
+from data_plane.messages.errors import MessageDeleted, no_message
 from data_plane.messages.repository import FoundMessage, MessageRepository
 from data_plane.messages.schemas import check_content
 from data_plane.messages.views import MessageRow, MessageView, message_view
@@ -27,8 +29,8 @@ class MessageEditing:
         self._shard = shard
 
     async def get(self, uow: UnitOfWork, caller: Caller, message_id: str) -> MessageView:
-        """One message. Raises `NotFound` when the caller is not in its channel."""
-        return message_view((await self._visible(uow, caller, message_id)).row)
+        """One message. Raises `NotFound` when the caller does not see its channel."""
+        return message_view((await self._visible(uow, caller, message_id))[0].row)
 
     async def edit(
         self,
@@ -43,13 +45,15 @@ class MessageEditing:
     ) -> MessageView:
         """Replace parts of a message's content; the same edit again changes nothing.
 
-        The content must keep the rules of a send. Raises `NotFound`, `NotTheAuthor`, `ChannelFrozen`,
+        The content must keep the rules of a send. Raises `NotFound`, `PermissionMissing`, `ChannelFrozen`,
         `MessageDeleted`, `InvalidInput`.
         """
         actor = await self._actor(uow, caller, user_id)
-        found = await self._locked(uow, caller, message_id)
+        found, before = await self._locked(uow, caller, message_id)
         row = found.row
-        if found.frozen and not caller.is_server:
+        own = row.user_id == caller.user_id
+        before.require(Permission.MESSAGE_EDIT_OWN if own else Permission.MESSAGE_EDIT_ANY)
+        if found.frozen and Permission.MESSAGE_SEND_FROZEN not in before.allowed:
             raise ChannelFrozen()
         if row.deleted_at is not None:
             raise MessageDeleted()
@@ -69,10 +73,13 @@ class MessageEditing:
     ) -> MessageView:
         """Delete a message: it keeps its place and number and shows no content. Deleting again changes nothing.
 
-        Allowed in a frozen channel, too: what somebody said can be taken back. Raises `NotFound`, `NotTheAuthor`.
+        Allowed in a frozen channel, too: what somebody said can be taken back. Raises `NotFound`, `PermissionMissing`.
         """
         actor = await self._actor(uow, caller, user_id)
-        row = (await self._locked(uow, caller, message_id)).row
+        found, before = await self._locked(uow, caller, message_id)
+        row = found.row
+        own = row.user_id == caller.user_id
+        before.require(Permission.MESSAGE_DELETE_OWN if own else Permission.MESSAGE_DELETE_ANY)
         if row.deleted_at is not None:
             return message_view(row)
         return await self._write(uow, caller, row, "message.deleted", actor, {}, at="deleted_at")
@@ -97,22 +104,23 @@ class MessageEditing:
         await self._shard.logs.append(uow, caller.app_id, [entry], at=now)
         return view
 
-    async def _visible(self, uow: UnitOfWork, caller: Caller, message_id: str) -> FoundMessage:
+    async def _visible(self, uow: UnitOfWork, caller: Caller, message_id: str) -> tuple[FoundMessage, Sight]:
+        """The message, and the caller before its channel."""
         messages = MessageRepository(uow.session, caller.app_id)
         found = await messages.find(parse_id("msg", message_id), caller.user_id)
-        if found is None or not (found.member or caller.is_server):
+        if found is None:
             raise no_message()
-        return found
+        before = sight(await standing_of(self._shard, uow, caller), found, found.role)
+        if found.role is None and Permission.CHANNEL_WATCH not in before.allowed:
+            raise no_message()
+        return found, before
 
-    async def _locked(self, uow: UnitOfWork, caller: Caller, message_id: str) -> FoundMessage:
-        """The message as it is under its channel's lock, for its author or a server."""
+    async def _locked(self, uow: UnitOfWork, caller: Caller, message_id: str) -> tuple[FoundMessage, Sight]:
+        """The message as it is under its channel's lock."""
         # A message never moves, so the channel that is read without the lock is the one to lock.
-        channel_id = (await self._visible(uow, caller, message_id)).row.channel_id
+        channel_id = (await self._visible(uow, caller, message_id))[0].row.channel_id
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id)])
-        found = await self._visible(uow, caller, message_id)
-        if not caller.is_server and found.row.user_id != caller.user_id:
-            raise NotTheAuthor()
-        return found
+        return await self._visible(uow, caller, message_id)
 
     async def _actor(self, uow: UnitOfWork, caller: Caller, user_id: str | None) -> str | None:
         """Who is named as having done it: the user, the one that a server names, or nobody."""

@@ -1,6 +1,6 @@
 """What can go wrong with messages."""
 
-from kernel.errors import Conflict, Forbidden, NotFound
+from kernel.errors import Conflict, NotFound
 
 
 class MessageIdTaken(Conflict):
@@ -15,13 +15,6 @@ class MessageDeleted(Conflict):
 
     code = "message_deleted"
     title = "The message was deleted"
-
-
-class NotTheAuthor(Forbidden):
-    """Only the author of a message, or the customer's server, may edit or delete it."""
-
-    code = "not_the_author"
-    title = "Only the author may do this"
 
 
 def no_message() -> NotFound:

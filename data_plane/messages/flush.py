@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from data_plane.grants.table import DEFAULTS
 from data_plane.messages.queue import FairQueue
 from kernel.clock import Clock, month_of, truncate_ms
 from kernel.errors import Unavailable
@@ -33,8 +34,12 @@ MAX_SHARE: Final = 64
 MAX_OWN: Final = 2
 """Flushes under way at the same time in lanes of single channels; the pool has others to serve."""
 
-_WAIT: Final = "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-_TRY: Final = "select * from chat.try_append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+_WAIT: Final = (
+    "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+)
+_TRY: Final = (
+    "select * from chat.try_append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+)
 _log = get_logger(__name__)
 
 
@@ -99,7 +104,8 @@ class _Lane:
 
 class Flusher:
     """The lanes of one node. `stored` hears each batch's created messages after the commit, before anyone is answered,
-    so that whoever reads its own write finds it delivered too."""
+    so that whoever reads its own write finds it delivered too. `rules` is what an app's roles may do, see
+    `data_plane.grants.table`."""
 
     def __init__(
         self,
@@ -107,12 +113,14 @@ class Flusher:
         clock: Clock,
         stored: Callable[[list[tuple[NewMessage, Verdict]]], None],
         *,
+        rules: Callable[[UUID], str] = lambda _: DEFAULTS.rules,
         lanes: int = 2,
         max_waiting: int = 5_000,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._stored = stored
+        self._rules = rules
         self._max_waiting = max_waiting
         self._common = [_Lane() for _ in range(lanes)]
         self._own: dict[_Channel, _Lane] = {}
@@ -220,6 +228,8 @@ class Flusher:
     async def _write(self, messages: list[NewMessage], sql: str) -> list[Verdict]:
         now = truncate_ms(self._clock.now())
         pool: Pool = await self._pool()
+        # Few apps share a batch, and each has its rules in it once. PostgreSQL counts from 1.
+        apps = {m.app_id: place for place, m in enumerate({m.app_id: m for m in messages}.values(), start=1)}
         rows = await pool.fetch(
             sql,
             [m.app_id for m in messages],
@@ -236,6 +246,8 @@ class Flusher:
             [m.subject for m in messages],
             month_of(now),
             now,
+            [self._rules(app_id) for app_id in apps],
+            [apps[m.app_id] for m in messages],
         )
         verdicts = [Verdict(r["verdict"], r["seq"] or 0, r["number"] or 0, r["created_at"]) for r in rows]
         if any(verdict.verdict == "busy" for verdict in verdicts):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from data_plane.channels.access import may_watch
 from data_plane.channels.errors import no_channel
 from data_plane.identity.caller import Caller
 from data_plane.messages.errors import no_message
@@ -65,16 +66,10 @@ async def read_history(shard: Shard, caller: Caller, channel_id: str, window: Wi
     run out. Deleted messages keep their place. Raises `NotFound` for a channel that the caller does not see, and for
     an anchor that is no message of the channel.
     """
-    rows = await shard.system.hot(_SQL).fetch(
-        caller.app_id,
-        channel_id,
-        caller.user_id,
-        window.seq,
-        window.message,
-        window.shift,
-        window.older,
-        window.newer,
-    )
+    asked = (window.seq, window.message, window.shift, window.older, window.newer)
+    rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, caller.user_id, *asked)
+    if not rows and await may_watch(shard, caller, channel_id):
+        rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, None, *asked)
     if not rows:
         # One answer for both, so that an anchor does not tell what is in other channels.
         raise no_channel() if window.message is None else no_message()

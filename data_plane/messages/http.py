@@ -8,6 +8,7 @@ from litestar.types import ControllerRouterHandler
 from data_plane.blocks.errors import Blocked
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.dependencies import ANYBODY, CallerDependency, ChannelPath, require_scope
+from data_plane.grants.errors import PermissionMissing
 from data_plane.messages.errors import MessageIdTaken
 from data_plane.messages.flush import Overloaded
 from data_plane.messages.send import SendMessage, SendService
@@ -24,7 +25,7 @@ from kernel.http import answers
     opt=answers(
         (201, OneMessage, "The message was stored now."),
         (200, OneMessage, "Its id was stored before; this is the message as it is now."),
-        errors=(MessageIdTaken, ChannelFrozen, Blocked, Overloaded),
+        errors=(MessageIdTaken, PermissionMissing, ChannelFrozen, Blocked, Overloaded),
     ),
 )
 async def send_message(
@@ -33,7 +34,7 @@ async def send_message(
     caller: CallerDependency,
     send_service: NamedDependency[SkipValidation[SendService]],
 ) -> Response[OneMessage]:
-    """Send a message as a user who is a member of the channel. The answer means that it is committed.
+    """Send a message as a user who has `message.send` in the channel. The answer means that it is committed.
 
     Make the `id` yourself (UUIDv7) and the request is safe to send again: the same id with the same content is answered
     with the message that was stored, once. It needs `text` that is not blank, or an attachment.

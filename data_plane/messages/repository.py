@@ -15,10 +15,13 @@ from data_plane.messages.views import MessageRow
 
 
 class FoundMessage(msgspec.Struct, frozen=True):
-    """A message with what decides who may touch it. `member`: whether the user it was read for is in its channel."""
+    """A message with what decides who may touch it. `role` is that of the user it was read for in its channel, null
+    when that is no member; `type`, `grants` and `frozen` are the channel's."""
 
     row: MessageRow
-    member: bool
+    role: str | None
+    type: str
+    grants: Mapping[str, list[str]]
     frozen: bool
 
 
@@ -46,6 +49,8 @@ class MessageRepository:
                 Message.updated_at,
                 Message.deleted_at,
                 Channel.frozen,
+                Channel.type,
+                Channel.grants,
                 Member.role,
             )
             .join(Channel, and_(Channel.app_id == self._app_id, Channel.id == Message.channel_id))
@@ -60,7 +65,9 @@ class MessageRepository:
             .where(Message.app_id == self._app_id, Message.id == message_id, Channel.deleted_at.is_(None))
         )
         row = (await self._session.execute(query)).one_or_none()
-        return FoundMessage(_message(row), row.role is not None, row.frozen) if row is not None else None
+        if row is None:
+            return None
+        return FoundMessage(_message(row), row.role, row.type, row.grants or {}, row.frozen)
 
     async def number_of(self, channel_id: str, message_id: UUID) -> int | None:
         """The number of a channel's message; null when the message is not in that channel."""

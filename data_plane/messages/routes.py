@@ -17,10 +17,11 @@ from data_plane.dependencies import (
     ShardDependency,
     require_scope,
 )
+from data_plane.grants.errors import PermissionMissing
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
 from data_plane.members.errors import UnknownUsers
 from data_plane.messages.edit import MessageEditing
-from data_plane.messages.errors import MessageDeleted, NotTheAuthor
+from data_plane.messages.errors import MessageDeleted
 from data_plane.messages.history import read_history, window_of
 from data_plane.messages.read import Reading
 from data_plane.messages.schemas import EditMessage, MarkRead
@@ -72,7 +73,7 @@ async def list_messages(
     opt=answers((200, OneMessage, "The message.")),
 )
 async def get_message(message_id: MessagePath, caller: CallerDependency, shard: ShardDependency) -> OneMessage:
-    """One message of a channel that the caller is in; a server gets any."""
+    """One message of a channel that the caller sees; a server gets any."""
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
         return {"message": await MessageEditing(shard).get(uow, caller, message_id)}
@@ -86,7 +87,7 @@ async def get_message(message_id: MessagePath, caller: CallerDependency, shard: 
     security=ANYBODY,
     opt=answers(
         (200, OneMessage, "The message as it is now."),
-        errors=(NotTheAuthor, ChannelFrozen, MessageDeleted, UnknownUsers),
+        errors=(PermissionMissing, ChannelFrozen, MessageDeleted, UnknownUsers),
     ),
 )
 async def edit_message(
@@ -94,7 +95,7 @@ async def edit_message(
 ) -> OneMessage:
     """Replace parts of a message's content. What is left out stays; the same edit again changes nothing.
 
-    For its author, or a server.
+    Needs `message.edit.own`, or `message.edit.any` where it is somebody else's.
     """
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id) as uow:
@@ -117,14 +118,14 @@ async def edit_message(
     summary="Delete a message",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, OneMessage, "What is left of the message."), errors=(NotTheAuthor, UnknownUsers)),
+    opt=answers((200, OneMessage, "What is left of the message."), errors=(PermissionMissing, UnknownUsers)),
 )
 async def delete_message(
     message_id: MessagePath, caller: CallerDependency, shard: ShardDependency, user_id: OptionalUser = None
 ) -> OneMessage:
     """Delete a message: its place and number stay, its content is gone. Deleting again changes nothing.
 
-    For its author, or a server; also in a frozen channel.
+    Needs `message.delete.own`, or `message.delete.any` where it is somebody else's; also in a frozen channel.
     """
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id) as uow:

@@ -1,6 +1,6 @@
 """Send a message: check, put it into the next flush, answer once it is durable."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -8,8 +8,9 @@ import msgspec
 from data_plane.blocks.errors import Blocked
 from data_plane.channels.access import visible_channel
 from data_plane.channels.errors import ChannelFrozen, no_channel
-from data_plane.channels.repository import ChannelRepository
 from data_plane.gateway.routes import Payload, SocketRoute
+from data_plane.grants.errors import PermissionMissing
+from data_plane.grants.permissions import Permission
 from data_plane.identity.activity import ActivityTracker, subject_of
 from data_plane.identity.caller import Caller
 from data_plane.identity.errors import UserDeactivated
@@ -26,6 +27,9 @@ from data_plane.shard import Shard
 from data_plane.tenancy.quotas import check_messages, check_new_active
 from kernel.errors import InvalidInput, RateLimited
 from kernel.ids import decode
+
+_BY_GRANTS: Final = frozenset({"forbidden", "frozen", "not_member"})
+"""Verdicts that depend on what an app grants."""
 
 
 class SendMessage(Payload, frozen=True, kw_only=True):
@@ -64,10 +68,10 @@ class SendService:
     async def send(self, caller: Caller, channel_id: str, body: SendMessage) -> Sent:
         """Store the message and return it, in the order of the calls within a channel.
 
-        Raises `NotFound` for a channel that the author is no member of, `MessageIdTaken` when the id stands for
-        something else, `ChannelFrozen`, `Blocked`, `UserDeactivated`, `QuotaExceeded`, `RateLimited` for a busy
-        channel, `Unavailable`, `Overloaded`, `InvalidInput`. Nothing is awaited before the message is queued (but for a
-        plan that is full, and for a limit whose waiters are served in order), which keeps a sender's order.
+        Raises `NotFound` for a channel that the author does not see, `MessageIdTaken` when the id stands for something
+        else, `PermissionMissing`, `ChannelFrozen`, `Blocked`, `UserDeactivated`, `QuotaExceeded`, `RateLimited` for a
+        busy channel, `Unavailable`, `Overloaded`, `InvalidInput`. Nothing is awaited before the message is queued (but
+        for a plan that is full, and for a limit whose waiters are served in order), which keeps a sender's order.
         """
         user_id = caller.acting_as(body.user_id)
         content = check_content(body.text, body.attachments, body.custom)
@@ -96,7 +100,11 @@ class SendService:
         )
         bucket = self._limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id)
         await self._room_in_channel(caller, channel_id, bucket)
+        judged_by = self._shard.grants.of(caller.app_id).seq
         verdict = await self._flusher.append(message)
+        if verdict.verdict in _BY_GRANTS and await self._shard.grants.newer_than(caller.app_id, judged_by):
+            # Refused by what this node remembered of the app's grants, and they have changed since.
+            verdict = await self._flusher.append(message)
         if verdict.verdict != "created":
             self._limiter.give_back(bucket)  # who is no member must not use up what the members have
         match verdict.verdict:
@@ -115,6 +123,8 @@ class SendService:
                 raise Blocked()
             case "deactivated":
                 raise UserDeactivated("This user is deactivated and sends nothing.", user_id=user_id)
+            case "forbidden":
+                raise PermissionMissing.of(Permission.MESSAGE_SEND)
             case "no_user":
                 raise InvalidInput(f"There is no user `{user_id}`; create it first.", field="user_id")
             case _:
@@ -127,7 +137,7 @@ class SendService:
         except RateLimited:
             # How busy a channel is, is nothing to tell to those who may not see it.
             async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
-                await visible_channel(ChannelRepository(uow.session, caller.app_id), caller, channel_id)
+                await visible_channel(self._shard, uow, caller, channel_id)
             raise
 
     async def _read(self, caller: Caller, message_id: UUID) -> MessageRow:

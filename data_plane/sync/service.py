@@ -7,6 +7,7 @@ import orjson
 
 from data_plane.blocks.everything import blocks_of_user
 from data_plane.channels.everything import channels_of_user
+from data_plane.grants.views import rows_view
 from data_plane.log.reader import Changes, TooMuch
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor, decode_cursor
@@ -23,7 +24,7 @@ class SyncService:
 
     async def since(self, app_id: UUID, user_id: str, cursor_text: str | None, *, limit: int) -> dict[str, Any]:
         """`{recovered, events, cursor, has_more}`, a prefix in commit order; or, when the cursor is absent, of another
-        epoch or too old, `{recovered: false, channels, blocks, cursor, has_more: false}`.
+        epoch or too old, `{recovered: false, channels, grants, blocks, cursor, has_more: false}`.
 
         For orjson: `events` are fragments, encoded already. Raises `BadCursor`.
         """
@@ -50,13 +51,18 @@ class SyncService:
         return changes if changes.cursor >= since else None
 
     async def fresh(self, app_id: UUID, user_id: str) -> dict[str, Any]:
-        """`{channels, blocks, cursor}`: the channels of one snapshot, and what changes after it comes with the cursor.
+        """`{channels, grants, blocks, cursor}`: channels and grants of one snapshot; what changes later comes with the
+        cursor.
 
         Blocks are read after it. What happened in between is in them already and comes again, which changes nothing.
         """
-        channels, horizon = await channels_of_user(self._shard.system, app_id, user_id)
-        blocks = await blocks_of_user(self._shard.system, app_id, user_id)
-        return {"channels": channels, "blocks": blocks, "cursor": self._cursor(horizon)}
+        everything = await channels_of_user(self._shard, app_id, user_id)
+        return {
+            "channels": everything.channels,
+            "grants": rows_view(everything.table),
+            "blocks": await blocks_of_user(self._shard.system, app_id, user_id),
+            "cursor": self._cursor(everything.horizon),
+        }
 
     def _cursor(self, horizon: int) -> str:
         return Cursor(self._shard.id, self._shard.epoch, horizon).encode()

@@ -40,6 +40,8 @@ class FreshState(TypedDict):
     recovered: Literal[False]
     channels: list[ChannelView]
     """Every channel of the user."""
+    grants: dict[str, dict[str, list[str]]]
+    """What every role may do in every channel type: `{type: {role: [permission]}}`. `grants.updated` changes it."""
     blocks: list[BlockView]
     """Whom the user has blocked."""
     cursor: str

@@ -14,6 +14,8 @@ _NAMES: Final = re.compile(r"`([a-z_ |]+)`")
 _MISSING: Final = "Object missing required field `"
 _UNKNOWN: Final = "Object contains unknown field `"
 _ENUM: Final = "Invalid enum value "
+_KEY_OF: Final = "key` in `"
+"""Before the place of an object one of whose names is not as it should be."""
 _REGEX: Final = " matching regex '"
 _KNOWN: Final = {
     "[A-Za-z0-9_.@-]": "must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -",
@@ -26,6 +28,7 @@ _KNOWN: Final = {
 def invalid(error: msgspec.ValidationError, kind: Any = None) -> InvalidInput:
     """The error to show for a JSON value that is no `kind`."""
     said, _, place = str(error).rpartition(" - at `")
+    place = place.removeprefix(_KEY_OF)
     said, path = (said, place.rstrip("`").removeprefix("$").removeprefix(".")) if said else (place, "")
     if said.startswith(_MISSING):
         field = _join(path, said.removeprefix(_MISSING).rstrip("`"))

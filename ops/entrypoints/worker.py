@@ -9,6 +9,7 @@ import uvloop
 
 from data_plane.backoff import Backoff
 from data_plane.channels.jobs import ChannelJobs
+from data_plane.grants.store import GrantStore
 from data_plane.indexes.jobs import IndexJobs
 from data_plane.log import LogReader, LogWriter
 from data_plane.shard import Shard
@@ -82,6 +83,7 @@ class Worker:
             # Nodes follow the log, so what a job appends reaches clients without a hint on the bus.
             logs=LogWriter(epoch, lambda entries: None),
             reader=LogReader(engine, epoch),
+            grants=GrantStore(engine),
             outbox=Outbox("chat"),
             clock=self._clock,
             ids=Ids(self._clock),

@@ -6,6 +6,7 @@ from typing import Final
 from data_plane.reference import FILE
 from ops.reference.errors import errors_page
 from ops.reference.openapi import openapi_json
+from ops.reference.permissions import permissions_page
 from ops.reference.realtime import realtime_page
 from ops.reference.rest import rest_page
 
@@ -18,6 +19,11 @@ PORTAL: Final = Path(__file__).parents[2] / "portal" / "docs" / "reference"
 
 def files() -> dict[Path, str]:
     """Every file as it should be now."""
-    pages = {"errors.md": errors_page(), "realtime.md": realtime_page(), "rest.md": rest_page()}
+    pages = {
+        "errors.md": errors_page(),
+        "realtime.md": realtime_page(),
+        "rest.md": rest_page(),
+        "permissions.md": permissions_page(),
+    }
     shown = {PORTAL / name: pages[name] for name in ("errors.md", "realtime.md")}
     return {FOLDER / name: text for name, text in pages.items()} | shown | {FILE: openapi_json()}

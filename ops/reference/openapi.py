@@ -32,6 +32,7 @@ TAGS: Final = {
     "Blocks": "Whom a user does not want to hear from.",
     "Channels": "Rooms with members, settings and a log of events.",
     "Members": "Who is in a channel, and as what.",
+    "Channel types and roles": "What roles may do in channels of a type. For your server.",
     "Messages": "Sending, history, editing, read positions.",
     "Limits": "How much a caller may do, and how much of it is left.",
     "Sync": "Catching up after having been away.",
@@ -119,7 +120,17 @@ def _handlers() -> Iterator[HTTPRouteHandler]:
 
 def _skeleton(routes: list[HTTPRouteHandler]) -> dict[str, Any]:
     """Litestar's view of the routes: what it knows of paths, parameters, ids, tags and words."""
-    names = ("shard", "authenticator", "activity", "tokens", "send_service", "sync_service", "limiter", "deps")
+    names = (
+        "shard",
+        "authenticator",
+        "activity",
+        "tokens",
+        "send_service",
+        "sync_service",
+        "grants",
+        "limiter",
+        "deps",
+    )
     app = Litestar(
         route_handlers=routes,
         dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in names}

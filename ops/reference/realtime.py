@@ -26,18 +26,24 @@ CHANNEL_EVENTS: Final = {
     "message.updated": "Its author, or the server, changed it. The message is as it is now.",
     "message.deleted": "It was deleted. Its place and number stay, its content is gone.",
     "channel.created": "The first entry of a channel's log.",
-    "channel.updated": "Name, image, custom data or `frozen` changed.",
+    "channel.updated": "Name, image, custom data, `frozen` or `grants` changed; `changed` says which.",
     "channel.deleted": "The channel is gone for everybody.",
     "member.added": "Somebody joined.",
+    "member.updated": "A member has another role.",
     "member.removed": "Somebody left or was removed. For that user nothing follows.",
 }
 USER_EVENTS: Final = {
     "membership.added": "You are a member now. The channel's events follow, from `from_seq` on.",
+    "membership.updated": "Your role in the channel is another one; `capabilities` are what you may do now.",
     "membership.removed": "You are no member any more. `seq` is where the channel ended for you.",
     "unread.changed": "Your read position moved, on any of your devices.",
     "user.updated": "Your own profile changed.",
     "block.added": "You blocked somebody, on any of your devices.",
     "block.removed": "You took a block back.",
+}
+APP_EVENTS: Final = {
+    "grants.updated": "What roles may do in some channel types changed. `types` holds these types' rows of the table, "
+    "whole; null for a type that is no more.",
 }
 PASSING_EVENTS: Final = {
     "typing.started": "Somebody types. It means nothing any more after 6 s without another.",
@@ -47,6 +53,7 @@ PASSING_EVENTS: Final = {
 CONNECTION_EVENTS: Final = {
     "connection.ready": "The first event of every connection, also after a reconnect.",
     "sync.cursor": "Where a resume may start from now on. Keep the newest.",
+    "watch.ended": "You watched a channel without being a member, and may not any more. Nothing of it follows.",
     "connection.closing": "The connection is about to end, and why. See Endings.",
     "error": "The client broke the protocol; `connection.closing` follows.",
 }
@@ -79,6 +86,7 @@ def realtime_page() -> str:
         error=as_json(acks["error"]),
         channel_events=_events(CHANNEL_EVENTS, events),
         user_events=_events(USER_EVENTS, events),
+        app_events=_events(APP_EVENTS, events),
         passing_events=_events(PASSING_EVENTS, events),
         connection_events=_events(CONNECTION_EVENTS, {**events, "connection.ready": None}),
         requests=_requests(acks),

@@ -120,6 +120,7 @@ async def test_what_is_no_json_is_refused_with_the_place(house: House, body: byt
         (b"null", None, "null"),
         (b'{"nmae": "Den"}', "nmae", "`name`"),
         (b'{"type": "party"}', "type", "`livestream`"),
+        (b'{"type": "No Type"}', "type", "a-z"),
         (b'{"name": 5}', "name", "string or null"),
         (b'{"name": "' + b"x" * 201 + b'"}', "name", "200"),
         (b'{"members": ["ada", "b b"]}', "members[1]", "A-Z a-z 0-9"),

@@ -128,7 +128,7 @@ async def life(scribe: Scribe) -> None:
     await say("updateChannel", ada, {"name": "Everybody"}, channel_id="general")
     for _ in range(2):
         await say("addMembers", ada, {"user_ids": ["edsger"]}, channel_id="general")
-        await say("putMember", ada, {"role": "owner"}, channel_id="general", user_id="grace")
+        await say("putMember", ada, {"role": "moderator"}, channel_id="general", user_id="grace")
     await say("removeMember", ada, channel_id="general", user_id="grace")
     await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")
     await say("queryMembers", ada, {"filter": {"role": "owner"}}, channel_id="general")
@@ -150,6 +150,25 @@ async def life(scribe: Scribe) -> None:
     await say("deleteMessage", ada, message_id=BYE)
     await say("sync", ada, cursor=cursor, limit=3)
     await say("leaveChannel", sk, {"user_id": "edsger"}, channel_id="general")
+    await say("createChannel", sk, {"id": "launch", "type": "livestream", "name": "Launch"})
+    for _ in range(2):
+        await say("joinChannel", ada, channel_id="launch")
+    await say("joinChannel", sk, {"user_id": "grace"}, channel_id="launch")
+
+    host = {"scopes": ["channel"], "grants": ["message.send", "member.add", "channel.leave"]}
+    for _ in range(2):
+        await say("putRole", sk, host, name="host")
+    await say("getRole", sk, name="host")
+    await say("listRoles", sk)
+    salon = {"grants": {"user": ["channel.create"], "guest": ["channel.watch"]}, "creator_role": "host"}
+    for _ in range(2):
+        await say("putChannelType", sk, salon, name="salon")
+    await say("getChannelType", sk, name="salon")
+    await say("listChannelTypes", sk)
+    await say("putChannelType", sk, {"grants": {}}, name="spare")
+    await say("deleteChannelType", sk, name="spare")
+    await say("putRole", sk, {"scopes": ["app"], "grants": []}, name="spare")
+    await say("deleteRole", sk, name="spare")
     await say("createChannel", ada, {"id": "old"})
     await say("deleteChannel", ada, channel_id="old")
     await say("revokeUser", sk, user_id="edsger")
@@ -185,12 +204,20 @@ async def trouble(scribe: Scribe) -> None:
         "Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"
     })  # fmt: skip
     grace = house.token(tenant, "grace")
-    await fail("owner_needed", "updateChannel", grace, {"name": "Mine"}, channel_id="general")
+    await fail("permission_missing", "updateChannel", grace, {"name": "Mine"}, channel_id="general")
+    await say("putMember", sk, {"role": "admin"}, channel_id="general", user_id="grace")
+    await fail("role_too_high", "removeMember", grace, channel_id="general", user_id="ada")
+    await fail("channel_needs_owner", "leaveChannel", ada, channel_id="general")
+    await say("createChannel", sk, {"id": "evening", "type": "salon"})
+    await fail("type_in_use", "deleteChannelType", sk, name="salon")
+    await fail("role_in_use", "deleteRole", sk, name="host")
+    for number in range(24):
+        await say("putChannelType", sk, {"grants": {}}, name=f"t{number}")
+    await fail("too_many_defined", "putChannelType", sk, {"grants": {}}, name="one-more")
     await say("createChannel", ada, {"id": "pair", "type": "direct", "members": ["grace"]})
     await fail("direct_is_fixed", "leaveChannel", ada, channel_id="pair")
     await fail("message_id_taken", "sendMessage", grace, {"id": HELLO, "text": "Mine"}, channel_id="general")
     await fail("message_deleted", "editMessage", ada, {"text": "Again"}, message_id=BYE)
-    await fail("not_the_author", "editMessage", grace, {"text": "Mine"}, message_id=HELLO)
     await fail("bad_cursor", "sync", ada, cursor="yesterday")
     await say("createChannel", ada, {"id": "ice"})
     await say("updateChannel", ada, {"frozen": True}, channel_id="ice")

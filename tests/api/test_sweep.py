@@ -66,7 +66,8 @@ ROUTES: dict[str, Entry] = {
     ),
     "GET /v1/channels/{channel_id}": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "PATCH /v1/channels/{channel_id}": Entry(
-        CHANNEL, {"name": "General", "image": None, "custom": {}, "frozen": False}, THEIR_CHANNEL
+        CHANNEL, {"name": "General", "image": None, "custom": {}, "frozen": False, "grants": {"guest": []}},
+        THEIR_CHANNEL,
     ),
     "DELETE /v1/channels/{channel_id}": Entry({"channel_id": "spare"}, foreign=THEIR_CHANNEL),
     "GET /v1/channels/{channel_id}/members": Entry(CHANNEL, foreign=THEIR_CHANNEL),
@@ -78,6 +79,17 @@ ROUTES: dict[str, Entry] = {
     ),
     "DELETE /v1/channels/{channel_id}/members/{user_id}": Entry({**CHANNEL, "user_id": "grace"}, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/leave": Entry(CHANNEL, {"user_id": "grace"}, THEIR_CHANNEL, headers=KEY),
+    "POST /v1/channels/{channel_id}/join": Entry(CHANNEL, {"user_id": "grace"}, THEIR_CHANNEL, headers=KEY),
+    "GET /v1/channel-types": Entry(),
+    "GET /v1/channel-types/{name}": Entry({"name": "town"}, foreign={"name": "theirs"}),
+    "PUT /v1/channel-types/{name}": Entry(
+        {"name": "town"}, {"grants": {"member": ["message.send"]}, "creator_role": "owner"}
+    ),
+    "DELETE /v1/channel-types/{name}": Entry({"name": "town"}, foreign={"name": "theirs"}),
+    "GET /v1/roles": Entry(),
+    "GET /v1/roles/{name}": Entry({"name": "host"}, foreign={"name": "theirs"}),
+    "PUT /v1/roles/{name}": Entry({"name": "host"}, {"scopes": ["channel"], "grants": ["message.send"]}),
+    "DELETE /v1/roles/{name}": Entry({"name": "host"}, foreign={"name": "theirs"}),
     "GET /v1/channels/{channel_id}/messages": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/messages": Entry(CHANNEL, {"id": HELLO, "silent": False, **CONTENT}, THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/read": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL, headers=KEY),
@@ -115,6 +127,9 @@ def quiet(quiet_house: House) -> House:
         quiet_house.run(tenant.channel(channel, user, "grace"))
         quiet_house.run(tenant.post(f"/v1/channels/{channel}/messages", id=message, text="Hello", user_id=user))
     quiet_house.run(quiet_house.tenant.post("/v1/channels", id="spare"))
+    for tenant, kind, role in ((quiet_house.tenant, "town", "host"), (quiet_house.other, "theirs", "theirs")):
+        quiet_house.run(tenant.put(f"/v1/channel-types/{kind}", grants={}))
+        quiet_house.run(tenant.put(f"/v1/roles/{role}", scopes=["channel"], grants=[]))
     return quiet_house
 
 
@@ -199,7 +214,7 @@ async def test_a_route_for_servers_refuses_a_user(checker: Checker) -> None:
                 codes=["forbidden"],
             )  # fmt: skip
     assert checker.wrong == [], "\n".join(checker.wrong[:20])
-    assert checker.calls == 11
+    assert checker.calls == 19
 
 
 @post("/v1/planted/raises")

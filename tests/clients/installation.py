@@ -128,6 +128,12 @@ class Tenant:
         assert answer.is_success, answer.text
         return answer.json()
 
+    async def put(self, path: str, **body: Any) -> Any:
+        """A call that must succeed."""
+        answer = await self.http.put(path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
     async def channel(self, channel_id: str, *members: str) -> None:
         """A channel with members, who are made if need be."""
         await self.post("/v1/users", users=[{"id": member} for member in members])

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ops.reference.realtime import (
+    APP_EVENTS,
     CHANNEL_EVENTS,
     CONNECTION_EVENTS,
     EXAMPLES,
@@ -53,6 +54,10 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     acks["error"] = await alice.call("message.send", channel_id="nowhere", text="Hello?")
     await ask(carol, "channel.watch", channel_id="show")
     await ask(carol, "channel.unwatch", channel_id="show")
+    await carol.call("channel.watch", channel_id="show")
+    await tenant.put("/v1/channel-types/livestream", grants={"user": []})
+    await carol.event("watch.ended")
+    await alice.event("grants.updated")
     await ask(alice, "auth.refresh", token=tenant.token("alice"))
     page = await alice.call("sync", cursor=ready["cursor"])
     acks["sync"] = {**page, "events": page["events"][:1]}
@@ -62,6 +67,9 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
         assert (await tenant.http.request(method, "/v1/users/me/blocks/carol", headers=own)).is_success
     await tenant.post("/v1/channels/general/members", user_ids=["carol"])
     await carol.event("member.added")
+    await tenant.put("/v1/channels/general/members/carol", role="moderator")
+    await alice.event("member.updated")
+    await carol.event("membership.updated")
     await carol.call("channel.watch", channel_id="general")
     await ask(alice, "typing.start", channel_id="general")
     await carol.event("typing.started")
@@ -88,7 +96,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
 
 async def test_the_references_examples_are_what_clients_see(connect: Connect, tenant: Tenant) -> None:
     said = await converse(connect, tenant)
-    assert set(said["events"]) == {*CHANNEL_EVENTS, *USER_EVENTS, *PASSING_EVENTS, *CONNECTION_EVENTS}
+    told = {*CHANNEL_EVENTS, *USER_EVENTS, *APP_EVENTS, *PASSING_EVENTS, *CONNECTION_EVENTS}
+    assert set(said["events"]) == told
     assert set(said["acks"]) == {*client_events(), "error"}
     if os.environ.get("NATTER_TEST_RECORD"):
         EXAMPLES.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")

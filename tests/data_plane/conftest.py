@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from data_plane.grants.store import GrantStore
 from data_plane.log import Entry, LogReader, LogWriter
 from data_plane.shard import Shard
 from kernel.clock import ManualClock
@@ -43,6 +44,7 @@ async def world(shard_databases: tuple[Database, Database]) -> AsyncIterator[Wor
         system=system,
         logs=LogWriter("test", published.extend),
         reader=LogReader(system, "test"),
+        grants=GrantStore(system),
         outbox=Outbox("chat"),
         clock=clock,
         ids=Ids(),

@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from litestar.di import Provide
 
+from data_plane.grants.store import GrantStore
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator, provide_caller
 from data_plane.identity.revocations import Revocations
@@ -165,6 +166,7 @@ async def node(node_database: Any) -> AsyncIterator[Node]:
         system=system,
         logs=LogWriter(epoch, published.extend),
         reader=LogReader(system, epoch),
+        grants=GrantStore(system),
         outbox=Outbox("chat"),
         clock=clock,
         ids=Ids(clock),

@@ -11,6 +11,8 @@ from litestar.di import Provide
 
 from data_plane.blocks.routes import ROUTES as BLOCK_ROUTES
 from data_plane.channels.routes import ROUTES as CHANNEL_ROUTES
+from data_plane.grants.routes import ROUTES as GRANT_ROUTES
+from data_plane.grants.service import GrantService
 from data_plane.identity.caller import Caller
 from data_plane.identity.revocations import Revocations
 from data_plane.identity.tokens.service import TokenService
@@ -27,7 +29,7 @@ from kernel.contracts import AppSnapshot
 from kernel.http import build_app
 from kernel.ids import format_id
 
-_APPEND = "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+_APPEND = f"select * from chat.append_messages({', '.join(f'${n}' for n in range(1, 17))})"
 
 
 class App:
@@ -89,6 +91,8 @@ class App:
             ["subject"],
             month_of(now),
             now,
+            [self.world.shard.grants.rules(self.id)],
+            [1],
         )
         assert row["verdict"] == "created", row["verdict"]
         return format_id("msg", message_id), row["seq"], row["number"]
@@ -172,11 +176,20 @@ class World:
         revocations = Revocations(shard.system, clock)
         tokens = TokenService(shard, SnapshotStore(), revocations, lambda *_: None)
         application = build_app(
-            routes=[*CHANNEL_ROUTES, *MEMBER_ROUTES, *MESSAGE_ROUTES, *USER_ROUTES, *BLOCK_ROUTES, *INDEX_ROUTES],
+            routes=[
+                *CHANNEL_ROUTES,
+                *MEMBER_ROUTES,
+                *MESSAGE_ROUTES,
+                *USER_ROUTES,
+                *BLOCK_ROUTES,
+                *INDEX_ROUTES,
+                *GRANT_ROUTES,
+            ],
             dependencies={
                 "caller": Provide(self._caller),
                 "shard": Provide(lambda: shard, sync_to_thread=False),
                 "tokens": Provide(lambda: tokens, sync_to_thread=False),
+                "grants": Provide(lambda: GrantService(shard, lambda *_: None), sync_to_thread=False),
             },
             clock=clock,
             ids=shard.ids,

@@ -26,6 +26,7 @@ SCOPES: Final = {
     "messages": "Send, read, edit and delete messages, mark read",
     "channels": "Create, change and delete channels, manage their members",
     "users": "Create and change users",
+    "grants": "Define channel types, roles, and what they may do",
     "tokens": "Make tokens for users, and revoke them",
 }
 """What a secret key can be limited to, as nodes check it."""

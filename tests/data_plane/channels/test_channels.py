@@ -116,15 +116,15 @@ async def test_the_state_of_a_sync_is_what_the_lists_show(app, world):
     for n in range(1, 3):
         await app.make_channel(f"c{n}", "ann")
     await app.call("DELETE", "/v1/channels/c1")
-    state, _ = await channels_of_user(world.shard.system, app.id, "ann")
+    state = (await channels_of_user(world.shard, app.id, "ann")).channels
     assert [channel["id"] for channel in state] == ["c0", "c2"]
     assert state == (await app.call("GET", "/v1/channels", as_user="ann")).json()["channels"]
 
 
 async def test_the_state_of_a_user_without_channels_is_empty(app, world):
     await app.make_users("ann")
-    state, horizon = await channels_of_user(world.shard.system, app.id, "ann")
-    assert (state, horizon > 0) == ([], True)
+    everything = await channels_of_user(world.shard, app.id, "ann")
+    assert (everything.channels, everything.horizon > 0) == ([], True)
 
 
 async def test_an_update_changes_what_is_named_and_is_told_once(app, world):
@@ -140,7 +140,7 @@ async def test_an_update_changes_what_is_named_and_is_told_once(app, world):
     assert again.json() == channel
     entries = await app.log("c:den")
     assert [entry["type"] for entry in entries[3:]] == ["channel.updated"]
-    assert entries[3]["data"]["channel"] == channel | {"membership": None}
+    assert entries[3]["data"]["channel"] == channel | {"membership": None, "capabilities": None}
 
 
 async def test_only_an_owner_or_the_server_updates_or_deletes(app):
@@ -148,7 +148,7 @@ async def test_only_an_owner_or_the_server_updates_or_deletes(app):
     await app.make_channel("den", "bob", owner="ann")
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
         answer = await app.call(method, "/v1/channels/den", body, as_user="bob")
-        assert (answer.status_code, answer.json()["code"]) == (403, "owner_needed")
+        assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing")
     assert (await app.call("PATCH", "/v1/channels/den", {"frozen": True})).json()["frozen"] is True
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from data_plane.channels.create import ChannelCreation
 from data_plane.channels.schemas import CreateChannel
+from data_plane.grants.defaults import ROLES
 
 
 async def test_a_user_creates_a_channel_and_owns_it(app):
@@ -26,12 +27,14 @@ async def test_a_user_creates_a_channel_and_owns_it(app):
         "custom": {"a": [1]},
         "created_by": "ann",
         "frozen": False,
+        "grants": {},
         "created_at": "2026-01-15T12:00:00.000Z",
         "updated_at": "2026-01-15T12:00:00.000Z",
         "member_count": 2,
         "last_number": 0,
         "seq": 3,
         "membership": {"role": "owner", "read_number": 0, "unread": 0, "joined_at": "2026-01-15T12:00:00.000Z"},
+        "capabilities": sorted(ROLES["owner"] - {"channel.create"}),
     }
     assert (await app.call("GET", "/v1/channels/den", as_user="ann")).json() == channel
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from data_plane.fanout import line
-from data_plane.fanout.bus import RedisBus, Signal, slot_of
+from data_plane.fanout.bus import RedisBus, Revoked, Signal, slot_of
 from data_plane.log import Entry, LogKey
 from data_plane.log.entries import make_entry
 from ops.chaos.proxy import Fault, Proxy
@@ -128,7 +128,7 @@ async def test_a_quiet_bus_is_not_taken_for_a_dead_one(redis_url: str, monkeypat
 
 async def test_a_revocation_is_told_once_the_bus_is_back(proxy: Proxy, through: Through, redis_url: str):
     signals: list[Signal] = []
-    signal = Signal(app_id="app_x", user_id="ann", valid_after=1.0)
+    signal = Revoked(app_id="app_x", user_id="ann", valid_after=1.0)
     async with bus(through(proxy), "bus_1", []) as a, bus(redis_url, "bus_2", [], signals) as b:
         await until(lambda: a.connected and b.connected)
         await asyncio.sleep(0.2)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from data_plane.fanout.bus import SLOTS, RedisBus, Signal, slot_of
+from data_plane.fanout.bus import SLOTS, RedisBus, Revoked, Signal, slot_of
 from data_plane.log import Entry, LogKey
 from data_plane.log.entries import make_entry
 from data_plane.tenancy.connections import ConnectionQuota
@@ -138,7 +138,7 @@ async def test_a_revocation_said_while_its_slot_is_elsewhere_arrives(two, cluste
     channel = "natter:s0:signals"
     source = cluster.owner(channel)
     target = next(server for server in cluster.servers[:3] if server is not source)
-    signal = Signal(app_id="app_x", user_id="ann", valid_after=1.0)
+    signal = Revoked(app_id="app_x", user_id="ann", valid_after=1.0)
     cluster.move(channel, target)
     try:
         end = time.monotonic() + 10

@@ -126,7 +126,8 @@ class House:
 
         self.shard = Shard(
             id=shard.id, epoch=shard.epoch, tenant=shard.tenant, system=shard.system, logs=LogWriter("test", publish),
-            reader=shard.reader, outbox=shard.outbox, clock=shard.clock, ids=shard.ids, vault=shard.vault,
+            reader=shard.reader, grants=shard.grants, outbox=shard.outbox, clock=shard.clock, ids=shard.ids,
+            vault=shard.vault,
         )  # fmt: skip
         object.__setattr__(world.shard, "logs", self.shard.logs)
 

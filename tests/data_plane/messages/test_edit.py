@@ -55,16 +55,25 @@ async def test_the_same_edit_again_tells_nothing(app, den):
     assert (await app.types("c:den")).count("message.updated") == 1
 
 
-async def test_only_the_author_or_the_server_edits_and_deletes(app, den):
-    for method, body in (("PATCH", {"text": "x"}), ("DELETE", None)):
-        answer = await app.call(method, f"/v1/messages/{den}", body, as_user="ann")
-        assert (answer.status_code, answer.json()["code"]) == (403, "not_the_author")
+async def test_by_default_the_author_and_the_server_edit_and_an_owner_deletes_too(app, den):
+    await app.make_users("cid")
+    await app.call("POST", "/v1/channels/den/members", {"user_ids": ["cid"]})
+    for user, method, body, permission in (
+        ("ann", "PATCH", {"text": "x"}, "message.edit.any"),
+        ("cid", "PATCH", {"text": "x"}, "message.edit.any"),
+        ("cid", "DELETE", None, "message.delete.any"),
+    ):
+        answer = await app.call(method, f"/v1/messages/{den}", body, as_user=user)
+        assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing")
+        assert answer.json()["permission"] == permission
     assert (await app.call("PATCH", f"/v1/messages/{den}", {"text": "x"})).status_code == 200
     assert (await app.log("c:den"))[-1]["actor"] is None
     assert (await app.call("PATCH", f"/v1/messages/{den}", {"text": "y", "user_id": "ann"})).status_code == 200
     assert (await app.log("c:den"))[-1]["actor"] == "ann"
     nobody = await app.call("DELETE", f"/v1/messages/{den}", params={"user_id": "joe"})
     assert (nobody.status_code, nobody.json()["code"]) == (422, "unknown_users")
+    taken = await app.call("DELETE", f"/v1/messages/{den}", as_user="ann")
+    assert (taken.status_code, taken.json()["message"]["text"]) == (200, "")
 
 
 async def test_who_has_left_does_not_edit_any_more(app, den):

@@ -2,7 +2,7 @@
 
 from data_plane.paging import encode_cursor
 from tests.invariants.chat.tries import Expect, Open, Try
-from tests.invariants.chat.world import PERSON
+from tests.invariants.chat.world import LIVESTREAM, PERSON, THEIR_OWN
 from tests.invariants.coverage import Operation
 
 SERVERS_ONLY = Expect(403, free=403)
@@ -10,6 +10,8 @@ USERS_ONLY = Expect(403, free=403)
 HIDDEN = Expect(200, {"channel": 404, "message": 404, "user": 404})
 OWN = Expect(200, free=200)
 GONE = Expect(204, {"channel": 404}, free=204)
+OWNER_STAYS = Expect(409, {"channel": 404})
+"""Whoever tries is the only owner of its own channel, and there are others in it."""
 
 _TOKENS = ("access_token", "refresh_token")
 
@@ -120,6 +122,12 @@ REST: dict[Operation, list[Try] | Open] = {
         ),
         Try(
             lambda k: "/v1/channels",
+            lambda k: {"type": THEIR_OWN},
+            server=Expect(422),
+            user=Expect(422),
+        ),
+        Try(
+            lambda k: "/v1/channels",
             lambda k: {"user_id": k.user},
             server=Expect(201, {"user": 422}),
             user=SERVERS_ONLY,
@@ -156,6 +164,7 @@ REST: dict[Operation, list[Try] | Open] = {
     ],
     ("PATCH", "/v1/channels/{channel_id}"): [
         Try(lambda k: f"/v1/channels/{k.channel}", lambda k: {"name": "mine"}, server=HIDDEN, user=HIDDEN),
+        Try(lambda k: f"/v1/channels/{k.channel}", lambda k: {"grants": {"guest": []}}, server=HIDDEN, user=HIDDEN),
     ],
     ("DELETE", "/v1/channels/{channel_id}"): [
         Try(lambda k: f"/v1/channels/{k.channel}", server=GONE, user=GONE),
@@ -195,7 +204,7 @@ REST: dict[Operation, list[Try] | Open] = {
     ],
     ("DELETE", "/v1/channels/{channel_id}/members/{user_id}"): [
         Try(lambda k: f"/v1/channels/{k.channel}/members/{k.user}", server=GONE, user=GONE),
-        Try(lambda k: f"/v1/channels/{k.channel}/members/{PERSON}", server=GONE, user=GONE),
+        Try(lambda k: f"/v1/channels/{k.channel}/members/{PERSON}", server=GONE, user=OWNER_STAYS),
     ],
     ("POST", "/v1/channels/{channel_id}/leave"): [
         Try(
@@ -204,7 +213,50 @@ REST: dict[Operation, list[Try] | Open] = {
             server=GONE,
             user=SERVERS_ONLY,
         ),
-        Try(lambda k: f"/v1/channels/{k.channel}/leave", user=GONE),
+        Try(lambda k: f"/v1/channels/{k.channel}/leave", user=OWNER_STAYS),
+    ],
+    ("POST", "/v1/channels/{channel_id}/join"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/join",
+            lambda k: {"user_id": k.user},
+            server=HIDDEN,
+            user=SERVERS_ONLY,
+        ),
+        Try(lambda k: f"/v1/channels/{k.channel}/join", user=HIDDEN),
+        Try(lambda k: f"/v1/channels/{LIVESTREAM}/join", user=Expect(404)),
+    ],
+    # -- channel types and roles ---------------------------------------------------------------------------------------
+    # Their names are in no kit; the victim's own are of nobody here.
+    ("GET", "/v1/channel-types"): [Try(lambda k: "/v1/channel-types", server=OWN, user=SERVERS_ONLY)],
+    ("GET", "/v1/channel-types/{name}"): [
+        Try(lambda k: f"/v1/channel-types/{THEIR_OWN}", server=Expect(404), user=SERVERS_ONLY),
+    ],
+    ("PUT", "/v1/channel-types/{name}"): [
+        Try(lambda k: "/v1/channel-types/mine", lambda k: {"grants": {}}, server=Expect(201), user=SERVERS_ONLY),
+        Try(
+            lambda k: "/v1/channel-types/mine",
+            lambda k: {"grants": {THEIR_OWN: []}},
+            server=Expect(422),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("DELETE", "/v1/channel-types/{name}"): [
+        Try(lambda k: f"/v1/channel-types/{THEIR_OWN}", server=Expect(404), user=SERVERS_ONLY),
+    ],
+    ("GET", "/v1/roles"): [Try(lambda k: "/v1/roles", server=OWN, user=SERVERS_ONLY)],
+    ("GET", "/v1/roles/{name}"): [
+        Try(lambda k: f"/v1/roles/{THEIR_OWN}", server=Expect(404), user=SERVERS_ONLY),
+    ],
+    ("PUT", "/v1/roles/{name}"): [
+        Try(
+            lambda k: "/v1/roles/mine",
+            lambda k: {"scopes": ["app"], "grants": []},
+            server=Expect(201),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("DELETE", "/v1/roles/{name}"): [
+        Try(lambda k: f"/v1/roles/{THEIR_OWN}", server=Expect(404), user=SERVERS_ONLY),
     ],
     # -- messages ------------------------------------------------------------------------------------------------------
     ("POST", "/v1/channels/{channel_id}/messages"): [

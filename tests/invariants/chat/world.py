@@ -25,6 +25,8 @@ LEAST, MOST = 16, 80
 its own under their ids."""
 PERSON = "alice"
 """Who tries, and a user of the victim too."""
+THEIR_OWN = "theirs-own"
+"""A channel type, and a role, that the victim has made."""
 LIVESTREAM = "theirs-livestream"
 """A channel that every user of the victim may watch."""
 AT_ONCE = 12
@@ -120,6 +122,8 @@ class World:
         self.bystander = self.take_foreign()
         """The victim's, for requests that are refused before their ids matter."""
         await self.victim.tenant.post("/v1/channels", id=LIVESTREAM, type="livestream", name=CANARY)
+        await self.victim.tenant.put(f"/v1/channel-types/{THEIR_OWN}", grants={"member": ["message.send"]})
+        await self.victim.tenant.put(f"/v1/roles/{THEIR_OWN}", scopes=["app", "channel"], grants=["message.send"])
         self.conditions = await self._conditions()
         first = await self.victim.tenant.http.get("/v1/sync", params={"user_id": PERSON})
         horizon = decode_cursor(first.json()["cursor"])

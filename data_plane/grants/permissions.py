@@ -1,0 +1,59 @@
+"""Every permission there is. A feature that checks a new one adds it here, with its sentence and to `defaults`."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Permission(StrEnum):
+    """What somebody may do, named like events. The names are part of the API and never change their meaning."""
+
+    MESSAGE_SEND = "message.send"
+    MESSAGE_SEND_FROZEN = "message.send.frozen"
+    MESSAGE_EDIT_OWN = "message.edit.own"
+    MESSAGE_EDIT_ANY = "message.edit.any"
+    MESSAGE_DELETE_OWN = "message.delete.own"
+    MESSAGE_DELETE_ANY = "message.delete.any"
+    MEMBER_ADD = "member.add"
+    MEMBER_REMOVE = "member.remove"
+    MEMBER_ROLE = "member.role"
+    CHANNEL_CREATE = "channel.create"
+    CHANNEL_WATCH = "channel.watch"
+    CHANNEL_JOIN = "channel.join"
+    CHANNEL_LEAVE = "channel.leave"
+    CHANNEL_UPDATE = "channel.update"
+    CHANNEL_FREEZE = "channel.freeze"
+    CHANNEL_GRANTS = "channel.grants"
+    CHANNEL_DELETE = "channel.delete"
+
+
+MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
+    {
+        Permission.MESSAGE_SEND: "Send messages.",
+        Permission.MESSAGE_SEND_FROZEN: "Send and edit even while the channel is frozen.",
+        Permission.MESSAGE_EDIT_OWN: "Edit one's own messages.",
+        Permission.MESSAGE_EDIT_ANY: "Edit anybody's messages.",
+        Permission.MESSAGE_DELETE_OWN: "Delete one's own messages.",
+        Permission.MESSAGE_DELETE_ANY: "Delete anybody's messages.",
+        Permission.MEMBER_ADD: "Add others, with a role that may do no more than whoever adds them.",
+        Permission.MEMBER_REMOVE: "Remove members whose role may do no more than whoever removes them.",
+        Permission.MEMBER_ROLE: "Change the role of members, within the same limit before and after.",
+        Permission.CHANNEL_CREATE: "Create channels of the type. Only an app role's grant of it counts.",
+        Permission.CHANNEL_WATCH: "See the channel, its members and history, and watch it, without being a member.",
+        Permission.CHANNEL_JOIN: "Become a member, with the role `member`.",
+        Permission.CHANNEL_LEAVE: "Leave the channel.",
+        Permission.CHANNEL_UPDATE: "Change name, image and custom data.",
+        Permission.CHANNEL_FREEZE: "Freeze the channel, and thaw it.",
+        Permission.CHANNEL_GRANTS: "Change what roles that may do no more may do in this channel.",
+        Permission.CHANNEL_DELETE: "Delete the channel for everybody.",
+    }
+)
+"""A sentence each, for the reference and for whoever is refused."""
+
+Grants = frozenset[Permission]
+"""What a role may do somewhere."""
+
+EVERYTHING: Final[Grants] = frozenset(Permission)
+OF_THE_TYPE: Final[Grants] = frozenset({Permission.CHANNEL_CREATE})
+"""About a type, not about a channel that exists: in no channel's capabilities, and no part of comparing roles."""
