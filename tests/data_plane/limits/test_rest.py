@@ -16,7 +16,14 @@ from tests.clients.installation import Installation, Tenant
 from tests.engines import Server
 
 ITEM = r'"([a-z.]+)";%s=(\d+);%s=(\d+)'
-SOME = {"channel_id": "general", "user_id": "ada", "message_id": "msg_01k2x7m5t1e8b9v3q4w5r6t7y8"}
+SOME = {
+    "channel_id": "general",
+    "user_id": "ada",
+    "message_id": "msg_01k2x7m5t1e8b9v3q4w5r6t7y8",
+    "resource": "channels",
+    "field": "color",
+    "name": "vip",
+}
 
 
 def items(header: str, first: str, second: str) -> dict[str, tuple[int, int]]:
