@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import click
@@ -207,3 +208,23 @@ def noisy(
         rate=rate, plan=plan, sockets=sockets, in_flight=in_flight, rest=rest, seconds=seconds, rounds=rounds
     )
     _run(work, as_json)
+
+
+@bench.command()
+@click.option("--only", default="", help="The rows whose command holds this.")
+@click.option(
+    "--folder",
+    default="docs",
+    show_default=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Where performance.json, performance.md and performance.svg are.",
+)
+def table(only: str, folder: Path) -> None:
+    """Run every row of the table of promises and write its page. Takes about half an hour on a quiet machine."""
+    from ops.bench.table import ROWS, measure
+    from ops.bench.table import table as drawn
+
+    rows = [row for row in ROWS if only in row.command]
+    if not rows:
+        raise click.BadParameter(f"no row's command holds {only!r}", param_hint="--only")
+    click.echo(drawn(uvloop.run(measure(rows, folder))))
