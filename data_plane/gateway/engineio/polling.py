@@ -10,6 +10,7 @@ import orjson
 
 from data_plane.gateway.engineio import protocol
 from data_plane.gateway.engineio.frame import Frame
+from data_plane.gateway.engineio.slow import Judge
 from data_plane.gateway.peers import Router
 from data_plane.gateway.peers.hops import HEADER
 from kernel.logging import get_logger
@@ -23,6 +24,8 @@ LAST_POLL: Final = 5.0
 """Seconds in which a client may fetch what was sent before its session was closed."""
 _PACKETS_AT_ONCE: Final = 100
 """Packets of one request that are taken before others have their turn: it may hold a hundred thousand."""
+SLOWEST_POLL: Final = 32_768
+"""Bytes a second that a client takes at least: 16 packets of 200 bytes ten times a second."""
 # Credentials are bearer tokens inside packets, never cookies, so any page may read the answers; whether its origin may
 # use the app is decided at the handshake.
 _CORS: Final = (b"access-control-allow-origin", b"*")
@@ -32,8 +35,8 @@ class PollingSession:
     """A client that polls. A `Transport`."""
 
     __slots__ = (
-        "_awaits_pong", "_ending", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting", "broken", "over",
-        "sid", "taken", "upgrading",
+        "_awaits_pong", "_ending", "_judging", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting",
+        "broken", "over", "sid", "taken", "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
@@ -51,7 +54,7 @@ class PollingSession:
         self._waiting = 0
         self._poll: asyncio.Future[None] | None = None
         self._awaits_pong = False
-        self._ending = False
+        self._ending = self._judging = False
         self._timer: asyncio.TimerHandle | None = None
 
     def live(self, receiver: "Receiver") -> None:
@@ -122,7 +125,16 @@ class PollingSession:
         self._waiting += len(packet)
         if self._poll is not None and not self._poll.done() and self.upgrading is None:
             self._poll.set_result(None)
-        if self._waiting > self._server.max_buffered and self._receiver is not None and not self._ending:
+        if self._waiting > self._server.max_buffered and not self._judging and not self._ending:
+            self._judging = True
+            Judge(self._behind, limit=self._server.max_buffered, rate=SLOWEST_POLL, over=self._judged)
+
+    def _behind(self) -> int | None:
+        return self._waiting if self._receiver is not None and not self._ending else None
+
+    def _judged(self, slow: bool) -> None:
+        self._judging = False
+        if slow and self._receiver is not None:
             # The session ends, and its client must resume: what it has not fetched would only hide the reason from it.
             self.taken += len(self._queue)
             self._queue.clear()

@@ -10,17 +10,16 @@ from urllib.parse import parse_qs
 from data_plane.gateway.engineio import polling, protocol
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.engineio.protocol import Limits
+from data_plane.gateway.engineio.slow import Judge
 from data_plane.gateway.engineio.websocket import Elsewhere, Line, Refused, Upgrade, refuse, socket_factory
 from data_plane.gateway.peers import Router
 from data_plane.gateway.peers.hops import Way
 from kernel.http.linger import Linger
 
 CLOSE_GRACE: Final = 1.0
-SLOW_CHECK: Final = 0.25
-SLOWEST: Final = 262_144
-"""Bytes a second that a client takes at least. Who is behind by more than `max_buffered` gets the time that this takes
-at this rate, and may fall behind by as much again meanwhile."""
 """Seconds in which a client may fetch what was sent before its connection was closed."""
+SLOWEST: Final = 262_144
+"""Bytes a second that a client takes at least."""
 
 PATH: Final = "/socket.io/"
 
@@ -266,21 +265,15 @@ class WebSocketSession(Line):
             self.cut()
 
     def clogged(self) -> None:
-        # What a client missed comes at once, and may be more than is let wait: who takes it is not slow.
-        waiting, loop = self.buffered(), asyncio.get_running_loop()
-        loop.call_later(SLOW_CHECK, self._judge, waiting, loop.time() + waiting / SLOWEST)
+        # When it has caught up, this is called anew.
+        Judge(self._behind, limit=self._server.max_buffered, rate=SLOWEST, over=self._judged)
 
-    def _judge(self, allowed: int, deadline: float) -> None:
-        receiver, waiting, limit = self._receiver, self.buffered(), self._server.max_buffered
-        loop = asyncio.get_running_loop()
-        if receiver is None or waiting * 4 <= limit:
-            return  # from here on `clogged` is called anew
-        if waiting <= limit:
-            allowed, deadline = limit, loop.time() + limit / SLOWEST
-        elif waiting > allowed + limit or loop.time() > deadline:
-            receiver.clogged()
-            return
-        loop.call_later(SLOW_CHECK, self._judge, allowed, deadline)
+    def _behind(self) -> int | None:
+        return self.buffered() if self._receiver is not None else None
+
+    def _judged(self, slow: bool) -> None:
+        if slow and self._receiver is not None:
+            self._receiver.clogged()
 
     def disconnected(self) -> None:
         self._stop_timer()
