@@ -34,6 +34,7 @@ def pytest_configure() -> None:
     keep_to_share(int(worker), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say what stays together, and put the long ones first."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
