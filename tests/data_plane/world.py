@@ -106,6 +106,7 @@ class App:
             _APPEND,
             [self.id], [channel_id], [self.world.shard.ids.uuid7()], [user_id], ["hello"], [None], [None], [False],
             [hashed], [by_server], [False], ["subject"], month_of(now), now,
+            [self.world.shard.grants.rules(self.id)], [1],
         )  # fmt: skip
         return str(row["verdict"])
 

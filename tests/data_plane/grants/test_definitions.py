@@ -213,3 +213,33 @@ async def test_grants_of_a_channel_are_merged_by_role_and_given_back(app):
     assert (own.status_code, own.json()["code"]) == (403, "role_too_high")
     more = await app.call("PATCH", path, {"grants": {"member": ["message.edit.any"]}}, as_user="ann")
     assert (more.json()["code"], more.json()["permissions"]) == ("role_too_high", ["message.edit.any"])
+
+
+async def test_a_query_shows_who_is_no_member_what_it_may_watch(app):
+    await app.make_users("ann", "eve")
+    await app.call("PUT", "/v1/channel-types/salon", {"grants": {"user": ["channel.watch"]}})
+    for name, type in (
+        ("open", "salon"),
+        ("shut", "salon"),
+        ("show", "livestream"),
+        ("den", "group"),
+        ("glass", "group"),
+    ):
+        await app.make_channel(name, "ann", type=type)
+    await app.call("PATCH", "/v1/channels/shut", {"grants": {"user": []}})
+    await app.call("PATCH", "/v1/channels/glass", {"grants": {"user": ["channel.watch"]}})
+
+    async def seen(user, filter):
+        answer = await app.call("POST", "/v1/channels/query", {"filter": filter}, as_user=user)
+        assert answer.status_code == 200, answer.text
+        return sorted(channel["id"] for channel in answer.json()["channels"])
+
+    everything = {"id": {"$in": ["open", "shut", "show", "den", "glass"]}}
+    assert await seen("eve", everything) == ["glass", "open", "show"]
+    assert await seen("ann", everything) == ["den", "glass", "open", "show", "shut"]
+    assert await seen("eve", {"type": "salon"}) == ["open"]
+    assert await seen("ann", {"type": "salon"}) == ["open", "shut"]
+    assert await seen("eve", {"type": "group"}) == []
+    for name in ("open", "shut", "show", "den", "glass"):
+        shown = (await app.call("GET", f"/v1/channels/{name}", as_user="eve")).status_code == 200
+        assert shown == (name in ("glass", "open", "show"))
