@@ -3,7 +3,8 @@
 A lane is one writer with one transaction in flight. All sends of a channel take the same lane, so that a process
 never waits for itself on a channel's lock. The common lanes wait for nobody else's either: a channel that another node
 writes at the moment, or that fills a batch nearly alone, gets a lane of its own until its queue is empty. Within a lane
-the apps take turns: each has a share of the next batch, and what one app has piled up waits behind its own messages.
+the apps take turns: each has a share of the next batch. And where several apps write, one that piles up messages writes
+in a lane of its own, so that the others' batches are as small as they are, and wait for none of its.
 """
 
 import asyncio
@@ -33,6 +34,15 @@ MAX_SHARE: Final = 64
 
 MAX_OWN: Final = 2
 """Flushes under way at the same time in lanes of single channels; the pool has others to serve."""
+
+LOUD: Final = 32
+"""Messages of one app that may wait in a lane that other apps write to as well."""
+
+MAX_LOUD: Final = 2
+"""Flushes under way at the same time in lanes of single apps."""
+
+MIXED_FOR: Final = 1.0
+"""Seconds for which a lane counts as shared after two apps took turns in it."""
 
 _WAIT: Final = (
     "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
@@ -90,16 +100,22 @@ class _Waiting(msgspec.Struct, gc=False):
 
 
 _Channel = tuple[UUID, str]
+_Loud = tuple[UUID, int]
+"""An app, and the common lane that its messages come from."""
 
 
 class _Lane:
-    __slots__ = ("channel", "queue", "task")
+    __slots__ = ("channel", "last_app", "loud", "mixed_until", "queue", "task")
 
-    def __init__(self, channel: _Channel | None = None) -> None:
+    def __init__(self, channel: _Channel | None = None, loud: _Loud | None = None) -> None:
         self.channel = channel
         """Whose own lane it is; null for a common one."""
+        self.loud = loud
+        """The same for a lane of an app."""
         self.queue: FairQueue[_Waiting] = FairQueue()
         self.task: asyncio.Task[None] | None = None
+        self.last_app: UUID | None = None
+        self.mixed_until = 0.0
 
 
 class Flusher:
@@ -123,8 +139,9 @@ class Flusher:
         self._rules = rules
         self._max_waiting = max_waiting
         self._common = [_Lane() for _ in range(lanes)]
-        self._own: dict[_Channel, _Lane] = {}
+        self._own: dict[_Channel | _Loud, _Lane] = {}
         self._own_turns = asyncio.Semaphore(MAX_OWN)
+        self._loud_turns = asyncio.Semaphore(MAX_LOUD)
 
     @property
     def waiting(self) -> int:
@@ -137,12 +154,20 @@ class Flusher:
         Raises `Overloaded` at once when too many wait, `Unavailable` when the database is away; in both cases, also
         in the second, where the outcome is not known, the same id makes the retry safe.
         """
-        channel = (message.app_id, message.channel_id)
-        lane = self._own.get(channel) or self._common[hash(channel) % len(self._common)]
+        app_id, loop = message.app_id, asyncio.get_running_loop()
+        channel = (app_id, message.channel_id)
+        place = hash(channel) % len(self._common)
+        lane = self._own.get(channel) or self._own.get((app_id, place)) if self._own else None
+        if lane is None:
+            lane = self._common[place]
+            if lane.last_app is not app_id:
+                if lane.last_app is not None and lane.last_app != app_id:
+                    lane.mixed_until = loop.time() + MIXED_FOR
+                lane.last_app = app_id
         queue, most = lane.queue, self._max_waiting
-        if queue.of_app(message.app_id) >= most or len(queue) >= most * MAX_WAITING_APPS:
+        if queue.of_app(app_id) >= most or len(queue) >= most * MAX_WAITING_APPS:
             raise Overloaded()
-        waiting = _Waiting(message, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(message, loop.create_future())
         self._put(lane, [waiting])
         return await waiting.done
 
@@ -166,15 +191,23 @@ class Flusher:
                 if lane.channel is not None:
                     async with self._own_turns:
                         await self._flush(lane.queue.take(MAX_BATCH), _WAIT)
+                elif lane.loud is not None:
+                    async with self._loud_turns:
+                        self._set_apart(lane, await self._flush(lane.queue.take(MAX_BATCH), _TRY))
                 elif batch := self._fair_batch(lane):
                     self._set_apart(lane, await self._flush(batch, _TRY))
         finally:
             lane.task = None
-            if lane.channel is not None:
-                del self._own[lane.channel]
+            if (own := lane.channel or lane.loud) is not None:
+                del self._own[own]
 
     def _fair_batch(self, lane: _Lane) -> list[_Waiting]:
-        """The next batch of a common lane; a channel that would fill it goes to a lane of its own."""
+        """The next batch of a common lane; a channel or an app that would fill it goes to a lane of its own."""
+        if lane.mixed_until > asyncio.get_running_loop().time():
+            for app_id in lane.queue.apps_with_more_than(LOUD):
+                loud = (app_id, self._common.index(lane))
+                own = self._own[loud] = _Lane(loud=loud)
+                self._put(own, lane.queue.remove_app(app_id))
         batch = lane.queue.take(MAX_BATCH)
         if len(batch) <= MAX_SHARE:
             return batch

@@ -25,6 +25,16 @@ class FairQueue(Generic[T]):
         """How much of one app waits."""
         return len(self._apps.get(app_id, ()))
 
+    def apps_with_more_than(self, most: int) -> list[UUID]:
+        """Apps of which so much waits."""
+        return [app_id for app_id, queue in self._apps.items() if len(queue) > most] if self._size > most else []
+
+    def remove_app(self, app_id: UUID) -> list[T]:
+        """Take out all of an app's, in order."""
+        queue = self._apps.pop(app_id, None) or ()
+        self._size -= len(queue)
+        return list(queue)
+
     def append(self, app_id: UUID, item: T) -> None:
         """Add at the end of an app's."""
         queue = self._apps.get(app_id)

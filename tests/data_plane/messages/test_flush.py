@@ -268,6 +268,55 @@ async def test_apps_take_turns_in_a_lane(app: App, world: World, monkeypatch: py
     assert len(order) == 66
 
 
+@pytest.mark.parametrize("fair", [True, False])
+async def test_nobody_waits_for_the_flush_of_a_loud_app(
+    fair: bool, app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fair:  # to see that this test can tell
+        monkeypatch.setattr(flush_module, "LOUD", 10**6)
+    other, slow = world.app(), asyncio.Event()
+    await prepare(app)
+    await prepare(other)
+    real = await world.shard.system.pool()
+
+    class Slow:
+        async def fetch(self, query: str, *args: Any) -> Any:
+            if len([app_id for app_id in args[0] if app_id == app.id]) > 1:
+                await slow.wait()
+            return await real.fetch(query, *args)
+
+    async def pool() -> Any:
+        return Slow()
+
+    stored: list[tuple[NewMessage, Verdict]] = []
+    lane = Flusher(pool, world.clock, stored.extend, lanes=1)
+    assert await verdicts(lane, message(app), message(other)) == ["created"] * 2
+    loud = [message(app, channel_id="ab"[n % 2]) for n in range(120)]
+    waiting = [asyncio.create_task(lane.append(item)) for item in loud]
+    quiet = asyncio.gather(*(asyncio.create_task(lane.append(message(other))) for _ in range(5)))
+    done, _ = await asyncio.wait([quiet], timeout=10 if fair else 1)
+    assert bool(done) == fair
+    assert not any(task.done() for task in waiting)
+    slow.set()
+    assert {answer.verdict for answer in [*await quiet, *await asyncio.gather(*waiting)]} == {"created"}
+    for channel in "ab":
+        sent = [item.id for item in loud if item.channel_id == channel]
+        assert [item.id for item, _ in stored if item.id in set(sent)] == sent
+    assert lane._own == {}
+    await app.check_logs()
+    await other.check_logs()
+
+
+async def test_one_app_alone_keeps_the_common_lanes(app: App, world: World) -> None:
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1)
+    waiting = [asyncio.create_task(lane.append(message(app))) for _ in range(150)]
+    while not all(task.done() for task in waiting):
+        assert not any(own.loud is not None for own in lane._own.values())
+        await asyncio.sleep(0)
+    await app.check_logs()
+
+
 async def test_an_app_that_fills_its_queue_leaves_room_for_others(app: App, world: World) -> None:
     other = world.app()
     await prepare(app)
