@@ -70,7 +70,7 @@ class World:
         users = [{"id": name} for name in names]
         (await self.rest.call("POST", "/v1/users", server, json={"users": users})).expect(200)
         for room, members in rooms.items():
-            body = {"id": room, "type": "group", "members": members, "user_id": members[0]}
+            body = {"id": room, "type": "group", "members": members}
             (await self.rest.call("POST", "/v1/channels", server, json=body)).expect(200, 201)
         made = [
             self._person(tenant, name, {room for room, members in rooms.items() if name in members}) for name in names
