@@ -56,9 +56,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     ranks = {name: rank for rank, name in enumerate(STARTS_FIRST)}
+    scenarios = {item.path for item in items if item.get_closest_marker("scenario")}
 
     def rank(item: pytest.Item) -> tuple[bool, int]:
         folder = item.path.relative_to(TESTS).parts[0]
-        return item.get_closest_marker("scenario") is None, ranks.get(folder, len(ranks))
+        return item.path not in scenarios, ranks.get(folder, len(ranks))
 
     items.sort(key=rank)
