@@ -6,7 +6,7 @@ together in one of them and in their order; so do those of a folder in `TOGETHER
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import hypothesis
 import pytest
@@ -34,19 +34,32 @@ def pytest_configure() -> None:
     keep_to_share(int(worker), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files and folders. xdist's own way (`loadgroup`) does nothing under pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid.partition("::")[0].removeprefix("tests/"))
+
+    return Groups(config, log)
+
+
+def group_of(file: str) -> str:
+    """What a file's tests are handed out with: the file itself, or a folder of `TOGETHER`."""
+    return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what stays together, and put the long ones first."""
+    """Put the long ones first."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     ranks = {name: rank for rank, name in enumerate(STARTS_FIRST)}
+    scenarios = {item.path for item in items if item.get_closest_marker("scenario")}
 
     def rank(item: pytest.Item) -> tuple[bool, int]:
         folder = item.path.relative_to(TESTS).parts[0]
-        return item.get_closest_marker("scenario") is None, ranks.get(folder, len(ranks))
+        return item.path not in scenarios, ranks.get(folder, len(ranks))
 
-    for item in items:
-        file = item.path.relative_to(TESTS).as_posix()
-        group = next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=rank)

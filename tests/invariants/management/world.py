@@ -43,6 +43,7 @@ OF_NOBODY = {
     "alembic_version",
     "configuration",
     "credentials",
+    "node_workers",
     "outbox",
     "throttles",
     # Sealed, and readable through the outbox alone; whose mail it is stands nowhere outside of the seal.
