@@ -96,7 +96,7 @@ async def test_a_request_is_counted_where_it_belongs(installation: Installation,
     second = told(await tenant.http.get("/v1/channels"))
     assert set(first) == {"requests.app"}
     assert first["requests.app"]["q"] == 5_000 and first["requests.app"]["w"] == 5
-    assert second["requests.app"]["r"] <= first["requests.app"]["r"]
+    assert 4_000 < min(first["requests.app"]["r"], second["requests.app"]["r"]) <= 5_000
     # A user hears of its own limits: how busy the app is, is nobody's business but the app's.
     assert set(told(await tenant.http.get("/v1/channels", headers=user(tenant, "ada")))) == {"requests.user"}
     assert set(told(await tenant.http.get("/v1/sync", headers=user(tenant, "ada")))) == {"sync.user"}
