@@ -242,11 +242,13 @@ class Installation:
             return await create_credential(ctx, kind=kind, name=name, shard="s0")  # type: ignore[arg-type]
 
     async def tenants(self, *names: str) -> list[Tenant]:
-        """New apps, known to every node that runs."""
+        """New apps, known to every node that runs, on the plan whose rates stand in nobody's way."""
         made = []
         for name in names:
             async with self._deps.change(Actor("operator:scenario")) as ctx:
-                app = await open_tenant(ctx, email="ada@example.com", organization="Scenarios", app=name)
+                app = await open_tenant(
+                    ctx, email="ada@example.com", organization="Scenarios", app=name, plan="enterprise"
+                )
             made.append(Tenant(name, app.app_id, app.secret_key, app.publishable_key))
         for url in self.node_urls.values():
             for tenant in made:
