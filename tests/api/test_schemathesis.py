@@ -42,6 +42,7 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "updateMe": _FREE_FORM,
     "createChannel": f"a direct channel has two members, {_USERS}, and {_FREE_FORM}",
     "updateChannel": _FREE_FORM,
+    "putChannelType": "roles that are named must exist",
     "listChannels": _CURSOR,
     "listMembers": _CURSOR,
     "sync": _CURSOR,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kernel.contracts import RateLimit
 from tests.clients.driver import Client, Driver
 from tests.clients.installation import Installation, Tenant
 from tests.clients.line import Line
@@ -16,6 +17,11 @@ TRANSPORTS: dict[str, dict[str, Any]] = {
     "websocket": {"transports": ["websocket"]},
     "polling": {"transports": ["polling"]},
 }
+WIDE = tuple(
+    RateLimit(policy=policy, per_second=10_000, burst=20_000)
+    for policy in ("messages.user", "messages.channel", "messages.app", "requests.user", "requests.app")
+)
+"""Clients are tried at full speed here; what limits do to them is told in `tests/data_plane/limits`."""
 KINDS = [f"{language}-{transport}" for language in ("javascript", "python") for transport in TRANSPORTS]
 
 Connect = Callable[..., Awaitable[Client]]
@@ -45,7 +51,7 @@ async def installation(engines: Engines, free_ports: Callable[[int], list[int]])
 @pytest.fixture
 async def tenant(installation: Installation) -> AsyncIterator[Tenant]:
     """One app."""
-    tenant = await installation.tenant()
+    tenant = await installation.tenant(limits=WIDE)
     yield tenant
     await tenant.close()
 

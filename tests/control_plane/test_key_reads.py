@@ -31,9 +31,8 @@ class Node:
     async def poll(self, version: int) -> None:
         async with self.world.deps.database.unit_of_work() as uow:
             credential = await authenticate(uow.session, self.world.deps.vault, self.credential)
-            await record_poll(
-                uow.session, credential, applied_version=version, public_url=None, now=self.world.clock.now()
-            )
+            now = self.world.clock.now()
+            await record_poll(uow.session, credential, worker=0, applied_version=version, public_url=None, now=now)
 
 
 async def node(world: World, name: str, shard: str) -> Node:

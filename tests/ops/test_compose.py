@@ -21,6 +21,7 @@ from ops.configuration import problems
 from ops.entrypoints.control import control_deps
 from ops.entrypoints.node import node_deps
 from ops.entrypoints.worker import Worker
+from ops.entrypoints.workers import Process
 from ops.health import arguments_of, is_healthy
 from tests.ops.compose_file import FILE, ROOT, Unset, interpolated, load, variables
 
@@ -71,7 +72,7 @@ def test_every_variable_of_a_service_is_a_setting_and_the_whole_is_valid(name: s
 async def test_every_server_finds_all_that_it_needs(tmp_path: Path) -> None:
     settings = {name: settings_of(ours()[name], tmp_path) for name in SERVERS}
     await control_deps(settings["control"]).close()
-    nodes = [node_deps(settings[name]) for name in ("node1", "node2")]
+    nodes = [node_deps(settings[name], Process()) for name in ("node1", "node2")]
     assert [node.node_name for node in nodes] == ["node1", "node2"]
     Worker(settings["worker"])
     assert settings["worker"].jobs_redis_url != settings["worker"].shards[0].redis_url
