@@ -1,5 +1,6 @@
 """Any exception to an RFC 9457 problem document; nothing internal is ever shown."""
 
+import errno
 import math
 import re
 from typing import Any, Final, NotRequired, TypedDict
@@ -80,6 +81,7 @@ _PASSING: Final = frozenset(
         "DeadlockDetectedError",
         "DiskFullError",
         "IdleInTransactionSessionTimeoutError",
+        "InternalClientError",  # the driver's word for an answer that broke off where it expected none
         "OutOfMemoryError",
         "QueryCanceledError",
         "ReadOnlySQLTransactionError",
@@ -87,6 +89,8 @@ _PASSING: Final = frozenset(
         "TooManyConnectionsError",
     }
 )
+
+_UNREACHABLE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
 
 
 def as_natter_error(error: BaseException) -> NatterError:
@@ -124,6 +128,11 @@ def database_is_away(error: BaseException | None) -> bool:
             return True
         # The driver's InterfaceError is also what wrong arguments look like, which no waiting mends.
         if name == "InterfaceError" and ("closed" in str(error) or "closing" in str(error)):
+            return True
+        # uvloop's word for a transport that was closed between two steps.
+        if isinstance(error, RuntimeError) and "handler is closed" in str(error):
+            return True
+        if isinstance(error, OSError) and error.errno in _UNREACHABLE:
             return True
         error = error.__cause__ or getattr(error, "orig", None) or error.__context__
     return False
