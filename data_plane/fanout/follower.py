@@ -24,7 +24,8 @@ _log = get_logger(__name__)
 class Follower:
     """Reads the commit log every second and tells the hub where each log must be.
 
-    `on_horizon` is called after everything below a horizon has been passed on; `on_lost` when the node was away for
+    `on_horizon(horizon, began)` is called after everything below a horizon has been passed on to those who had joined
+    when the look began, as the clock's monotonic seconds; `on_lost` when the node was away for
     too long to know what it missed (a suspended machine, a database that was unreachable); `also` runs every round,
     for what else must be looked up regularly; `on_heads` gets where each commit left its logs.
     """
@@ -35,7 +36,7 @@ class Follower:
         reader: LogReader,
         clock: Clock,
         *,
-        on_horizon: Callable[[int], None],
+        on_horizon: Callable[[int, float], None],
         on_lost: Callable[[], None],
         also: Callable[[], Awaitable[None]] | None = None,
         on_heads: Callable[[list[tuple[LogKey, int]]], Awaitable[None]] | None = None,
@@ -61,7 +62,7 @@ class Follower:
     async def start_at_present(self) -> None:
         """Begin here: connections that come later take their positions from later snapshots."""
         self._current_as_of = self._clock.monotonic()
-        self._horizon = await self._reader.horizon()
+        self._horizon = self._hub.announced = await self._reader.horizon()
         self._looked_at = self._clock.monotonic()
 
     async def run(self) -> None:
@@ -89,16 +90,22 @@ class Follower:
             await self.start_at_present()
             return False
         began = self._clock.monotonic()
-        commits, horizon = await self._reader.commits(self._horizon)
-        self._looked_at = self._clock.monotonic()
-        for commit in commits:
-            self._hub.committed_up_to(commit.heads)
-            if self._on_heads is not None:
-                await self._on_heads(commit.heads)
+        since = self._hub.since(self._horizon)
+        try:
+            commits, horizon = await self._reader.commits(since)
+            self._looked_at = self._clock.monotonic()
+            for commit in commits:
+                self._hub.committed_up_to(commit.heads)
+                if self._on_heads is not None:
+                    await self._on_heads(commit.heads)
+        except BaseException:
+            self._hub.announce_again(since)
+            raise
+        self._hub.announced = max(self._hub.announced, horizon)
         await self._hub.settle()
         more = horizon != self._horizon and len(commits) >= 2000
         self._horizon = horizon
         if not more:
             self._current_as_of = began
-            self._on_horizon(horizon)
+            self._on_horizon(horizon, began)
         return more

@@ -62,6 +62,10 @@ class Hub:
         self._catchers: set[asyncio.Task[None]] = set()
         self.filled = 0
         """Entries that had to be read from the log, since the start."""
+        self.announced = 0
+        """The horizon up to which the follower has said where logs must be. Note it before positions to `join` at are
+        read, and hand it to `announce_again` after."""
+        self._again: int | None = None
 
     # -- entries ---------------------------------------------------------------------------------------------------
 
@@ -104,6 +108,16 @@ class Hub:
             if stream is not None and seq >= stream.next:
                 stream.wanted = max(stream.wanted, seq)
                 self._notice_gap(key)
+
+    def announce_again(self, since: int) -> None:
+        """Have the follower repeat what it said after this horizon: streams that are open now may not have been then,
+        and whoever joined them at positions that were read before would never hear of what it spoke of."""
+        self._again = since if self._again is None else min(self._again, since)
+
+    def since(self, horizon: int) -> int:
+        """Where the follower's next look begins, which ended at `horizon` last time."""
+        again, self._again = self._again, None
+        return horizon if again is None else min(again, horizon)
 
     async def settle(self) -> None:
         """Wait until no gap is known; returns at once when there is none."""

@@ -44,6 +44,7 @@ def connection_events(
 
     async def watch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
         channel_id = packet.channel_id
+        announced = hub.announced
         async with shard.unit_of_work(connection.app_id, read_only=True) as uow:
             repository = ChannelRepository(uow.session, connection.app_id)
             state = await repository.find(channel_id, connection.user_id)
@@ -53,6 +54,7 @@ def connection_events(
         if state.member is None and not connection.closed:
             # Members hear their channels anyway; the others from now on, until they may not any more.
             hub.join(connection, LogKey(connection.app_id, channel_log(channel_id)), state.last_seq + 1)
+            hub.announce_again(announced)
             connection.watching.add(channel_id)
             began(connection)
         if not isinstance(connection.hidden, HiddenUsers):

@@ -1,6 +1,7 @@
 """The Socket.IO server: handshakes, connections and their end. Transport and features are elsewhere."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -91,6 +92,8 @@ class Wire:
         later = asyncio.get_running_loop().call_soon
         if self.connection is not None:
             caller = self.connection.caller
+            # What waited may have been thrown away: no cursor may come after it.
+            self.connection.cursor_at = math.inf
             _log.warning("gateway.slow_consumer", userId=caller.user_id, appId=caller.app.app_id)
             later(self.connection.close, closing.SLOW_CONSUMER)
         else:
@@ -205,17 +208,17 @@ class Gateway:
 
     # -- the node calls these --------------------------------------------------------------------------------------
 
-    def horizon_reached(self, horizon: int) -> None:
-        """The follower's word: everything below it was delivered. Gives cursors to those who heard something since."""
-        now = self._shard.clock.monotonic()
+    def horizon_reached(self, horizon: int, began: float) -> None:
+        """The follower's word: everything below it was delivered to those who were here when its look began, in
+        monotonic seconds. Gives cursors to those who heard something since."""
         text: dict[str, Any] | None = None
         for connection in self.registry:
-            if connection.dirty and now - connection.cursor_at >= CURSOR_PERIOD and self._hub.settled(connection):
+            if connection.dirty and began - connection.cursor_at >= CURSOR_PERIOD and self._hub.settled(connection):
                 if text is None:
                     text = {"cursor": Cursor(self._shard.id, self._shard.epoch, horizon).encode()}
                 connection.emit("sync.cursor", text)
                 connection.dirty = False
-                connection.cursor_at = now
+                connection.cursor_at = self._shard.clock.monotonic()
 
     def close_user(self, app_id: UUID, user_id: str, valid_after: datetime) -> None:
         """End a user's connections whose tokens were issued before this."""
@@ -260,6 +263,7 @@ class Gateway:
             wish = self._opener.identify(auth, wire.key)
             # From here on it waits for us, not we for it.
             self._handshake_over(wire)
+            announced = self._hub.announced
             opened = await self._opener.open(wire.transport, wish, lambda: not self._in_vain(wire))
         except ClientGone:
             return
@@ -276,6 +280,7 @@ class Gateway:
             self._opener.released(opened.connection.caller)
         else:
             self._go_live(wire, opened)
+            self._hub.announce_again(announced)
 
     def _in_vain(self, wire: Wire) -> bool:
         """Whether the client went while its connection was made, or must go elsewhere, which it is told."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -120,7 +121,32 @@ async def test_a_rolling_restart_leaves_no_call_unanswered_and_loses_no_message(
         assert all(
             closing["code"] == "shutdown" and closing["resync"] for closing in client.received("connection.closing")
         )
-        await client.until(lambda client=client: set(texts(client)) >= set(acked), "all that was acknowledged")
+        try:
+            await client.until(lambda client=client: set(texts(client)) >= set(acked), "all that was acknowledged")
+        except AssertionError:
+            seqs = {message["text"]: message["seq"] for message in history}
+            raise AssertionError(
+                what_was_missed(client, {seqs[text] for text in set(acked) - set(texts(client))})
+            ) from None
+
+
+def what_was_missed(client: Client, missing: set[int]) -> str:
+    """How its connections went, and which messages it heard on each."""
+    story: list[str] = []
+    run: list[int] = []
+    for signal in client.signals:
+        if signal["on"] == "event" and signal["event"] == "message.created":
+            run.append(signal["payload"]["seq"])
+            continue
+        if run:
+            holes = sorted(set(range(min(run), max(run))) - set(run))
+            story.append(
+                f"heard {len(run)}, {run[0]} to {run[-1]}, of them out of order "
+                f"{[b for a, b in pairwise(run) if b <= a]}, without {holes}"
+            )
+            run = []
+        story.append(str(signal)[:400])
+    return f"{client.kind} {client.name} never heard {sorted(missing)}:\n" + "\n".join([*story, f"then {run}"])
 
 
 async def restart(node: NodeProcess, here: House) -> None:

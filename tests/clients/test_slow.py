@@ -126,7 +126,7 @@ async def test_a_websocket_that_reads_a_byte_a_second(
     await hare.until(lambda: len(texts(hare)) >= sent, "all messages", 30)
     assert not hare.seen("disconnect")
     async with asyncio.timeout(15):
-        while held(node):
+        while held(node) > 1_000:  # others may have a ping to fetch
             await asyncio.sleep(0.05)
 
 

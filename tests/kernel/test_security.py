@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +38,7 @@ def test_a_seal_opens_only_with_its_purpose_context_and_key() -> None:
 
 
 def test_logs_are_json_in_a_fixed_order_and_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = logging.getLogger()
+    root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     out = io.StringIO()
     monkeypatch.setattr("sys.stdout", out)
@@ -47,6 +48,7 @@ def test_logs_are_json_in_a_fixed_order_and_hold_no_secret(monkeypatch: pytest.M
         get_logger("t").info("thing.done", userId="alice", latency=1.5, token="abc", note=f"with {secret} inside")
     finally:
         root.handlers[:], root.level = handlers, level
+        structlog.configure(**before)  # or loggers that are used from now on would keep this form for ever
     line = json.loads(out.getvalue().splitlines()[-1])
     assert list(line)[:4] == ["timestamp", "level", "service", "event"]
     assert (line["service"], line["event"], line["userId"]) == ("node", "thing.done", "alice")

@@ -240,5 +240,5 @@ async def test_a_client_that_sends_nonsense_disturbs_nobody(whole: Any) -> None:
     async with asyncio.timeout(PATIENCE):
         while chat.heard != chat.sent:
             await chat.until('42["message.created"')
-    assert len(chat.sent) > 20
+    assert len(chat.sent) > 5, "each was answered and heard before the next"
     await chat.socket.close()

@@ -16,6 +16,16 @@ RATE = 222.0
 SECONDS = 20.0
 
 
+def errors_logged(whole: Installation) -> list[str]:
+    """What the nodes themselves call errors, so that an answer of 500 has its cause beside it."""
+    return [
+        f"{name}: {line[:3000]}"
+        for name in whole.node_urls
+        for line in (whole.folder / f"{name}.log").read_text(errors="replace").splitlines()
+        if '"level":"error"' in line
+    ][-10:]
+
+
 @pytest.mark.scenario
 @pytest.mark.timeout(180)
 async def test_chat_survives_whatever_happens_to_its_parts_and_the_ways_between_them(whole: Installation):
@@ -28,6 +38,6 @@ async def test_chat_survives_whatever_happens_to_its_parts_and_the_ways_between_
         history = await here.collect()
     violations = check(history)
     print(report(history, violations))
-    assert violations == [], report(history, violations)
+    assert violations == [], "\n".join([report(history, violations), *errors_logged(whole)])
     sent = [o for o in history.operations if o.kind == "send" and o.outcome == "ok"]
     assert len(sent) > 1000, report(history, violations)

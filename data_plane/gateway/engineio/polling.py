@@ -1,4 +1,9 @@
-"""HTTP long-polling: a GET waits for packets, a POST brings them."""
+"""HTTP long-polling: a GET waits for packets, a POST brings them.
+
+Browsers, Node.js and balancers send a request again by themselves when a connection that they had kept is reset, and
+nobody can tell whether the first one was answered. A client marks each of its requests with a `t` of its own, so a
+request that comes again is known by it: what it brought is not taken twice, and what it was answered is answered again.
+"""
 
 import asyncio
 import base64
@@ -24,6 +29,8 @@ LAST_POLL: Final = 5.0
 """Seconds in which a client may fetch what was sent before its session was closed."""
 _PACKETS_AT_ONCE: Final = 100
 """Packets of one request that are taken before others have their turn: it may hold a hundred thousand."""
+_MOST_MARK: Final = 64
+"""Characters of a request's `t` that is worth remembering."""
 SLOWEST_POLL: Final = 32_768
 """Bytes a second that a client takes at least: 16 packets of 200 bytes ten times a second."""
 # Credentials are bearer tokens inside packets, never cookies, so any page may read the answers; whether its origin may
@@ -36,7 +43,7 @@ class PollingSession:
 
     __slots__ = (
         "_awaits_pong", "_ending", "_judging", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting",
-        "broken", "over", "sid", "taken", "upgrading",
+        "answered", "broken", "brought", "over", "sid", "taken", "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
@@ -48,6 +55,10 @@ class PollingSession:
         """Whether the client sent what is no packet."""
         self.taken = 0
         """Packets that the client has fetched."""
+        self.answered: tuple[str, bytes] | None = None
+        """The `t` of the last GET, and what it was answered, until the next one shows that it arrived."""
+        self.brought: str | None = None
+        """The `t` of the last POST."""
         self.upgrading: WebSocketSession | None = None
         self._receiver: Receiver | None = None
         self._queue: deque[bytes] = deque()
@@ -243,9 +254,15 @@ async def serve(server: "EngineServer", scope: Any, receive: Any, send: Any) -> 
         elif session is None:
             await _refuse(send, no_session())
         elif method == "GET":
-            await _get(session, receive, send)
+            await _get(session, _mark(query), receive, send)
         else:
-            await _post(server, session, receive, send)
+            await _post(server, session, _mark(query), receive, send)
+
+
+def _mark(query: dict[str, list[str]]) -> str | None:
+    """What tells one request of a client from its others."""
+    mark = query.get("t", [""])[0]
+    return mark if 0 < len(mark) <= _MOST_MARK else None
 
 
 async def _open(server: "EngineServer", scope: Any, query: dict[str, list[str]], send: Any) -> None:
@@ -269,7 +286,11 @@ async def _open(server: "EngineServer", scope: Any, query: dict[str, list[str]],
     await _answer(send, 200, body)
 
 
-async def _get(session: PollingSession, receive: Any, send: Any) -> None:
+async def _get(session: PollingSession, mark: str | None, receive: Any, send: Any) -> None:
+    if session.answered is not None and session.answered[0] == mark:
+        await _answer(send, 200, session.answered[1])
+        return
+    session.answered = None
     polled = asyncio.ensure_future(session.poll())
     gone = asyncio.ensure_future(_disconnected(receive))
     try:
@@ -286,10 +307,11 @@ async def _get(session: PollingSession, receive: Any, send: Any) -> None:
     if packets is None:
         await _refuse(send, problem(400, "malformed", "Another request polls this session; it has been closed."))
     else:
+        session.answered = (mark, packets) if mark is not None else None
         await _answer(send, 200, packets)
 
 
-async def _post(server: "EngineServer", session: PollingSession, receive: Any, send: Any) -> None:
+async def _post(server: "EngineServer", session: PollingSession, mark: str | None, receive: Any, send: Any) -> None:
     body = b""
     more = True
     while more:
@@ -308,6 +330,10 @@ async def _post(server: "EngineServer", session: PollingSession, receive: Any, s
         # It ended, or moved to a WebSocket, while the request came in: nothing of this was taken.
         await _refuse(send, no_session())
         return
+    if mark is not None and session.brought == mark:
+        await _answer(send, 200, b"ok")
+        return
+    session.brought = mark
     for number, packet in enumerate(body.split(protocol.SEPARATOR), 1):
         if session.broken or session.over:
             break

@@ -444,13 +444,32 @@ async def test_a_busy_client_is_given_a_cursor_now_and_then(house: House, monkey
     monkeypatch.setattr(gateway_module, "CURSOR_PERIOD", 0.0)
     await house.app.make_channel("a", "alice")
     _, line = await house.connect("alice")
-    horizon = await house.shard.reader.horizon()
-    house.gateway.horizon_reached(horizon)
+    now = house.shard.clock.monotonic
+
+    async def reached(began: float) -> None:
+        house.gateway.horizon_reached(await house.shard.reader.horizon(), began)
+
+    await reached(now())
     assert line.events("sync.cursor") == []  # nothing was heard, so nothing has to be remembered
     await house.app.call("PATCH", "/v1/channels/a", {"name": "x"})
-    house.gateway.horizon_reached(await house.shard.reader.horizon())
-    house.gateway.horizon_reached(await house.shard.reader.horizon())
+    await reached(now() - 1)
+    assert line.events("sync.cursor") == []  # that look began before the client was there
+    await reached(now())
+    await reached(now())
     assert len(line.events("sync.cursor")) == 1
+
+
+async def test_whose_waiting_packets_were_thrown_away_is_given_no_cursor(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "CURSOR_PERIOD", 0.0)
+    await house.app.make_channel("a", "alice")
+    wire, line = await house.connect("alice")
+    await house.app.call("PATCH", "/v1/channels/a", {"name": "x"})
+    wire.clogged()
+    house.gateway.horizon_reached(await house.shard.reader.horizon(), house.shard.clock.monotonic())
+    assert line.events("sync.cursor") == []
+    await until(lambda: bool(line.events("connection.closing")))
 
 
 async def test_a_draining_node_tells_at_once_and_answers_until_all_is_answered(
