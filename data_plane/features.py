@@ -7,17 +7,27 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+import data_plane.blocks.events
 import data_plane.blocks.routes
+import data_plane.channels.events
 import data_plane.channels.routes
+import data_plane.gateway.definitions
+import data_plane.grants.events
 import data_plane.grants.routes
 import data_plane.identity.tokens.routes
 import data_plane.indexes.routes
 import data_plane.limits.routes
+import data_plane.members.events
 import data_plane.members.routes
+import data_plane.messages.events
 import data_plane.messages.http
 import data_plane.messages.routes
+import data_plane.sync.events
 import data_plane.sync.routes
+import data_plane.typing.events
+import data_plane.users.events
 import data_plane.users.routes
+from data_plane.events import ClientEvent, ServerEvent
 from data_plane.gateway.routes import SocketRoute
 from data_plane.grants.service import GrantService
 from data_plane.health import MetricsPage, health_routes
@@ -29,11 +39,11 @@ from data_plane.limits.rest import LimitHeaders, limited
 from data_plane.messages import send, socket
 from data_plane.messages.direct import DirectHistory
 from data_plane.messages.send import SendService
-from data_plane.reference import openapi_document
+from data_plane.reference import asyncapi_document, openapi_document
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
 from kernel.http import build_app
-from kernel.http.document import document_route
+from kernel.http.document import ASYNCAPI, OPENAPI, document_route
 
 REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.identity.tokens.routes.ROUTES,
@@ -48,6 +58,24 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.limits.routes.ROUTES,
     *data_plane.indexes.routes.ROUTES,
 )
+EVENTS: tuple[ServerEvent, ...] = (
+    *data_plane.messages.events.EVENTS,
+    *data_plane.channels.events.EVENTS,
+    *data_plane.members.events.EVENTS,
+    *data_plane.users.events.EVENTS,
+    *data_plane.blocks.events.EVENTS,
+    *data_plane.grants.events.EVENTS,
+    *data_plane.typing.events.EVENTS,
+    *data_plane.gateway.definitions.EVENTS,
+)
+"""What clients get."""
+CALLS: tuple[ClientEvent, ...] = (
+    *data_plane.messages.events.CALLS,
+    *data_plane.typing.events.CALLS,
+    *data_plane.sync.events.CALLS,
+    *data_plane.gateway.definitions.CALLS,
+)
+"""What clients may send."""
 
 
 def socket_routes(shard: Shard, sender: SendService, sync: SyncService) -> list[SocketRoute]:
@@ -78,7 +106,12 @@ def rest_app(
         max_age=600,
     )
     app = build_app(
-        routes=[*REST, document_route("/v1/openapi.json", openapi_document()), *health_routes(metrics, problem)],
+        routes=[
+            *REST,
+            document_route(OPENAPI, openapi_document()),
+            document_route(ASYNCAPI, asyncapi_document()),
+            *health_routes(metrics, problem),
+        ],
         dependencies={
             "shard": Provide(lambda: shard, sync_to_thread=False),
             "authenticator": Provide(lambda: authenticator, sync_to_thread=False),

@@ -4,7 +4,7 @@ from litestar import Litestar, Router
 
 from billing import app as billing
 from control_plane.context import Deps
-from kernel.http.document import document_route
+from kernel.http.document import OPENAPI, document_route
 from portal.http.errors import DEPS, render_error
 from portal.http.forms import MAX_FORM_BYTES
 from portal.http.guard import portal_guard
@@ -31,7 +31,7 @@ def create_app(deps: Deps) -> Litestar:
     )
     app = billing.create_app(
         deps,
-        routes=[pages, static.route(), document_route("/v1/openapi.json", deps.openapi, for_any_page=True)],
+        routes=[pages, static.route(), document_route(OPENAPI, deps.openapi, for_any_page=True)],
         render_error=render_error,
     )
     app.state[TEMPLATES] = make_environment(static)

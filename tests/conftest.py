@@ -5,6 +5,7 @@ together in one of them and in their order; so do those of a folder in `TOGETHER
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import hypothesis
 import pytest
 
 from ops.ports import keep_to_share
+from tests import schemas
 
 pytest_plugins = ("tests.engines", "tests.cluster")
 
@@ -26,6 +28,18 @@ _ALWAYS: Final = {"deadline": None, "suppress_health_check": [hypothesis.HealthC
 hypothesis.settings.register_profile("suite", derandomize=True, database=None, **_ALWAYS)
 hypothesis.settings.register_profile("explore", max_examples=2_000, **_ALWAYS)
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def no_unknown_events() -> Iterator[None]:
+    """Whatever a socket client of a test hears must be told of by a definition; see `tests/schemas.py`."""
+    schemas.caught()
+    yield
+    wrong = schemas.caught()
+    if wrong:
+        pytest.fail(
+            f"a client heard what fits no definition, {len(wrong)} times:\n" + "\n".join(wrong[:10]), pytrace=False
+        )
 
 
 def pytest_configure() -> None:

@@ -2,7 +2,7 @@
 
 import collections
 
-from data_plane.reference import FILE
+from data_plane.reference import ASYNCAPI, FILE
 from kernel.errors import NatterError
 from ops.reference import files
 from ops.reference.errors import public_errors
@@ -27,4 +27,6 @@ def test_errors_that_ask_for_a_wait_say_how_long() -> None:
 
 def test_a_missing_page_would_be_noticed() -> None:
     assert NatterError not in public_errors()
-    assert {"errors.md", "permissions.md", "realtime.md", "rest.md", FILE.name} == {path.name for path in files()}
+    assert {"errors.md", "permissions.md", "realtime.md", "rest.md", FILE.name, ASYNCAPI.name} == {
+        path.name for path in files()
+    }

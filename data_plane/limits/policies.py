@@ -126,6 +126,7 @@ OPERATIONS: Final = {
     "revokeUser": TOKENS,
     "refreshTokens": ANONYMOUS,
     "getDescription": DOCUMENTS,
+    "getEventDescription": DOCUMENTS,
 }
 """REST by operation id; every other is one of `REQUESTS`."""
 EVENTS: Final = {

@@ -1,9 +1,11 @@
-"""The reference, generated from the code by `python -m ops.reference`: pages for people, and the OpenAPI document."""
+"""The reference, generated from the code by `python -m ops.reference`: pages for people, and the OpenAPI and
+AsyncAPI documents."""
 
 from pathlib import Path
 from typing import Final
 
-from data_plane.reference import FILE
+from data_plane.reference import ASYNCAPI, FILE
+from ops.reference.asyncapi import asyncapi_json
 from ops.reference.errors import errors_page
 from ops.reference.openapi import openapi_json
 from ops.reference.permissions import permissions_page
@@ -26,4 +28,8 @@ def files() -> dict[Path, str]:
         "permissions.md": permissions_page(),
     }
     shown = {PORTAL / name: pages[name] for name in ("errors.md", "realtime.md")}
-    return {FOLDER / name: text for name, text in pages.items()} | shown | {FILE: openapi_json()}
+    return (
+        {FOLDER / name: text for name, text in pages.items()}
+        | shown
+        | {FILE: openapi_json(), ASYNCAPI: asyncapi_json()}
+    )

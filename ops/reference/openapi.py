@@ -16,7 +16,7 @@ from data_plane.features import REST
 from data_plane.idempotency import LIFETIME
 from data_plane.identity.authenticate import provide_caller
 from kernel.http.body import MAX_BODY_BYTES
-from kernel.http.document import document_route
+from kernel.http.document import ASYNCAPI, OPENAPI, document_route
 from kernel.http.operation import OPERATION, Operation, body_type
 from kernel.http.problems import Problem
 from ops.reference.answers import ALWAYS, BODY, CALLER, HEADERS, NAMED, Responses
@@ -78,7 +78,7 @@ def openapi_json() -> str:
 
 def document() -> dict[str, Any]:
     """The document."""
-    routes = [*_handlers(), locate_app, document_route("/v1/openapi.json", b"")]
+    routes = [*_handlers(), locate_app, document_route(OPENAPI, b""), document_route(ASYNCAPI, b"")]
     said = orjson.loads(EXAMPLES.read_bytes())
     schemas = Schemas(_types(routes))
     responses = Responses(schemas, said["problems"])

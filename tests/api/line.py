@@ -8,6 +8,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests import schemas
+
 WAIT = 10.0
 
 
@@ -53,6 +55,8 @@ class Line:
                     packet = await self.socket.recv()
                     assert isinstance(packet, str)
                     self.said.append(packet)
+                    if packet.startswith("42["):
+                        schemas.heard(*orjson.loads(packet[2:]))
                     if packet.startswith(start):
                         return packet
         except ConnectionClosed:
@@ -67,6 +71,7 @@ class Line:
         if packet is None:
             return None
         found: dict[str, Any] = orjson.loads(packet.partition("[")[2][:-1])
+        schemas.answered(event, found)
         return found
 
     def events(self, name: str) -> list[Any]:

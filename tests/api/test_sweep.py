@@ -99,10 +99,11 @@ ROUTES: dict[str, Entry] = {
     "GET /v1/limits": Entry(),
     "GET /v1/sync": Entry(credential="user"),
     "GET /v1/openapi.json": Entry(credential="nobody"),
+    "GET /v1/asyncapi.json": Entry(credential="nobody"),
 }  # fmt: skip
 """Every route with a call that is good. Whoever adds a route adds its line."""
 
-OPEN = {"POST /v1/tokens/refresh", "GET /v1/openapi.json"}
+OPEN = {"POST /v1/tokens/refresh", "GET /v1/openapi.json", "GET /v1/asyncapi.json"}
 """Routes that ask for no credential."""
 
 

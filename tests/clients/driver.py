@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests import schemas
 from tests.clients import node_packages
 
 PATIENCE = 40.0
@@ -28,11 +29,14 @@ class Client:
         self.signals.append(signal)
         if signal["on"] == "event":
             self.events.append((signal["event"], signal.get("payload")))
+            schemas.heard(signal["event"], signal.get("payload"))
         self._changed.set()
 
     async def call(self, event: str, **payload: Any) -> Any:
         """Send an event and return its acknowledgement."""
-        return await self._driver.ask("emit", self.name, event=event, payload=payload)
+        answer = await self._driver.ask("emit", self.name, event=event, payload=payload)
+        schemas.answered(event, answer)
+        return answer
 
     async def send(self, channel_id: str, text: str, **more: Any) -> dict[str, Any]:
         """Send a message, which must succeed; returns it as acknowledged."""
@@ -42,7 +46,10 @@ class Client:
 
     async def burst(self, event: str, payloads: list[dict[str, Any]]) -> list[Any]:
         """Send many events at once and return the acknowledgements."""
-        return await self._driver.ask("burst", self.name, event=event, payloads=payloads)  # type: ignore[no-any-return]
+        answers: list[Any] = await self._driver.ask("burst", self.name, event=event, payloads=payloads)
+        for answer in answers:
+            schemas.answered(event, answer)
+        return answers
 
     async def send_binary(self, event: str) -> None:
         await self._driver.ask("binary", self.name, event=event)

@@ -9,6 +9,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from tests import schemas
+
 SECONDS = 10.0
 
 
@@ -54,7 +56,9 @@ class Wire:
         head = f"3{self._acks}["
         await self._websocket.send(f"42{self._acks}" + orjson.dumps([event, payload]).decode())
         await self._until(lambda: any(frame.startswith(head) for frame in self.frames))
-        return next(frame[len(head) - 1 :] for frame in self.frames if frame.startswith(head))
+        answer = next(frame[len(head) - 1 :] for frame in self.frames if frame.startswith(head))
+        schemas.answered(event, *orjson.loads(answer))
+        return answer
 
     async def close(self) -> None:
         """Hang up."""
@@ -77,5 +81,7 @@ class Wire:
                     await self._websocket.send("3")
                 elif isinstance(text, str) and text[0] == "4":
                     self.frames.append(text[1:])
+                    if text.startswith("42["):
+                        schemas.heard(*orjson.loads(text[2:]))
                 self._changed.set()
         self._changed.set()

@@ -20,6 +20,7 @@ REST: dict[Operation, list[Try] | Open] = {
     ("GET", "/readyz"): Open("says whether the node takes traffic"),
     ("GET", "/metrics"): Open("numbers of the process, none by tenant"),
     ("GET", "/v1/openapi.json"): Open("the reference"),
+    ("GET", "/v1/asyncapi.json"): Open("the reference of events"),
     # -- tokens --------------------------------------------------------------------------------------------------------
     ("POST", "/v1/tokens"): [
         Try(

@@ -1,6 +1,6 @@
 """The sweep finds what it is for: each test plants a defect that somebody could write, and sees the sweep fail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from data_plane.gateway.routes import Payload, SocketRoute
 from kernel.errors import Forbidden, NotFound
 from kernel.http import build_app
 from kernel.ids import parse_id
+from tests import schemas
 from tests.invariants.answers import Leak
 from tests.invariants.chat.events import EVENTS
 from tests.invariants.chat.rest import REST
@@ -27,6 +28,13 @@ from tests.invariants.chat.tries import Emit
 from tests.invariants.chat.world import PERSON, World
 from tests.invariants.coverage import operations, uncovered
 from tests.invariants.wire import Wire
+
+
+@pytest.fixture(autouse=True)
+def rogues(no_unknown_events: None) -> Iterator[None]:
+    """What is planted here may send events that no definition has."""
+    yield
+    schemas.caught()
 
 
 def application(world: World, *planted: ControllerRouterHandler) -> Litestar:

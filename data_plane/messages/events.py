@@ -1,0 +1,50 @@
+"""Events about messages and read positions."""
+
+from typing import Final
+
+from data_plane.events import ClientEvent, Data, Place, ServerEvent
+from data_plane.messages.schemas import MessageDeletePacket, MessageUpdatePacket, ReceiptReadPacket
+from data_plane.messages.send import MessageSendPacket
+from data_plane.messages.views import MessageView, OneMessage, ReadPosition
+
+
+class MessageCreated(Data):
+    """Data of `message.created`."""
+
+    message: MessageView
+
+
+class MessageUpdated(Data):
+    """Data of `message.updated`."""
+
+    message: MessageView
+
+
+class MessageDeleted(Data):
+    """Data of `message.deleted`."""
+
+    message: MessageView
+
+
+EVENTS: Final = (
+    ServerEvent("message.created", Place.CHANNEL, MessageCreated, "A message was stored."),
+    ServerEvent(
+        "message.updated",
+        Place.CHANNEL,
+        MessageUpdated,
+        "Its author, or the server, changed it. The message is as it is now.",
+    ),
+    ServerEvent(
+        "message.deleted",
+        Place.CHANNEL,
+        MessageDeleted,
+        "It was deleted. Its place and number stay, its content is gone.",
+    ),
+    ServerEvent("unread.changed", Place.USER, ReadPosition, "Your read position moved, on any of your devices."),
+)
+CALLS: Final = (
+    ClientEvent("message.send", MessageSendPacket, OneMessage, "Send a message. Answered once it is committed."),
+    ClientEvent("message.update", MessageUpdatePacket, OneMessage, "Change a message; what is left out stays."),
+    ClientEvent("message.delete", MessageDeletePacket, OneMessage, "Delete a message; its place and number stay."),
+    ClientEvent("receipt.read", ReceiptReadPacket, ReadPosition, "Mark a channel read, up to a message or all of it."),
+)
