@@ -227,10 +227,10 @@ class Hub:
             self._catchers.add(task)
             task.add_done_callback(self._catchers.discard)
 
-    def hears(self, recipient: Recipient, key: tuple[UUID, str]) -> bool:
-        """Whether this log, a `LogKey`, is passed on to this recipient."""
-        stream = self._streams.get(key)  # type: ignore[call-overload]
-        return stream is not None and recipient in stream.recipients
+    def heard(self, recipient: Recipient, key: LogKey) -> Stream | None:
+        """This log's stream, when it is passed on to this recipient; and so long as it is among its `recipients`."""
+        stream = self._streams.get(key)
+        return stream if stream is not None and recipient in stream.recipients else None
 
     def watch(self, recipient: Recipient, key: LogKey) -> None:
         """Pass on what happens in passing, too: what is in no log, such as who types."""

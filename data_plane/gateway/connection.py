@@ -42,7 +42,7 @@ class Connection:
 
     __slots__ = (
         "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expires_at", "expiry", "hidden",
-        "id", "in_flight", "issued_at", "leaving", "overdone", "told", "transport", "user_id", "watching",
+        "id", "in_flight", "issued_at", "leaving", "overdone", "told", "transport", "typed", "user_id", "watching",
     )  # fmt: skip
 
     def __init__(self, id: str, caller: Caller, transport: Transport) -> None:
@@ -67,6 +67,8 @@ class Connection:
         """Users of whose doings in passing it hears nothing; kept up to date from its first `channel.watch` on."""
         self.watching: set[str] = set()
         """Channels it hears without being a member."""
+        self.typed: tuple[str, Any, Any] | None = None
+        """Where it typed last; see `data_plane.typing`."""
         self.dirty = False
         """Whether something was delivered since the client last got a cursor."""
         self.cursor_at = 0.0

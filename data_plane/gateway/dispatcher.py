@@ -12,7 +12,7 @@ import orjson
 
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.engineio.frame import Frame
-from data_plane.gateway.packets import MAX_PACKET, Packet, encode_ack
+from data_plane.gateway.packets import MAX_ACK_ID, MAX_PACKET, Packet, encode_ack
 from data_plane.gateway.routes import ImmediateRoute, Payload, SocketRoute
 from kernel.contracts import AppSnapshot
 from kernel.errors import InvalidInput, NatterError, NotFound, RateLimited
@@ -29,6 +29,10 @@ CurrentApp = Callable[[UUID], AppSnapshot | None]
 
 _PLAIN_EVENT: Final = re.compile(rb'2(0|[1-9][0-9]{0,9})(\["([a-z._]{1,64})",)')
 """The beginning of an event that wants an answer: the answer's number, and the event's name."""
+MAX_REMEMBERED: Final = 4_096
+"""Bodies of events that are answered from memory, read before: who types says the same again and again."""
+LONGEST_REMEMBERED: Final = 256
+"""Bytes of one."""
 _log = get_logger(__name__)
 
 
@@ -80,6 +84,7 @@ class Dispatcher:
         self._routes: dict[str, tuple[type[Payload], Handler]] = {}
         self._immediate: dict[str, ImmediateRoute] = {}
         self._at_once: dict[bytes, tuple[Decode, Callable[[Any, Any], Mapping[str, Any]]]] = {}
+        self._read_before: dict[bytes, tuple[Callable[[Any, Any], Mapping[str, Any]], Any]] = {}
         self._verbose = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
         for route in routes:
             self.add(route.event, route.payload, _for_caller(route, current_app))
@@ -103,24 +108,48 @@ class Dispatcher:
         """The events there are."""
         return tuple(sorted([*self._routes, *self._immediate]))
 
-    def at_once(self, connection: Connection, message: bytes) -> bool:
-        """Answer a packet that is an event of an `ImmediateRoute` and in order, in one pass.
+    def at_once(self, connection: Connection, message: bytes) -> bytes | None:
+        """The answer to a packet that is an event of an `ImmediateRoute` and in order, in one pass.
 
-        False, and nothing has happened, for any other: `packets.decode` and `dispatch` are for those.
+        Null, and nothing has happened, for any other: `packets.decode` and `dispatch` are for those.
         """
-        found = _PLAIN_EVENT.match(message)
-        if found is None or (known := self._at_once.get(found[3])) is None or len(message) > MAX_PACKET:
-            return False
+        known = None
+        if len(message) <= LONGEST_REMEMBERED:
+            head, _, body = message.partition(b"[")
+            if b"21" <= head < b"3" and len(head) <= MAX_ACK_ID + 1 and head.isdigit():
+                known = self._read_before.get(body)
+        if known is None:
+            known = self._read(message)
+            if known is None:
+                return None
+            head = message[: message.index(b"[")]
         if connection.credit < 1 and self._limits is not None:
-            return False  # to have it filled up, or to be refused, there
-        decode, handle = known
+            return None  # to have it filled up, or to be refused, there
+        handle, payload = known
         try:
-            answer = handle(connection, decode(message[found.start(2) :])[1])
+            answer = handle(connection, payload)
         except Exception:
-            return False  # whatever it is, it comes up again there
+            return None  # whatever it is, it comes up again there
         connection.credit -= 1
-        connection.transport.send(Frame(b"3%b[%b]" % (found[1], orjson.dumps(answer) if answer else b"{}")))
-        return True
+        if answer:
+            return b"3%b[%b]" % (head[1:], orjson.dumps(answer))
+        return b"3" + head[1:] + b"[{}]"
+
+    def _read(self, message: bytes) -> "tuple[Callable[[Any, Any], Mapping[str, Any]], Any] | None":
+        found = _PLAIN_EVENT.match(message)
+        if found is None or (route := self._at_once.get(found[3])) is None or len(message) > MAX_PACKET:
+            return None
+        decode, handle = route
+        at = found.start(2)
+        try:
+            known = handle, decode(message[at:])[1]
+        except Exception:
+            return None
+        if len(message) <= LONGEST_REMEMBERED:
+            if len(self._read_before) >= MAX_REMEMBERED:
+                self._read_before.clear()
+            self._read_before[message[at + 1 :]] = known
+        return known
 
     def dispatch(self, connection: Connection, packet: Packet) -> "Coroutine[Any, Any, None] | None":
         """Handle one event: on the spot, or by the coroutine that is returned, to be run as a task.

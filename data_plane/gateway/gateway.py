@@ -44,10 +44,13 @@ class TooManyHandshakes(RateLimited):
 class Wire:
     """One client's transport, before it has a connection and after. What the transport speaks to."""
 
-    __slots__ = ("_gateway", "address", "connecting", "connection", "key", "live", "over", "timer", "transport")
+    __slots__ = (
+        "_at_once", "_gateway", "address", "connecting", "connection", "key", "live", "over", "timer", "transport",
+    )  # fmt: skip
 
     def __init__(self, gateway: "Gateway", transport: Transport, key: str | None, address: str) -> None:
         self._gateway = gateway
+        self._at_once = gateway.dispatcher.at_once
         self.transport = transport
         self.key = key
         self.address = address
@@ -59,16 +62,15 @@ class Wire:
         """Whether it was told to go, and its packets count no more while it does."""
         self.timer: asyncio.TimerHandle | None = None
 
-    def received(self, message: bytes) -> None:
-        """A packet arrived."""
+    def received(self, message: bytes) -> bytes | None:
+        """A packet arrived. Returns the answer of an event that is answered from memory."""
         connection = self.connection
-        if (
-            connection is None
-            or connection.closed
-            or self.over
-            or not self._gateway.dispatcher.at_once(connection, message)
-        ):
-            self._gateway.received(self, message)
+        if connection is not None and not connection.closed and not self.over:
+            answer = self._at_once(connection, message)
+            if answer is not None:
+                return answer
+        self._gateway.received(self, message)
+        return None
 
     def received_binary(self, data: bytes) -> None:
         """Attachments follow a packet that was refused already, so this comes from a client that made it up."""

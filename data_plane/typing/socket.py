@@ -1,15 +1,16 @@
 """`typing.start` and `typing.stop`: answered from memory, heard by those who watch the channel."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from data_plane.channels.errors import no_channel
 from data_plane.fanout.hub import Hub
+from data_plane.fanout.stream import Stream
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.routes import ImmediateRoute, Payload
-from data_plane.log import Entry, channel_log
-from data_plane.log.entries import CHANNEL, passing_entry
+from data_plane.log import Entry, LogKey, channel_log
+from data_plane.log.entries import passing_entry
 from data_plane.messages.schemas import ChannelId
 from data_plane.shard import Shard
 
@@ -18,6 +19,7 @@ QUIET: Final = 2.0
 LIFETIME: Final = 6.0
 """Seconds after which a start that is not repeated means nothing any more; clients and this node agree on it."""
 _SWEEP_AT: Final = 10_000
+_DONE: Final[Mapping[str, Any]] = {}
 
 
 class TypingPacket(Payload, frozen=True, kw_only=True):
@@ -30,6 +32,15 @@ class _Unchecked(Payload, frozen=True, kw_only=True):
     channel_id: str
 
 
+class _Said:
+    """When a user's start in a channel was passed on last, on whichever of its connections."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at = -LIFETIME
+
+
 class Typing:
     """What this node has passed on lately, so that a keystroke is not an event for everybody."""
 
@@ -37,7 +48,8 @@ class Typing:
         self._shard = shard
         self._hub = hub
         self._publish = publish
-        self._started: dict[tuple[UUID, str, str], float] = {}
+        self._now = shard.clock.monotonic
+        self._said: dict[tuple[UUID, str, str], _Said] = {}
 
     def routes(self) -> list[ImmediateRoute]:
         """The events; both answer `{}`."""
@@ -46,31 +58,48 @@ class Typing:
             ImmediateRoute("typing.stop", TypingPacket, self.stop, _Unchecked),
         ]
 
-    def start(self, connection: Connection, packet: TypingPacket | _Unchecked) -> dict[str, Any]:
+    def start(self, connection: Connection, packet: TypingPacket | _Unchecked) -> Mapping[str, Any]:
         """The user types. Raises `NotFound` for a channel that it is no member of."""
-        key = self._key(connection, packet.channel_id)
-        now = self._shard.clock.monotonic()
-        if now - self._started.get(key, -LIFETIME) >= QUIET:
-            if len(self._started) >= _SWEEP_AT:
-                self._started = {each: at for each, at in self._started.items() if now - at < LIFETIME}
-            self._started[key] = now
+        now = self._now()
+        typed = connection.typed
+        if typed is not None:
+            # Nearly every keystroke: it goes on where it was, is still a member, and was told of a moment ago.
+            channel_id, stream, said = typed
+            if (
+                channel_id == packet.channel_id
+                and now - said.at < QUIET
+                and connection in stream.recipients
+                and channel_id not in connection.watching
+            ):
+                return _DONE
+        stream = self._stream(connection, packet.channel_id)
+        key = (connection.app_id, packet.channel_id, connection.user_id)
+        said = self._said.get(key)
+        if said is None:
+            if len(self._said) >= _SWEEP_AT:
+                self._said = {each: said for each, said in self._said.items() if now - said.at < LIFETIME}
+            said = self._said[key] = _Said()
+        connection.typed = packet.channel_id, stream, said
+        if now - said.at >= QUIET:
+            said.at = now
             self._tell(connection, packet.channel_id, "typing.started")
-        return {}
+        return _DONE
 
-    def stop(self, connection: Connection, packet: TypingPacket | _Unchecked) -> dict[str, Any]:
+    def stop(self, connection: Connection, packet: TypingPacket | _Unchecked) -> Mapping[str, Any]:
         """The user has stopped, or sent what it typed."""
-        key = self._key(connection, packet.channel_id)
-        if self._started.pop(key, None) is not None:
+        self._stream(connection, packet.channel_id)
+        connection.typed = None
+        said = self._said.pop((connection.app_id, packet.channel_id, connection.user_id), None)
+        if said is not None:
+            said.at = -LIFETIME  # its other connections may remember it
             self._tell(connection, packet.channel_id, "typing.stopped")
-        return {}
+        return _DONE
 
-    def _key(self, connection: Connection, channel_id: str) -> tuple[UUID, str, str]:
-        # A plain tuple is as good a key as a `LogKey`, and made in half the time: this is asked at every keystroke.
-        if channel_id in connection.watching or not self._hub.hears(
-            connection, (connection.app_id, CHANNEL + channel_id)
-        ):
+    def _stream(self, connection: Connection, channel_id: str) -> Stream:
+        stream = self._hub.heard(connection, LogKey(connection.app_id, channel_log(channel_id)))
+        if stream is None or channel_id in connection.watching:
             raise no_channel()
-        return connection.app_id, channel_id, connection.user_id
+        return stream
 
     def _tell(self, connection: Connection, channel_id: str, type: str) -> None:
         entry = passing_entry(

@@ -184,7 +184,9 @@ class PollingSession:
         if receiver is None or self.over:
             return
         if kind == protocol.MESSAGE:
-            receiver.received(packet[1:])
+            answer = receiver.received(packet[1:])
+            if answer is not None:
+                self.put(protocol.MESSAGE + answer)
         elif kind == protocol.PONG:
             self._awaits_pong = False
         elif kind == protocol.CLOSE:

@@ -46,7 +46,7 @@ def text_frame(payload: bytes) -> bytes:
 def message_frame(message: bytes) -> bytes:
     """The text frame of one message. Most are short, and there the head is known beforehand."""
     size = len(message)
-    return _SHORT[size] + message if size < 125 else text_frame(MESSAGE + message)
+    return SHORT[size] + message if size < 125 else text_frame(MESSAGE + message)
 
 
 def binary_frame(payload: bytes) -> bytes:
@@ -63,6 +63,7 @@ def _frame(first: int, payload: bytes) -> bytes:
     return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
-_SHORT: Final = tuple(bytes((0x81, size + 1)) + MESSAGE for size in range(125))
+SHORT: Final = tuple(bytes((0x81, size + 1)) + MESSAGE for size in range(125))
+"""The heads of short messages' frames, by the message's size."""
 PING_FRAME: Final = text_frame(PING)
 CLOSE_FRAME: Final = b"\x88\x02\x03\xe8"  # 1000: the purpose is fulfilled

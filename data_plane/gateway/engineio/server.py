@@ -22,13 +22,15 @@ SLOWEST: Final = 262_144
 """Bytes a second that a client takes at least."""
 
 PATH: Final = "/socket.io/"
+_SHORT: Final = protocol.SHORT
+_SHORTER: Final = len(_SHORT)
 
 
 class Receiver(Protocol):
     """The other side of one client's transport."""
 
-    def received(self, message: bytes) -> None:
-        """A message arrived, as UTF-8 that nobody has checked. Must not block."""
+    def received(self, message: bytes) -> bytes | None:
+        """A message arrived, as UTF-8 that nobody has checked. Must not block. What it returns is sent at once."""
         ...
 
     def received_binary(self, data: bytes) -> None:
@@ -245,12 +247,16 @@ class WebSocketSession(Line):
         self._live(server.wire.opened(self, query, self._address))
 
     def text(self, payload: bytes) -> None:
-        kind = payload[:1]
         receiver = self._receiver
         if receiver is None:
             self._upgrade(payload)
-        elif kind == b"4":
-            receiver.received(payload[1:])
+            return
+        kind = payload[:1]
+        if kind == b"4":
+            answer = receiver.received(payload[1:])
+            if answer is not None:
+                size = len(answer)
+                self.write(_SHORT[size] + answer if size < _SHORTER else protocol.message_frame(answer))
         elif kind == b"3":
             self._awaits_pong = False
         elif kind == b"1":

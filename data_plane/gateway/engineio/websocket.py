@@ -157,6 +157,9 @@ class Line(WSListener):
         if transport.is_close_frame_sent or self.write is _nowhere:
             return
         kind = frame.msg_type
+        if kind == _TEXT and frame.fin and frame.last_in_buffer and self._corked is None and self._parts is None:
+            self.text(frame.get_payload_as_bytes())  # what nearly all are
+            return
         if self._corked is None and not frame.last_in_buffer:
             self._corked = []
             self.write = self._corked.append

@@ -76,9 +76,33 @@ async def test_only_members_type(house: House) -> None:
 async def test_who_was_removed_hears_and_says_nothing_more(house: House) -> None:
     alice, _ = await enter(house, "alice")
     bob, his = await enter(house, "bob")
-    assert (await house.app.call("DELETE", "/v1/channels/a/members/bob")).is_success
     typing = typing_of(house)
+    typing.start(bob, PACKET)
+    typing.start(bob, PACKET)
+    assert (await house.app.call("DELETE", "/v1/channels/a/members/bob")).is_success
     typing.start(alice, PACKET)
     assert his.events("typing.started") == []
     with pytest.raises(NotFound):
         typing.start(bob, PACKET)
+
+
+async def test_who_watches_a_channel_that_it_was_removed_from_types_no_more(house: House) -> None:
+    bob, _ = await enter(house, "bob")
+    typing = typing_of(house)
+    typing.start(bob, PACKET)
+    bob.watching.add("a")
+    with pytest.raises(NotFound):
+        typing.start(bob, PACKET)
+
+
+async def test_a_stop_on_one_connection_ends_what_another_began(house: House) -> None:
+    alice, _ = await enter(house, "alice")
+    her_phone, _ = await enter(house, "alice")
+    _, his = await enter(house, "bob")
+    typing = typing_of(house)
+    typing.start(alice, PACKET)
+    typing.start(alice, PACKET)
+    typing.stop(her_phone, PACKET)
+    typing.start(alice, PACKET)
+    heard = [name for name, _ in his.events() if name.startswith("typing.")]
+    assert heard == ["typing.started", "typing.stopped", "typing.started"]
