@@ -19,10 +19,10 @@ SECONDS = 20.0
 def errors_logged(whole: Installation) -> list[str]:
     """What the nodes themselves call errors, so that an answer of 500 has its cause beside it."""
     return [
-        f"{name}: {line[:3000]}"
+        f"{name}: {line[-3000:]}"
         for name in whole.node_urls
         for line in (whole.folder / f"{name}.log").read_text(errors="replace").splitlines()
-        if '"level":"error"' in line
+        if '"level":"error"' in line and '"internal"' in line
     ][-10:]
 
 
