@@ -22,6 +22,9 @@ import data_plane.members.routes
 import data_plane.messages.events
 import data_plane.messages.http
 import data_plane.messages.routes
+import data_plane.reactions.events
+import data_plane.reactions.routes
+import data_plane.reactions.socket
 import data_plane.sync.events
 import data_plane.sync.routes
 import data_plane.typing.events
@@ -54,12 +57,14 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.grants.routes.ROUTES,
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
+    *data_plane.reactions.routes.ROUTES,
     *data_plane.sync.routes.ROUTES,
     *data_plane.limits.routes.ROUTES,
     *data_plane.indexes.routes.ROUTES,
 )
 EVENTS: tuple[ServerEvent, ...] = (
     *data_plane.messages.events.EVENTS,
+    *data_plane.reactions.events.EVENTS,
     *data_plane.channels.events.EVENTS,
     *data_plane.members.events.EVENTS,
     *data_plane.users.events.EVENTS,
@@ -71,6 +76,7 @@ EVENTS: tuple[ServerEvent, ...] = (
 """What clients get."""
 CALLS: tuple[ClientEvent, ...] = (
     *data_plane.messages.events.CALLS,
+    *data_plane.reactions.events.CALLS,
     *data_plane.typing.events.CALLS,
     *data_plane.sync.events.CALLS,
     *data_plane.gateway.definitions.CALLS,
@@ -80,7 +86,12 @@ CALLS: tuple[ClientEvent, ...] = (
 
 def socket_routes(shard: Shard, sender: SendService, sync: SyncService) -> list[SocketRoute]:
     """The features' socket events; those about the connection itself are the gateway's."""
-    return [send.socket_route(sender), *socket.socket_routes(shard), data_plane.sync.routes.socket_route(sync)]
+    return [
+        send.socket_route(sender),
+        *socket.socket_routes(shard),
+        *data_plane.reactions.socket.socket_routes(shard),
+        data_plane.sync.routes.socket_route(sync),
+    ]
 
 
 def rest_app(

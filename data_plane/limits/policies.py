@@ -38,10 +38,16 @@ def slack_of(limit: Rate) -> int:
 
 
 MESSAGES_USER: Final = Policy(
-    name="messages.user", key="user", rate=rate(10, 50), counts="messages sent, edited and deleted by one user"
+    name="messages.user",
+    key="user",
+    rate=rate(10, 50),
+    counts="messages sent, edited, deleted and reacted to by one user",
 )
 MESSAGES_APP: Final = Policy(
-    name="messages.app", key="app", rate=rate(1_000, 5_000), counts="messages sent, edited and deleted in the app"
+    name="messages.app",
+    key="app",
+    rate=rate(1_000, 5_000),
+    counts="messages sent, edited, deleted and reacted to in the app",
 )
 MESSAGES_CHANNEL: Final = Policy(
     name="messages.channel", key="channel", rate=rate(100, 500), counts="messages sent to one channel"
@@ -121,6 +127,8 @@ OPERATIONS: Final = {
     "sendMessage": MESSAGES,
     "editMessage": MESSAGES,
     "deleteMessage": MESSAGES,
+    "addReaction": MESSAGES,
+    "removeReaction": MESSAGES,
     "sync": SYNC,
     "mintTokens": TOKENS,
     "revokeUser": TOKENS,
@@ -133,6 +141,8 @@ EVENTS: Final = {
     "message.send": MESSAGES,
     "message.update": MESSAGES,
     "message.delete": MESSAGES,
+    "reaction.add": MESSAGES,
+    "reaction.remove": MESSAGES,
     "sync": SYNC,
 }
 """Socket events; every other is one of `REQUESTS`. Those that are answered from memory have `EVENTS_CONNECTION`."""

@@ -164,6 +164,7 @@ def message_from_entry(row: Any) -> MessageRow:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         deleted_at=row["deleted_at"],
+        extra=orjson.loads(row["extra"]) if row["extra"] is not None else None,
     )
 
 

@@ -6,20 +6,18 @@ import msgspec
 
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.grants.permissions import Permission
-from data_plane.grants.standing import Sight, sight, standing_of
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
-from data_plane.members.errors import UnknownUsers
-from data_plane.members.repository import MemberRepository
-from data_plane.messages.errors import MessageDeleted, no_message
-from data_plane.messages.repository import FoundMessage, MessageRepository
+from data_plane.messages.access import locked_message, named_actor, visible_message
+from data_plane.messages.errors import MessageDeleted
+from data_plane.messages.repository import MessageRepository
 from data_plane.messages.schemas import check_content
 from data_plane.messages.views import MessageRow, MessageView, message_view
+from data_plane.reactions.repository import ReactionRepository
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
-from kernel.ids import parse_id
 
 
 class MessageEditing:
@@ -30,7 +28,7 @@ class MessageEditing:
 
     async def get(self, uow: UnitOfWork, caller: Caller, message_id: str) -> MessageView:
         """One message. Raises `NotFound` when the caller does not see its channel."""
-        return message_view((await self._visible(uow, caller, message_id))[0].row)
+        return await self._shown(uow, caller, (await visible_message(self._shard, uow, caller, message_id))[0].row)
 
     async def edit(
         self,
@@ -48,8 +46,8 @@ class MessageEditing:
         The content must keep the rules of a send. Raises `NotFound`, `PermissionMissing`, `ChannelFrozen`,
         `MessageDeleted`, `InvalidInput`.
         """
-        actor = await self._actor(uow, caller, user_id)
-        found, before = await self._locked(uow, caller, message_id)
+        actor = await named_actor(uow, caller, user_id)
+        found, before = await locked_message(self._shard, uow, caller, message_id)
         row = found.row
         own = row.user_id == caller.user_id
         before.require(Permission.MESSAGE_EDIT_OWN if own else Permission.MESSAGE_EDIT_ANY)
@@ -63,7 +61,7 @@ class MessageEditing:
             row.custom if custom is msgspec.UNSET else custom,
         )
         if (content.text, content.attachments, content.custom) == (row.text, row.attachments, row.custom):
-            return message_view(row)
+            return await self._shown(uow, caller, row)
         # The content's hash stays that of the send, so that a late retry of the send still finds its message.
         values = {"text": content.text, "attachments": content.attachments, "custom": content.custom}
         return await self._write(uow, caller, row, "message.updated", actor, values, at="updated_at")
@@ -75,13 +73,13 @@ class MessageEditing:
 
         Allowed in a frozen channel, too: what somebody said can be taken back. Raises `NotFound`, `PermissionMissing`.
         """
-        actor = await self._actor(uow, caller, user_id)
-        found, before = await self._locked(uow, caller, message_id)
+        actor = await named_actor(uow, caller, user_id)
+        found, before = await locked_message(self._shard, uow, caller, message_id)
         row = found.row
         own = row.user_id == caller.user_id
         before.require(Permission.MESSAGE_DELETE_OWN if own else Permission.MESSAGE_DELETE_ANY)
         if row.deleted_at is not None:
-            return message_view(row)
+            return await self._shown(uow, caller, row)
         return await self._write(uow, caller, row, "message.deleted", actor, {}, at="deleted_at")
 
     async def _write(
@@ -97,36 +95,17 @@ class MessageEditing:
     ) -> MessageView:
         now = truncate_ms(self._shard.clock.now())
         messages = MessageRepository(uow.session, caller.app_id)
-        view = message_view(await messages.change(row, values | {at: now}))
+        changed = await messages.change(row, values | {at: now})
+        view = message_view(changed)
         entry = NewEntry(
             log=channel_log(row.channel_id), type=type, actor=actor, message_id=row.id, data={"message": view}
         )
         await self._shard.logs.append(uow, caller.app_id, [entry], at=now)
-        return view
+        return await self._shown(uow, caller, changed)
 
-    async def _visible(self, uow: UnitOfWork, caller: Caller, message_id: str) -> tuple[FoundMessage, Sight]:
-        """The message, and the caller before its channel."""
-        messages = MessageRepository(uow.session, caller.app_id)
-        found = await messages.find(parse_id("msg", message_id), caller.user_id)
-        if found is None:
-            raise no_message()
-        before = sight(await standing_of(self._shard, uow, caller), found, found.role)
-        if found.role is None and Permission.CHANNEL_WATCH not in before.allowed:
-            raise no_message()
-        return found, before
-
-    async def _locked(self, uow: UnitOfWork, caller: Caller, message_id: str) -> tuple[FoundMessage, Sight]:
-        """The message as it is under its channel's lock."""
-        # A message never moves, so the channel that is read without the lock is the one to lock.
-        channel_id = (await self._visible(uow, caller, message_id))[0].row.channel_id
-        await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id)])
-        return await self._visible(uow, caller, message_id)
-
-    async def _actor(self, uow: UnitOfWork, caller: Caller, user_id: str | None) -> str | None:
-        """Who is named as having done it: the user, the one that a server names, or nobody."""
-        if user_id is None:
-            return caller.user_id
-        actor = caller.acting_as(user_id)
-        if caller.is_server and await MemberRepository(uow.session, caller.app_id).unknown_users([actor]):
-            raise UnknownUsers.of([actor], field="user_id")
-        return actor
+    async def _shown(self, uow: UnitOfWork, caller: Caller, row: MessageRow) -> MessageView:
+        """The message as the caller sees it."""
+        own = None
+        if caller.user_id is not None and row.extra is not None and "reactions" in row.extra:
+            own = await ReactionRepository(uow.session, caller.app_id).own(row.id, caller.user_id)
+        return message_view(row, own_reactions=own)

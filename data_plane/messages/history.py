@@ -15,7 +15,7 @@ from data_plane.shard import Shard
 from kernel.errors import InvalidInput
 from kernel.ids import parse_id
 
-_SQL: Final = "select * from chat.history_page($1, $2, $3, $4, $5, $6, $7, $8)"
+_SQL: Final = "select * from chat.message_page($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _ENCODER: Final = msgspec.json.Encoder()
 _SEQ: Final = re.compile(r"[0-9]{1,15}")
 _END: Final = 2**62
@@ -67,9 +67,10 @@ async def read_history(shard: Shard, caller: Caller, channel_id: str, window: Wi
     an anchor that is no message of the channel.
     """
     asked = (window.seq, window.message, window.shift, window.older, window.newer)
-    rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, caller.user_id, *asked)
+    reader = caller.user_id
+    rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, reader, *asked, reader)
     if not rows and await may_watch(shard, caller, channel_id):
-        rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, None, *asked)
+        rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, None, *asked, reader)
     if not rows:
         # One answer for both, so that an anchor does not tell what is in other channels.
         raise no_channel() if window.message is None else no_message()

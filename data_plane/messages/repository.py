@@ -5,13 +5,18 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_plane.channels.models import Channel
 from data_plane.members.models import Member
 from data_plane.messages.models import Message
 from data_plane.messages.views import MessageRow
+
+_BLOCKED = text(
+    "select 1 from chat.blocks k join chat.members o on o.app_id = k.app_id and o.user_id = k.user_id "
+    "where k.app_id = :app and k.blocked_id = :user and k.removed_at is null and o.channel_id = :channel limit 1"
+)
 
 
 class FoundMessage(msgspec.Struct, frozen=True):
@@ -48,6 +53,7 @@ class MessageRepository:
                 Message.created_at,
                 Message.updated_at,
                 Message.deleted_at,
+                Message.extra,
                 Channel.frozen,
                 Channel.type,
                 Channel.grants,
@@ -77,6 +83,11 @@ class MessageRepository:
         number: int | None = await self._session.scalar(query)
         return number
 
+    async def is_blocked_in(self, channel_id: str, user_id: str) -> bool:
+        """Whether a member of the channel has blocked the user."""
+        name = {"app": self._app_id, "channel": channel_id, "user": user_id}
+        return await self._session.scalar(_BLOCKED, name) is not None
+
     async def change(self, row: MessageRow, values: Mapping[str, Any]) -> MessageRow:
         """Set columns of a message and return it as it is then."""
         await self._session.execute(
@@ -102,4 +113,5 @@ def _message(row: Any) -> MessageRow:
         created_at=row.created_at,
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
+        extra=row.extra,
     )

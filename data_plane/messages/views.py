@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,13 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    extra: dict[str, Any] | None = None
+    """What others added to it; null when nobody did."""
+
+    def with_extra(self, **values: Any) -> "MessageRow":
+        """The message with these members of `extra`; null takes one away."""
+        extra = {key: value for key, value in {**(self.extra or {}), **values}.items() if value is not None}
+        return msgspec.structs.replace(self, extra=extra or None)
 
 
 class MessageView(TypedDict):
@@ -49,6 +56,10 @@ class MessageView(TypedDict):
     updated_at: Timestamp
     """When the content changed last."""
     deleted_at: Timestamp | None
+    reactions: NotRequired[dict[str, int]]
+    """How many reacted with each emoji. Left out when nobody did."""
+    own_reactions: NotRequired[list[str]]
+    """What the caller reacted with. Only in answers to a user, never in an event, and left out when nobody reacted."""
 
 
 class PageMessage(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +82,8 @@ class PageMessage(msgspec.Struct, frozen=True, gc=False):
 class Page(msgspec.Struct, frozen=True, gc=False):
     """A `MessagePage`, likewise."""
 
-    messages: list[PageMessage]
+    messages: list[PageMessage | dict[str, Any]]
+    """Messages with something added are dictionaries."""
     has_before: bool
     has_after: bool
 
@@ -96,9 +108,9 @@ _NO_ATTACHMENTS: Final = msgspec.Raw(b"[]")
 _NO_CUSTOM: Final = msgspec.Raw(b"{}")
 
 
-def page_messages(rows: Sequence[Any], channel_id: str) -> list[PageMessage]:
-    """What `message_view` says of each, of rows of `chat.history_page`."""
-    return [
+def page_messages(rows: Sequence[Any], channel_id: str) -> list[PageMessage | dict[str, Any]]:
+    """What `message_view` says of each, of rows of `chat.message_page`."""
+    plain: list[PageMessage | dict[str, Any]] = [
         PageMessage(
             f"msg_{id}",
             channel_id,
@@ -113,10 +125,26 @@ def page_messages(rows: Sequence[Any], channel_id: str) -> list[PageMessage]:
             at if updated is None else rfc3339_of_millis(updated),
             None if deleted is None else rfc3339_of_millis(deleted),
         )
-        for id, (_, _, seq, number, user_id, text, attachments, custom, silent, created, updated, deleted) in zip(
+        for id, (_, _, seq, number, user_id, text, attachments, custom, silent, created, updated, deleted, _) in zip(
             encode_all([row[1] for row in rows]), rows, strict=True
         )
     ]
+    for place, row in enumerate(rows):
+        if row[12] is not None:
+            plain[place] = msgspec.structs.asdict(plain[place]) | extra_view(  # type: ignore[arg-type]
+                msgspec.json.decode(row[12]), gone=row[11] is not None
+            )
+    return plain
+
+
+def extra_view(extra: dict[str, Any], *, gone: bool) -> dict[str, Any]:
+    """What is shown beside a message: a deleted one shows no reactions."""
+    shown = {}
+    if (reactions := extra.get("reactions")) and not gone:
+        shown["reactions"] = reactions
+        if "own_reactions" in extra:
+            shown["own_reactions"] = extra["own_reactions"]
+    return shown
 
 
 class ReadPosition(TypedDict):
@@ -128,10 +156,10 @@ class ReadPosition(TypedDict):
     unread: int
 
 
-def message_view(row: MessageRow) -> MessageView:
-    """The message as everybody who may see it sees it."""
+def message_view(row: MessageRow, *, own_reactions: list[str] | None = None) -> MessageView:
+    """The message as everybody who may see it sees it; with its own reactions, as one user does."""
     gone = row.deleted_at is not None
-    return {
+    view: MessageView = {
         "id": format_id("msg", row.id),
         "channel_id": row.channel_id,
         "number": row.number,
@@ -145,3 +173,7 @@ def message_view(row: MessageRow) -> MessageView:
         "updated_at": rfc3339(row.updated_at),
         "deleted_at": rfc3339(row.deleted_at) if row.deleted_at is not None else None,
     }
+    if row.extra is not None:
+        extra = row.extra if own_reactions is None else {**row.extra, "own_reactions": own_reactions}
+        view.update(extra_view(extra, gone=gone))  # type: ignore[typeddict-item]
+    return view

@@ -29,6 +29,7 @@ EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "reference" / "rest-examp
 TAGS: Final = {
     "Tokens": "User tokens, made and revoked by your server.",
     "Users": "Profiles of your app's users. Everybody in the app may read them.",
+    "Reactions": "What others feel about a message.",
     "Blocks": "Whom a user does not want to hear from.",
     "Channels": "Rooms with members, settings and a log of events.",
     "Members": "Who is in a channel, and as what.",

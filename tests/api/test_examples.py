@@ -16,6 +16,7 @@ from data_plane.blocks import service as blocks
 from data_plane.indexes.service import MAX_INDEXES
 from data_plane.messages.flush import Flusher
 from data_plane.query import run
+from data_plane.reactions import service
 from data_plane.reference import openapi_document
 from kernel.clock import month_of
 from kernel.contracts import Quota, RateLimit
@@ -147,6 +148,10 @@ async def life(scribe: Scribe) -> None:
     await say("sendMessage", ada, {"id": BYE, "text": "Bye"}, channel_id="general")
     await say("listMessages", ada, channel_id="general", limit=2)
     await say("getMessage", ada, message_id=HELLO)
+    for _ in range(2):
+        await say("addReaction", ada, {"unique": False}, message_id=HELLO, emoji="👍")
+    await say("listReactions", ada, message_id=HELLO, emoji="👍")
+    await say("removeReaction", ada, message_id=HELLO, emoji="👍")
     await say("editMessage", ada, {"text": "Hello, Admiral!"}, message_id=HELLO)
     await say("markRead", ada, {"message_id": HELLO}, channel_id="general")
     await say("deleteMessage", ada, message_id=BYE)
@@ -222,6 +227,9 @@ async def trouble(scribe: Scribe) -> None:
     await fail("direct_is_fixed", "leaveChannel", ada, channel_id="pair")
     await fail("message_id_taken", "sendMessage", grace, {"id": HELLO, "text": "Mine"}, channel_id="general")
     await fail("message_deleted", "editMessage", ada, {"text": "Again"}, message_id=BYE)
+    service.MAX_EMOJI, most = 0, service.MAX_EMOJI  # type: ignore[misc]
+    await fail("too_many_reactions", "addReaction", ada, {"unique": False}, message_id=HELLO, emoji="🎉")
+    service.MAX_EMOJI = most  # type: ignore[misc]
     await fail("bad_cursor", "sync", ada, cursor="yesterday")
     await say("createChannel", ada, {"id": "ice"})
     await say("updateChannel", ada, {"frozen": True}, channel_id="ice")

@@ -51,6 +51,9 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "sendMessage": f"a message needs text that is not blank or an attachment, its author exists, and {_FREE_FORM}",
     "editMessage": f"the same, and {_USERS}",
     "deleteMessage": _USERS,
+    "addReaction": f"what an emoji is, JSON Schema cannot say, and {_USERS}",
+    "removeReaction": f"the same, and {_USERS}",
+    "listReactions": f"the same, and {_CURSOR}",
     "listMessages": "one of `before`, `after` and `around` is given, not two",
     "markRead": "`number` or `message_id` is given, not both",
 }

@@ -96,6 +96,13 @@ ROUTES: dict[str, Entry] = {
     "GET /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
     "PATCH /v1/messages/{message_id}": Entry({"message_id": HELLO}, CONTENT, {"message_id": THEIRS}),
     "DELETE /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "PUT /v1/messages/{message_id}/reactions/{emoji}": Entry(
+        {"message_id": HELLO, "emoji": "%F0%9F%91%8D"}, {"unique": False, "user_id": "ada"}, {"message_id": THEIRS}
+    ),
+    "DELETE /v1/messages/{message_id}/reactions/{emoji}": Entry(
+        {"message_id": HELLO, "emoji": "ok"}, foreign={"message_id": THEIRS}, credential="user"
+    ),
+    "GET /v1/messages/{message_id}/reactions": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
     "GET /v1/limits": Entry(),
     "GET /v1/sync": Entry(credential="user"),
     "GET /v1/openapi.json": Entry(credential="nobody"),

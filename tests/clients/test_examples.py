@@ -45,6 +45,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await ask(alice, "message.update", id=message["id"], text="Hello")
     await tenant.post("/v1/channels/general/messages", text="How are you?", user_id="bob")
     await ask(alice, "receipt.read", channel_id="general")
+    await ask(alice, "reaction.add", message_id=message["id"], emoji="👍")
+    await ask(alice, "reaction.remove", message_id=message["id"], emoji="👍")
     await ask(alice, "message.delete", id=message["id"])
     acks["error"] = await alice.call("message.send", channel_id="nowhere", text="Hello?")
     await ask(carol, "channel.watch", channel_id="show")

@@ -54,6 +54,7 @@ TABLES = (
     "field_values",
     "field_indexes",
     "blocks",
+    "reactions",
     "outbox",
 )
 

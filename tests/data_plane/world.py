@@ -21,6 +21,7 @@ from data_plane.log import Entry
 from data_plane.members.routes import ROUTES as MEMBER_ROUTES
 from data_plane.messages.routes import ROUTES as MESSAGE_ROUTES
 from data_plane.messages.schemas import check_content, content_hash
+from data_plane.reactions.routes import ROUTES as REACTION_ROUTES
 from data_plane.shard import Shard
 from data_plane.tenancy.store import SnapshotStore
 from data_plane.users.routes import ROUTES as USER_ROUTES
@@ -181,6 +182,7 @@ class World:
                 *CHANNEL_ROUTES,
                 *MEMBER_ROUTES,
                 *MESSAGE_ROUTES,
+                *REACTION_ROUTES,
                 *USER_ROUTES,
                 *BLOCK_ROUTES,
                 *INDEX_ROUTES,

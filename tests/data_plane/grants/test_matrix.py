@@ -135,6 +135,12 @@ CASES: dict[Permission, Case] = {
             "socket": emit("message.delete", lambda lab, user: {"id": others(lab, user)}),
         }
     ),
+    P.REACTION_ADD: Case(
+        {
+            "rest": rest("PUT", lambda lab, user: f"/v1/messages/{others(lab, user)}/reactions/ok"),
+            "socket": emit("reaction.add", lambda lab, user: {"message_id": others(lab, user), "emoji": "👍"}),
+        }
+    ),
     P.MEMBER_ADD: Case(
         {
             "post": rest("POST", f"{PATH}/members", {"user_ids": ["new"], "role": "plain"}),

@@ -17,6 +17,8 @@ EVENTS: dict[str, list[Emit]] = {
     ],
     "message.update": [Emit(lambda k: {"id": k.message, "text": "mine"}, lost=HIDDEN)],
     "message.delete": [Emit(lambda k: {"id": k.message}, lost=HIDDEN)],
+    "reaction.add": [Emit(lambda k: {"message_id": k.message, "emoji": "👍"}, lost=HIDDEN)],
+    "reaction.remove": [Emit(lambda k: {"message_id": k.message, "emoji": "👍"}, lost=HIDDEN)],
     "receipt.read": [
         Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN),
         Emit(lambda k: {"channel_id": k.channel, "message_id": k.message}, lost=HIDDEN),

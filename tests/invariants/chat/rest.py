@@ -302,6 +302,31 @@ REST: dict[Operation, list[Try] | Open] = {
             user=SERVERS_ONLY,
         ),
     ],
+    ("PUT", "/v1/messages/{message_id}/reactions/{emoji}"): [
+        Try(lambda k: f"/v1/messages/{k.message}/reactions/ok", user=Expect(201, {"message": 404})),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/reactions/ok",
+            lambda k: {"user_id": k.user},
+            server=Expect(201, {"user": 422, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("DELETE", "/v1/messages/{message_id}/reactions/{emoji}"): [
+        Try(lambda k: f"/v1/messages/{k.message}/reactions/ok", user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/reactions/ok?user_id={k.user}",
+            server=Expect(200, {"user": 422, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("GET", "/v1/messages/{message_id}/reactions"): [
+        Try(lambda k: f"/v1/messages/{k.message}/reactions", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/reactions?cursor={encode_cursor('reactions', '1:ok')}",
+            server=HIDDEN,
+            user=HIDDEN,
+        ),
+    ],
     ("POST", "/v1/channels/{channel_id}/read"): [
         Try(
             lambda k: f"/v1/channels/{k.channel}/read",

@@ -66,6 +66,7 @@ async def test_methods_that_a_path_does_not_have_tell_nothing_either(stranger: S
                         channel_id=kit.channel,
                         user_id=kit.user,
                         message_id=kit.message,
+                        emoji="ok",
                         name=THEIR_OWN,
                         resource="users",
                         field="custom.note",
