@@ -72,7 +72,8 @@ async def test_a_rolling_restart_leaves_no_call_unanswered_and_loses_no_message(
         options = {**TRANSPORTS[user[:-1]], "reconnectionDelay": 200, "reconnectionDelayMax": 1000}
         here.clients.append(await here.driver.open(here.balancer.url, user, options=options, token=token, resume=True))
     for client in here.clients:
-        await client.event("connection.ready")
+        await client.event("connection.ready")  # all of them: who is not here yet need not hear what is said
+    for client in here.clients:
         await here.driver.ask("hammer", client.name, channel="general", every=EVERY)
     resting = asyncio.Event()
     callers = [asyncio.create_task(call_rest(here, f"rest{n}", resting)) for n in range(3)]
