@@ -1,15 +1,20 @@
 """Who sees a channel, and what it may do there."""
 
+from typing import Final
+
 import msgspec
 
 from data_plane.channels.errors import no_channel
-from data_plane.channels.models import ChannelState
+from data_plane.channels.models import JOINED, ChannelState
 from data_plane.channels.repository import ChannelRepository
 from data_plane.grants.permissions import Permission
 from data_plane.grants.standing import Sight, Standing, sight, standing_of
 from data_plane.identity.caller import Caller
 from data_plane.shard import Shard
 from kernel.db import UnitOfWork
+
+NEVER: Final = 2**62
+"""Above every seq."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -52,10 +57,21 @@ def may_see(found: Found) -> bool:
     return found.state.member is not None or Permission.CHANNEL_WATCH in found.sight.allowed
 
 
-async def may_watch(shard: Shard, caller: Caller, channel_id: str) -> bool:
-    """Whether a user sees the channel without being a member. For hot paths that know members only: a second look."""
-    if caller.is_server:
-        return False
+def first_seq(found: Found) -> int:
+    """The first seq of the channel's log from which on the caller sees messages. Who only watches a channel that hides
+    what was before one joined sees none that is stored."""
+    channel, member = found.state.channel, found.state.member
+    if member is not None:
+        return max(member.first_seq, channel.truncated_to)
+    hidden = channel.history == JOINED and found.standing.app_role is not None
+    return NEVER if hidden else channel.truncated_to
+
+
+async def look_again(shard: Shard, caller: Caller, channel_id: str) -> Found | None:
+    """The channel, when the caller sees it. For hot paths that know members only: a second look."""
     async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
         state = await ChannelRepository(uow.session, caller.app_id).find(channel_id, caller.user_id)
-        return state is not None and may_see(seen(await standing_of(shard, uow, caller), state))
+        if state is None:
+            return None
+        found = seen(await standing_of(shard, uow, caller), state)
+        return found if may_see(found) else None

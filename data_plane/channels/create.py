@@ -16,6 +16,7 @@ from data_plane.grants.errors import PermissionMissing, unknown_type
 from data_plane.grants.permissions import Permission
 from data_plane.grants.repository import GrantRepository
 from data_plane.grants.standing import Standing, sight, standing_of, standings
+from data_plane.grants.table import ChannelType
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log, user_log
 from data_plane.log.writer import NewEntry
@@ -58,7 +59,7 @@ class ChannelCreation:
             return await self._same_again(uow, caller, wish, creator, custom, members), False
         app_roles = await self._require_users(uow, caller, wish, creator, members)
         standing = await standing_of(self._shard, uow, caller)
-        await self._require_type(uow, caller.app_id, standing, wish.type)
+        kind = await self._require_type(uow, caller.app_id, standing, wish.type)
 
         now = truncate_ms(self._shard.clock.now())
         channel = ChannelRow(
@@ -70,10 +71,12 @@ class ChannelCreation:
             created_by=creator,
             frozen=False,
             grants={},
+            history=wish.history or kind.history,
+            slow_mode=kind.slow_mode if wish.slow_mode is None else wish.slow_mode,
             created_at=now,
             updated_at=now,
         )
-        founders = _founders(members, creator, standing.table.types[wish.type].creator_role, now)
+        founders = _founders(members, creator, kind.creator_role, now)
         _check_founding(standing, channel, founders, caller)
         await channels.add(channel)
         await MemberRepository(uow.session, caller.app_id).add(channel_id, founders)
@@ -95,14 +98,15 @@ class ChannelCreation:
             roles.setdefault(caller.user_id, USER)
         return roles
 
-    async def _require_type(self, uow: UnitOfWork, app_id: UUID, standing: Standing, name: str) -> None:
-        """The type is there, and stays until this transaction ends; the caller may create channels of it."""
+    async def _require_type(self, uow: UnitOfWork, app_id: UUID, standing: Standing, name: str) -> ChannelType:
+        """The type, which is there and stays until this transaction ends; the caller may create channels of it."""
         if name not in standing.table.types:
             raise unknown_type(name, standing.table.types, field="type")
         if name not in TYPES and not await GrantRepository(uow.session, app_id).hold_type(name):
             raise unknown_type(name, standing.table.types, field="type")
         if Permission.CHANNEL_CREATE not in standing.of_type(name):
             raise PermissionMissing.of(Permission.CHANNEL_CREATE)
+        return standing.table.types[name]
 
     async def _same_again(
         self,
@@ -123,9 +127,16 @@ class ChannelCreation:
         wished = (wish.type, wish.name, wish.image, custom, creator)
         if wished != (born["type"], born["name"], born["image"], born["custom"], born["created_by"]):
             raise ChannelExists()
+        if any(asked is not None and born.get(name) != asked for name, asked in _asked(wish).items()):
+            raise ChannelExists()
         if founders != set(members) or (found.member is None and not caller.is_server):
             raise ChannelExists()
         return view_of(found, await standing_of(self._shard, uow, caller))
+
+
+def _asked(wish: CreateChannel) -> dict[str, Any]:
+    """Settings that a wish may leave to the type."""
+    return {"history": wish.history, "slow_mode": wish.slow_mode}
 
 
 def view_of(state: ChannelState, standing: Standing) -> ChannelView:

@@ -3,7 +3,8 @@
 from typing import Final
 
 from data_plane.channels.views import ChannelView
-from data_plane.events import Data, Place, ServerEvent
+from data_plane.events import Data, Nothing, Place, ServerEvent
+from data_plane.log.entries import SKIPPED
 
 
 class ChannelCreated(Data):
@@ -32,7 +33,13 @@ EVENTS: Final = (
         "channel.updated",
         Place.CHANNEL,
         ChannelUpdated,
-        "Name, image, custom data, `frozen` or `grants` changed; `changed` says which.",
+        "Name, image, custom data, `frozen`, `history`, `slow_mode` or `grants` changed; `changed` says which.",
+    ),
+    ServerEvent(
+        SKIPPED,
+        Place.CHANNEL,
+        Nothing,
+        "Something happened to a message from before you see the channel. Nothing is left to do; it keeps `seq` whole.",
     ),
     ServerEvent("channel.deleted", Place.CHANNEL, ChannelDeleted, "The channel is gone for everybody."),
 )

@@ -47,7 +47,8 @@ def _state(row: Any, user_id: str) -> ChannelState:
     # By position: with thousands of channels a look-up by name of each column shows.
     (
         _, id, type, name, image, custom, created_by, frozen, created_at, updated_at, last_seq, last_number,
-        member_count, role, joined_seq, joined_at, read_number, grants, _, _,
+        member_count, role, joined_seq, joined_at, read_number, grants, _, _, history, truncated_to, slow_mode,
+        history_from, cleared_to, member_custom, archived_at, hidden_number, muted_at, muted_until, pin_order,
     ) = row  # fmt: skip
     return ChannelState(
         channel=ChannelRow(
@@ -61,11 +62,26 @@ def _state(row: Any, user_id: str) -> ChannelState:
             grants=orjson.loads(grants) if grants is not None else {},
             created_at=created_at,
             updated_at=updated_at,
+            history=history,
+            truncated_to=truncated_to,
+            slow_mode=slow_mode,
         ),
         last_seq=last_seq,
         last_number=last_number,
         member_count=member_count,
         member=MemberRow(
-            user_id=user_id, role=role, joined_seq=joined_seq, joined_at=joined_at, read_number=read_number
+            user_id=user_id,
+            role=role,
+            joined_seq=joined_seq,
+            joined_at=joined_at,
+            read_number=read_number,
+            history_from=history_from,
+            cleared_to=cleared_to,
+            custom={} if member_custom == "{}" else orjson.loads(member_custom),
+            archived_at=archived_at,
+            hidden_number=hidden_number,
+            muted_at=muted_at,
+            muted_until=muted_until,
+            pin_order=pin_order,
         ),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from data_plane.members.models import MemberRow
 from data_plane.models import ChatModel
+
+ALL: Final = "all"
+JOINED: Final = "joined"
 
 
 class Channel(ChatModel):
@@ -29,6 +32,12 @@ class Channel(ChatModel):
     frozen: Mapped[bool] = mapped_column(Boolean)
     grants: Mapped[dict[str, list[str]] | None] = mapped_column(JSONB(none_as_null=True))
     """What roles may do here otherwise than in the type."""
+    history: Mapped[str] = mapped_column(Text)
+    """`all`, or `joined`: who becomes a member sees nothing of what was said before."""
+    truncated_to: Mapped[int] = mapped_column(BigInteger)
+    """The first seq of the log of which anybody sees a message."""
+    slow_mode: Mapped[int] = mapped_column(Integer)
+    """Seconds between two messages of one member."""
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -72,6 +81,9 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     grants: Mapping[str, list[str]]
     created_at: datetime
     updated_at: datetime
+    history: str = ALL
+    truncated_to: int = 0
+    slow_mode: int = 0
 
 
 class ChannelState(msgspec.Struct, frozen=True, kw_only=True):

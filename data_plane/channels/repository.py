@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_plane.channels.models import Channel, ChannelRow, ChannelState, LogEvent, LogHead
 from data_plane.log import channel_log
-from data_plane.members.models import Member, MemberRow
+from data_plane.members.models import MEMBER_COLUMNS, Member, member_of
 
 _CHANNEL = (
     Channel.id,
@@ -35,9 +35,11 @@ _CHANNEL = (
     Channel.grants,
     Channel.created_at,
     Channel.updated_at,
+    Channel.history,
+    Channel.truncated_to,
+    Channel.slow_mode,
 )
 _HEAD = (LogHead.last_seq, LogHead.last_number, LogHead.member_count)
-_MEMBER = (Member.user_id, Member.role, Member.joined_seq, Member.joined_at, Member.read_number)
 
 
 class ChannelRepository:
@@ -101,6 +103,8 @@ class ChannelRepository:
                 custom=channel.custom,
                 created_by=channel.created_by,
                 frozen=channel.frozen,
+                history=channel.history,
+                slow_mode=channel.slow_mode,
                 created_at=channel.created_at,
                 updated_at=channel.updated_at,
             )
@@ -121,7 +125,7 @@ class ChannelRepository:
 
     def _channels(self, user_id: str | None) -> Select[Any]:
         return (
-            select(*_CHANNEL, *_MEMBER)
+            select(*_CHANNEL, *MEMBER_COLUMNS)
             .outerjoin(
                 Member,
                 and_(Member.app_id == self._app_id, Member.channel_id == Channel.id, Member.user_id == user_id),
@@ -144,7 +148,7 @@ class ChannelRepository:
             .lateral("channel")
         )
         query = (
-            select(*channel.c, *_MEMBER)
+            select(*channel.c, *MEMBER_COLUMNS)
             .join_from(Member, channel, true())
             .where(Member.app_id == self._app_id, Member.user_id == user_id)
             .order_by(Member.channel_id)
@@ -178,16 +182,11 @@ def state_of(row: Any, head: Any) -> ChannelState:
         grants=row.grants or {},
         created_at=row.created_at,
         updated_at=row.updated_at,
+        history=row.history,
+        truncated_to=row.truncated_to,
+        slow_mode=row.slow_mode,
     )
-    member = None
-    if row.user_id is not None:
-        member = MemberRow(
-            user_id=row.user_id,
-            role=row.role,
-            joined_seq=row.joined_seq,
-            joined_at=row.joined_at,
-            read_number=row.read_number,
-        )
+    member = member_of(row) if row.user_id is not None else None
     return ChannelState(
         channel=channel,
         last_seq=head.last_seq,

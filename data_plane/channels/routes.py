@@ -136,10 +136,10 @@ async def get_channel(channel_id: ChannelPath, caller: CallerDependency, shard: 
 async def update_channel(
     channel_id: ChannelPath, data: JSONBody[UpdateChannel], caller: CallerDependency, shard: ShardDependency
 ) -> ChannelView:
-    """Change name, image, custom data, `frozen`, or what roles may do here (`grants`). What is left out stays; the same
-    change again changes nothing.
+    """Change name, image, custom data, `frozen`, what who joins from now on sees of before (`history`), the pace
+    (`slow_mode`), or what roles may do here (`grants`). What is left out stays; the same change again changes nothing.
 
-    Needs `channel.update`, `channel.freeze` or `channel.grants`, by what is given.
+    Needs `channel.update`, `channel.freeze`, `channel.slow` or `channel.grants`, by what is given.
     """
     require_scope(caller, "channels")
     async with shard.unit_of_work(caller.app_id) as uow:

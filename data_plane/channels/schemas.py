@@ -6,7 +6,7 @@ import msgspec
 
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
-from data_plane.grants.schemas import ChannelGrants, TypeName
+from data_plane.grants.schemas import ChannelGrants, History, SlowMode, TypeName
 from data_plane.query.schemas import Query
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
@@ -16,7 +16,8 @@ MemberIds = Annotated[list[CustomerId], msgspec.Meta(max_length=MAX_MEMBERS_AT_O
 
 
 class CreateChannel(Payload, frozen=True, kw_only=True):
-    """Body of `POST /v1/channels`. `user_id`: the creator, for a server to name."""
+    """Body of `POST /v1/channels`. `user_id`: the creator, for a server to name. What is left out of `history` and
+    `slow_mode` is as the type has it."""
 
     id: CustomerId | None = None
     type: TypeName = "group"
@@ -24,6 +25,8 @@ class CreateChannel(Payload, frozen=True, kw_only=True):
     image: Image | None = None
     custom: dict[str, Any] | None = None
     members: MemberIds = msgspec.field(default_factory=list)
+    history: History | None = None
+    slow_mode: SlowMode | None = None
     user_id: CustomerId | None = None
 
 
@@ -38,6 +41,8 @@ class UpdateChannel(Payload, frozen=True, kw_only=True):
     image: Image | msgspec.UnsetType | None = msgspec.UNSET
     custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     frozen: bool | msgspec.UnsetType = msgspec.UNSET
+    history: History | msgspec.UnsetType = msgspec.UNSET
+    slow_mode: SlowMode | msgspec.UnsetType = msgspec.UNSET
     grants: ChannelGrants | msgspec.UnsetType | None = msgspec.UNSET
 
 

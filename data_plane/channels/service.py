@@ -60,7 +60,7 @@ class ChannelService:
         """
         wanted: dict[str, Any] = {
             name: value
-            for name in ("name", "image", "custom", "frozen")
+            for name in ("name", "image", "custom", "frozen", "history", "slow_mode")
             if (value := getattr(wish, name)) is not msgspec.UNSET
         }
         if "custom" in wanted:
@@ -121,7 +121,8 @@ def _needed(wish: UpdateChannel) -> list[Permission]:
     needed = {
         Permission.CHANNEL_FREEZE: (wish.frozen,),
         Permission.CHANNEL_GRANTS: (wish.grants,),
-        Permission.CHANNEL_UPDATE: (wish.name, wish.image, wish.custom),
+        Permission.CHANNEL_SLOW: (wish.slow_mode,),
+        Permission.CHANNEL_UPDATE: (wish.name, wish.image, wish.custom, wish.history),
     }
     given = [each for each, values in needed.items() if any(value is not msgspec.UNSET for value in values)]
     return given or [Permission.CHANNEL_UPDATE]

@@ -1,5 +1,6 @@
 """A channel as its members and the customer's server see it."""
 
+from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 from data_plane.channels.models import ChannelRow
@@ -19,6 +20,16 @@ class MembershipView(TypedDict):
     unread: int
     """`last_number` of the channel minus `read_number`."""
     joined_at: Timestamp
+    history_from: int
+    """The user sees messages with this `seq` and above; 0 for all there are."""
+    archived_at: Timestamp | None
+    hidden: bool
+    """Hidden by the user, and nothing that makes unread has been said since."""
+    muted_at: Timestamp | None
+    muted_until: Timestamp | None
+    """Null with `muted_at`: until the user takes it back."""
+    pin_order: float | None
+    """Pinned channels come by it, the least first; null for one that is not pinned."""
 
 
 class ChannelView(TypedDict):
@@ -36,6 +47,12 @@ class ChannelView(TypedDict):
     """Members can read and leave; only who has `message.send.frozen` writes."""
     grants: dict[str, list[str]]
     """What roles may do here otherwise than in the channel's type."""
+    history: str
+    """`all`, or `joined`: who becomes a member sees nothing of what was said before."""
+    truncated_to: int
+    """Messages with a lesser `seq` are gone for everybody; 0 when the channel was never truncated."""
+    slow_mode: int
+    """Seconds between two messages of one member; 0 for no such wait."""
     created_at: Timestamp
     updated_at: Timestamp
     member_count: int
@@ -87,6 +104,9 @@ def channel_view(
         "created_by": channel.created_by,
         "frozen": channel.frozen,
         "grants": dict(channel.grants),
+        "history": channel.history,
+        "truncated_to": channel.truncated_to,
+        "slow_mode": channel.slow_mode,
         "created_at": rfc3339(channel.created_at),
         "updated_at": rfc3339(channel.updated_at),
         "member_count": member_count,
@@ -104,4 +124,15 @@ def membership_view(member: MemberRow, last_number: int) -> MembershipView:
         "read_number": member.read_number,
         "unread": max(0, last_number - member.read_number),
         "joined_at": rfc3339(member.joined_at),
+        "history_from": member.first_seq,
+        "archived_at": maybe_time(member.archived_at),
+        "hidden": member.hidden_number is not None and last_number <= member.hidden_number,
+        "muted_at": maybe_time(member.muted_at),
+        "muted_until": maybe_time(member.muted_until),
+        "pin_order": member.pin_order,
     }
+
+
+def maybe_time(at: datetime | None) -> str | None:
+    """A time as it is shown, null for none."""
+    return rfc3339(at) if at is not None else None

@@ -11,7 +11,7 @@ from uuid import UUID
 from data_plane.fanout.bus import slot_of
 from data_plane.fanout.stream import Recipient, Stream
 from data_plane.log import Entry, LogKey, channel_log
-from data_plane.log.entries import PROFILES, profile_in_channels
+from data_plane.log.entries import PROFILES, profile_in_channels, skipped_entry
 from data_plane.log.reader import LogRange, LogReader
 from kernel.logging import get_logger
 
@@ -87,7 +87,7 @@ class Hub:
             touched[stream.key] = stream
             if not ready:
                 continue
-            if entry.subject is None and len(ready) == 1:
+            if entry.subject is None and len(ready) == 1 and not (entry.position and stream.first_seqs):
                 runs.setdefault(stream.key, []).append(entry)
                 continue
             # These may change who hears what, so everything before them goes out first.
@@ -149,7 +149,9 @@ class Hub:
             buffer.extend(run)
         if stream.recipients:
             frame = self._encode(run)
-            if first.subject is None:
+            if first.subject is None and first.position and stream.first_seqs:
+                self._pass_on_to_who_sees(stream, first, frame)
+            elif first.subject is None:
                 for recipient in stream.recipients:
                     recipient.deliver(frame)
             else:
@@ -161,6 +163,12 @@ class Hub:
             self._stop_watching(stream.key, first.subject)
         elif first.subject is not None:
             self._concerned(first)
+
+    def _pass_on_to_who_sees(self, stream: Stream, entry: Entry, frame: object) -> None:
+        """An entry about a message that is older than what some recipients see: those get one that says nothing."""
+        skipped = self._encode([skipped_entry(entry)])
+        for recipient in stream.recipients:
+            recipient.deliver(skipped if stream.hides(entry, recipient) else frame)
 
     def _pass_on_passing(self, entry: Entry) -> None:
         """What is in no log: for those who watch and still hear the log, and not for its own author."""
@@ -194,22 +202,32 @@ class Hub:
     def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:
         if entry.subject is not None and entry.type == "membership.added":
             key = LogKey(stream.key.app_id, channel_log(entry.subject))
-            self.join(recipient, key, entry.position)
+            self.join(recipient, key, entry.position, first_seq=entry.first_seq)
             # That entry is committed, in the same transaction, and may have passed by before anyone listened.
             self.committed_up_to([(key, entry.position)])
+        elif entry.subject is not None and entry.type == "membership.updated":
+            self._see_from(recipient, LogKey(stream.key.app_id, channel_log(entry.subject)), entry.first_seq)
+
+    def _see_from(self, recipient: Recipient, key: LogKey, first_seq: int) -> None:
+        stream = self._streams.get(key)
+        if stream is not None and key in self._by_recipient.get(recipient, ()):
+            stream.first_seqs[recipient] = max(first_seq, stream.first_seqs.get(recipient, 0))
 
     # -- recipients ------------------------------------------------------------------------------------------------
 
-    def join(self, recipient: Recipient, key: LogKey, first: int) -> None:
+    def join(self, recipient: Recipient, key: LogKey, first: int, *, first_seq: int = 0) -> None:
         """Pass the log's entries from seq `first` on to this recipient, without hole or double.
 
         `first` may lie ahead (it starts there) or behind (what it missed is handed over first, from memory or from
-        the log, before anything newer).
+        the log, before anything newer). Of messages before `first_seq` the recipient sees nothing, their later changes
+        included.
         """
         stream = self._streams.get(key)
         if stream is None:
             stream = self._open(key, first)
         self._by_recipient.setdefault(recipient, set()).add(key)
+        if first_seq:
+            stream.first_seqs[recipient] = first_seq
         if stream.next == first:
             stream.recipients.add(recipient)
         elif stream.next < first:
@@ -309,7 +327,8 @@ class Hub:
 
     def _hand(self, stream: Stream, recipient: Recipient, entries: Sequence[Entry]) -> bool:
         for entry in entries:
-            recipient.deliver(self._encode([entry]))
+            hidden = stream.hides(entry, recipient)
+            recipient.deliver(self._encode([skipped_entry(entry) if hidden else entry]))
             if entry.subject is not None:
                 self._act_on(stream, recipient, entry)
                 if entry.type == "member.removed" and entry.subject == recipient.user_id:

@@ -41,10 +41,10 @@ class Stream:
 
     `next` is the seq that is passed on next. `held` are entries that came too early. Recipients in `joining` start at
     a seq still to come; those in `catching` are being brought up to `next` from the log, and what passes meanwhile is
-    kept for them.
+    kept for them. `first_seqs` is from where on recipients see messages who do not see all of them.
     """
 
-    __slots__ = ("catching", "held", "joining", "key", "next", "recent", "recipients", "wanted")
+    __slots__ = ("catching", "first_seqs", "held", "joining", "key", "next", "recent", "recipients", "wanted")
 
     def __init__(self, key: LogKey, next: int) -> None:
         self.key = key
@@ -53,6 +53,7 @@ class Stream:
         """The last seq known to be committed; above `next - 1` there is a gap to fill."""
         self.held: dict[int, Entry] = {}
         self.recipients: set[Recipient] = set()
+        self.first_seqs: dict[Recipient, int] = {}
         self.joining: dict[int, set[Recipient]] = {}
         self.catching: dict[Recipient, list[Entry]] = {}
         self.recent: deque[Entry] = deque(maxlen=RECENT)
@@ -90,9 +91,14 @@ class Stream:
             return None
         return [entry for entry in self.recent if entry.seq >= first]
 
+    def hides(self, entry: Entry, recipient: Recipient) -> bool:
+        """Whether the entry is about a message that is older than what the recipient sees."""
+        return 0 < entry.about < self.first_seqs.get(recipient, 0)
+
     def drop(self, recipient: Recipient) -> None:
         """Forget a recipient in every state."""
         self.recipients.discard(recipient)
+        self.first_seqs.pop(recipient, None)
         self.catching.pop(recipient, None)
         for seq in [seq for seq, waiting in self.joining.items() if recipient in waiting]:
             self.joining[seq].discard(recipient)
@@ -103,3 +109,4 @@ class Stream:
         """A removal's turn has come: its user's recipients hear nothing after it, unless they join again later."""
         for recipient in [r for r in self.recipients if r.user_id == user_id]:
             self.recipients.discard(recipient)
+            self.first_seqs.pop(recipient, None)

@@ -21,7 +21,15 @@ MAX_BATCH: Final = 16
 LANES: Final = 2
 """Statements under way at the same time."""
 
-_SQL: Final = "select * from chat.connect_users($1, $2, $3, $4, $5, $6, $7, $8)"
+# `first`: of channels where the user does not see messages from the beginning on, from which seq.
+_SQL: Final = """
+select c.*, (
+    select json_object_agg(b.channel_id, greatest(b.history_from, b.cleared_to))::text from chat.members b
+    where b.app_id = ($1::uuid[])[c.ord::int] and b.user_id = ($2::text[])[c.ord::int]
+      and (b.history_from > 0 or b.cleared_to > 0)
+) as first
+from chat.connect_users($1, $2, $3, $4, $5, $6, $7, $8) c
+"""
 _log = get_logger(__name__)
 
 

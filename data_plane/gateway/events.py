@@ -7,6 +7,7 @@ from data_plane.blocks.hidden import Hidden, HiddenUsers
 from data_plane.channels.access import may_see, seen
 from data_plane.channels.create import view_of
 from data_plane.channels.errors import no_channel
+from data_plane.channels.models import JOINED
 from data_plane.channels.repository import ChannelRepository
 from data_plane.fanout.hub import Hub
 from data_plane.gateway.connection import Connection
@@ -53,7 +54,9 @@ def connection_events(
             raise no_channel()
         if state.member is None and not connection.closed:
             # Members hear their channels anyway; the others from now on, until they may not any more.
-            hub.join(connection, LogKey(connection.app_id, channel_log(channel_id)), state.last_seq + 1)
+            first = state.last_seq + 1
+            key = LogKey(connection.app_id, channel_log(channel_id))
+            hub.join(connection, key, first, first_seq=first if state.channel.history == JOINED else 0)
             hub.announce_again(announced)
             connection.watching.add(channel_id)
             began(connection)

@@ -310,7 +310,8 @@ class Gateway:
         connection.dirty = False
         connection.cursor_at = self._shard.clock.monotonic()
         for key, first in opened.positions.items():
-            self._hub.join(connection, key, first)
+            first_seq = opened.first.get(key.channel_id or "", 0) if opened.first else 0
+            self._hub.join(connection, key, first, first_seq=first_seq)
         self._schedule_expiry(connection)
         _log.info(
             "gateway.connected",

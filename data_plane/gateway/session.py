@@ -80,6 +80,8 @@ class Opened(msgspec.Struct, frozen=True):
     replay: list[Entry]
     replayed_to: str | None
     positions: dict[LogKey, int]
+    first: dict[str, int]
+    """Of channels whose messages it does not see from the beginning on, from which seq."""
 
 
 FreshState = Callable[[UUID, str], Awaitable[dict[str, Any]]]
@@ -147,7 +149,8 @@ class SessionOpener:
             replay = await self._resume(connection, since, row, ready, positions)
             if replay:
                 replayed_to, ready["cursor"] = ready["cursor"], wish.cursor
-        return Opened(connection, ready, replay, replayed_to, positions)
+        first = orjson.loads(row["first"]) if row["first"] is not None else {}
+        return Opened(connection, ready, replay, replayed_to, positions, first)
 
     async def _load(self, caller: Caller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
         row = await self._admission.load(caller, refuse_new, since, wanted)

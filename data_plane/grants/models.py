@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Text, Uuid
+from sqlalchemy import ARRAY, DateTime, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,6 +20,8 @@ class TypeRow(ChatModel):
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     creator_role: Mapped[str] = mapped_column(Text)
     grants: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    history: Mapped[str] = mapped_column(Text)
+    slow_mode: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 

@@ -25,6 +25,7 @@ class Permission(StrEnum):
     CHANNEL_LEAVE = "channel.leave"
     CHANNEL_UPDATE = "channel.update"
     CHANNEL_FREEZE = "channel.freeze"
+    CHANNEL_SLOW = "channel.slow"
     CHANNEL_GRANTS = "channel.grants"
     CHANNEL_DELETE = "channel.delete"
 
@@ -47,6 +48,7 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.CHANNEL_LEAVE: "Leave the channel.",
         Permission.CHANNEL_UPDATE: "Change name, image and custom data.",
         Permission.CHANNEL_FREEZE: "Freeze the channel, and thaw it.",
+        Permission.CHANNEL_SLOW: "Make the channel slow, and quick again.",
         Permission.CHANNEL_GRANTS: "Change what roles that may do no more may do in this channel.",
         Permission.CHANNEL_DELETE: "Delete the channel for everybody.",
     }

@@ -32,7 +32,8 @@ class GrantRepository:
         """Store a type under its name."""
         grants = {role: sorted(granted) for role, granted in kind.grants.items()}
         times = {"created_at": kind.created_at, "updated_at": kind.updated_at}
-        await self._write(TypeRow, name=kind.name, creator_role=kind.creator_role, grants=grants, **times)
+        begins = {"creator_role": kind.creator_role, "history": kind.history, "slow_mode": kind.slow_mode}
+        await self._write(TypeRow, name=kind.name, grants=grants, **begins, **times)
 
     async def write_role(self, role: Role) -> None:
         """Store a role under its name."""

@@ -19,12 +19,23 @@ Permissions = Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgsp
 TypeGrants = Annotated[dict[RoleName, Permissions], msgspec.Meta(max_length=MAX_ROLES)]
 ChannelGrants = Annotated[dict[RoleName, Permissions | None], msgspec.Meta(max_length=MAX_ROLES)]
 
+History = Literal["all", "joined"]
+"""What who becomes a member sees of what was said before: all, or nothing."""
+MAX_SLOW: Final = 86_400
+SlowMode = Annotated[int, msgspec.Meta(ge=0, le=MAX_SLOW)]
+"""Seconds between two messages of one member."""
+
 
 class PutType(Payload, frozen=True, kw_only=True):
-    """Body of `PUT /v1/channel-types/{name}`. A role that `grants` does not name has what it has by default."""
+    """Body of `PUT /v1/channel-types/{name}`. A role that `grants` does not name has what it has by default.
+
+    `history` and `slow_mode` are what new channels of the type begin with.
+    """
 
     grants: TypeGrants
     creator_role: RoleName | None = None
+    history: History = "all"
+    slow_mode: SlowMode = 0
 
 
 class PutRole(Payload, frozen=True, kw_only=True):

@@ -57,7 +57,15 @@ class GrantService:
         held = before.types[name] if name in before.own_types else None
         now = truncate_ms(self._shard.clock.now())
         created = held.created_at if held is not None else now
-        kind = ChannelType(name=name, creator_role=creator_role, grants=grants, created_at=created, updated_at=now)
+        kind = ChannelType(
+            name=name,
+            creator_role=creator_role,
+            grants=grants,
+            history=wish.history,
+            slow_mode=wish.slow_mode,
+            created_at=created,
+            updated_at=now,
+        )
         if held is not None and _says(held) == _says(_completed(kind)):
             return type_view(before, held), False
         if held is None and len(before.own_types) >= MAX_OWN:
@@ -160,8 +168,13 @@ def _completed(kind: ChannelType) -> ChannelType:
     return GrantTable([kind]).types[kind.name]
 
 
-def _says(kind: ChannelType) -> tuple[str, object]:
-    return kind.creator_role, msgspec.to_builtins({role: sorted(granted) for role, granted in kind.grants.items()})
+def _says(kind: ChannelType) -> tuple[str, str, int, object]:
+    return (
+        kind.creator_role,
+        kind.history,
+        kind.slow_mode,
+        msgspec.to_builtins({role: sorted(granted) for role, granted in kind.grants.items()}),
+    )
 
 
 def _given_to_creators(table: GrantTable, role: str) -> bool:

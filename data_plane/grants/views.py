@@ -16,6 +16,9 @@ class ChannelTypeView(TypedDict):
     """The role of whoever creates a channel of this type."""
     grants: dict[str, list[str]]
     """What every role may do in channels of this type, where the channel says nothing else."""
+    history: str
+    """What new channels of this type begin with, as `slow_mode`."""
+    slow_mode: int
     created_at: Timestamp | None
     """Null, like `updated_at`, for a built-in type as it was made."""
     updated_at: Timestamp | None
@@ -58,6 +61,8 @@ def type_view(table: GrantTable, kind: ChannelType) -> ChannelTypeView:
         "built_in": kind.built_in,
         "creator_role": kind.creator_role,
         "grants": views(table.rows[kind.name]),
+        "history": kind.history,
+        "slow_mode": kind.slow_mode,
         "created_at": rfc3339(kind.created_at) if kind.created_at is not None else None,
         "updated_at": rfc3339(kind.updated_at) if kind.updated_at is not None else None,
     }

@@ -18,6 +18,8 @@ PROFILES: Final = "p:"
 APP_LOG: Final = "a:"
 """The one log of the app itself: what concerns all its users."""
 
+SKIPPED: Final = "event.skipped"
+
 
 class LogKey(NamedTuple):
     """Names one log of one app. `log` is `c:<channel id>`, `u:<user id>`, or `a:`, the app's own."""
@@ -46,9 +48,11 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `event` is the finished JSON object that clients get. `subject` is what a node itself must act on: the user who is
     removed by a `member.removed`, the channel and position of a `membership.added`, the channel of a
-    `membership.removed`, whatever may end somebody's watching (a `channel.updated` that changes grants, a
-    `user.updated`); null for all else. `seq` 0 is what happens in passing and is in no log, such as who types;
-    its `subject` is whoever does it.
+    `membership.removed` or of a `membership.updated` that clears history, whatever may end somebody's watching (a
+    `channel.updated` that changes grants, a `user.updated`); null for all else. Of an entry about an older message,
+    `position` is that message's seq. `first_seq` is from where on the user of a `membership.added`, or of a
+    `membership.updated` that clears history, sees messages of the channel. `seq` 0 is what happens in passing and is in
+    no log, such as who types; its `subject` is whoever does it.
     """
 
     app_id: UUID
@@ -58,6 +62,12 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     event: bytes
     subject: str | None = None
     position: int = 0
+    first_seq: int = 0
+
+    @property
+    def about(self) -> int:
+        """The seq of the older message that this entry is about; 0 when it is about none."""
+        return self.position if self.subject is None else 0
 
     @property
     def key(self) -> LogKey:
@@ -82,9 +92,9 @@ def make_entry(
 ) -> Entry:
     """An entry from its parts. `data` is an object to encode, or the JSON bytes themselves."""
     encoded = data if isinstance(data, bytes) else orjson.dumps(data)
-    subject, position = _node_matter(type, data)
+    subject, position, first_seq = _node_matter(type, data)
     event = render_event(log=log, seq=seq, epoch=epoch, type=type, at=at, actor=actor, data=encoded)
-    return Entry(app_id, log, seq, type, event, subject, position)
+    return Entry(app_id, log, seq, type, event, subject, position, first_seq)
 
 
 def passing_entry(*, app_id: UUID, log: str, epoch: str, type: str, at: datetime, actor: str, data: Any) -> Entry:
@@ -168,15 +178,28 @@ def message_from_entry(row: Any) -> MessageRow:
     )
 
 
-def _node_matter(type: str, data: Any) -> tuple[str | None, int]:
+def _node_matter(type: str, data: Any) -> tuple[str | None, int, int]:
     if type == "member.removed":
-        return data["user_id"], 0
+        return data["user_id"], 0, 0
     if type == "membership.added":
-        return data["channel"]["id"], data["from_seq"]
+        channel = data["channel"]
+        return channel["id"], data["from_seq"], (channel["membership"] or {}).get("history_from", 0)
     if type == "membership.removed":
-        return data["channel_id"], 0
+        return data["channel_id"], 0, 0
     if type == "channel.updated" and "grants" in data.get("changed", ()):
-        return "grants", 0
+        return "grants", 0, 0
     if type == "user.updated":
-        return data["user"]["id"], 0
-    return None, 0
+        return data["user"]["id"], 0, 0
+    if type == "membership.updated" and "history_from" in data:
+        return data["channel_id"], 0, data["history_from"]
+    if type != "message.created" and isinstance(data, dict):
+        about = data.get("message")
+        return None, data.get("message_seq", 0) if about is None else about.get("seq", 0), 0
+    return None, 0, 0
+
+
+def skipped_entry(entry: Entry) -> Entry:
+    """What is passed to somebody who does not see the message that an entry is about, so that no seq is missing."""
+    said = orjson.loads(entry.event)
+    event = orjson.dumps({**said, "type": SKIPPED, "actor": None, "data": {}})
+    return Entry(entry.app_id, entry.log, entry.seq, SKIPPED, event)

@@ -1,11 +1,16 @@
 """Read logs on the hot path (asyncpg): ranges for gaps and pages, and everything of a user's logs since a cursor."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from data_plane.log.entries import CHANNEL, Entry, LogKey, entry_from_row
+from data_plane.log.entries import CHANNEL, Entry, LogKey, channel_log, entry_from_row, skipped_entry
 from kernel.db import Database
+
+_FIRST_SEQS: Final = (
+    "select channel_id, greatest(history_from, cleared_to) as first from chat.members "
+    "where app_id = $1 and user_id = $2 and (history_from > 0 or cleared_to > 0)"
+)
 
 
 class LogRange(NamedTuple):
@@ -74,7 +79,17 @@ class LogReader:
         # user's own log comes first, so that a channel is known before its first event.
         found = [row for row in rows if row["log"] is not None]
         found.sort(key=lambda row: (row["xid"], row["log"].startswith(CHANNEL), row["log"], row["seq"]))
-        return Changes([entry_from_row(row, self.epoch) for row in found], page["cursor"], page["has_more"])
+        entries = [entry_from_row(row, self.epoch) for row in found]
+        if any(entry.about for entry in entries):
+            first = await self._first_seqs(app_id, user_id)
+            entries = [skipped_entry(e) if 0 < e.about < first.get(e.log, 0) else e for e in entries]
+        return Changes(entries, page["cursor"], page["has_more"])
+
+    async def _first_seqs(self, app_id: UUID, user_id: str) -> dict[str, int]:
+        """By log, from where on the user sees messages, of the channels where that is not the beginning."""
+        pool = await self._database.pool()
+        rows = await pool.fetch(_FIRST_SEQS, app_id, user_id)
+        return {channel_log(row["channel_id"]): row["first"] for row in rows}
 
     async def horizon(self) -> int:
         """Everything below it is decided for ever."""

@@ -1,15 +1,14 @@
 """Memberships of one app's channels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from data_plane.members.models import Member, MemberRow
+from data_plane.members.models import MEMBER_COLUMNS, Member, MemberRow, member_of
 
-_COLUMNS = (Member.user_id, Member.role, Member.joined_seq, Member.joined_at, Member.read_number)
 _USERS = text("select id, role from chat.users where app_id = :app and id = any(cast(:ids as text[]))")
 _OTHER_OWNER = text(
     "select 1 from chat.members "
@@ -49,18 +48,18 @@ class MemberRepository:
 
     async def find(self, channel_id: str, user_ids: Sequence[str]) -> dict[str, MemberRow]:
         """The memberships that exist, by user."""
-        query = select(*_COLUMNS).where(
+        query = select(*MEMBER_COLUMNS).where(
             Member.app_id == self._app_id, Member.channel_id == channel_id, Member.user_id.in_(user_ids)
         )
-        return {row.user_id: _row(row) for row in await self._session.execute(query)}
+        return {row.user_id: member_of(row) for row in await self._session.execute(query)}
 
     async def page(self, channel_id: str, *, after: str | None, limit: int) -> list[MemberRow]:
         """Up to `limit` members by user id, from the one after `after` on."""
-        query = select(*_COLUMNS).where(Member.app_id == self._app_id, Member.channel_id == channel_id)
+        query = select(*MEMBER_COLUMNS).where(Member.app_id == self._app_id, Member.channel_id == channel_id)
         if after is not None:
             query = query.where(Member.user_id > after)
         rows = await self._session.execute(query.order_by(Member.user_id).limit(limit))
-        return [_row(row) for row in rows]
+        return [member_of(row) for row in rows]
 
     async def add(self, channel_id: str, rows: Sequence[MemberRow]) -> None:
         """Insert memberships that are not there yet."""
@@ -74,17 +73,19 @@ class MemberRepository:
                     "joined_seq": row.joined_seq,
                     "joined_at": row.joined_at,
                     "read_number": row.read_number,
+                    "history_from": row.history_from,
+                    "custom": row.custom,
                 }
                 for row in rows
             ]
             await self._session.execute(insert(Member).values(values))
 
-    async def set_role(self, channel_id: str, user_id: str, role: str) -> None:
-        """Change the role of a member."""
+    async def change(self, channel_id: str, user_id: str, values: Mapping[str, Any]) -> None:
+        """Set columns of a membership."""
         await self._session.execute(
             update(Member)
             .where(Member.app_id == self._app_id, Member.channel_id == channel_id, Member.user_id == user_id)
-            .values(role=role)
+            .values(**values)
             .execution_options(synchronize_session=False)
         )
 
@@ -113,13 +114,3 @@ class MemberRepository:
             .execution_options(synchronize_session=False)
         )
         return moved.first() is not None
-
-
-def _row(row: Any) -> MemberRow:
-    return MemberRow(
-        user_id=row.user_id,
-        role=row.role,
-        joined_seq=row.joined_seq,
-        joined_at=row.joined_at,
-        read_number=row.read_number,
-    )

@@ -90,13 +90,19 @@ async def add_members(
     shard: ShardDependency,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
-    """Add up to 100 users, all or none. Needs `member.add`; the role may do no more than whoever gives it."""
+    """Add up to 100 users, all or none. Needs `member.add`; the role may do no more than whoever gives it.
+
+    With `history` `joined` they see nothing of what was said before, with `all` everything, left out as the channel
+    says. Who does not see everything itself shows no more than it sees: its own beginning is theirs.
+    """
     require_scope(caller, "channels")
     key = await request_key(request, idempotency_key)
     async with shard.unit_of_work(caller.app_id) as uow:
 
         async def work() -> Answer:
-            views, fresh = await MemberService(shard).add(uow, caller, channel_id, data.user_ids, role=data.role)
+            views, fresh = await MemberService(shard).add(
+                uow, caller, channel_id, data.user_ids, role=data.role, history=data.history
+            )
             return Answer(201 if fresh else 200, Members(members=views))
 
         answer = await once(uow, caller, key, shard.clock.now(), work)
@@ -127,9 +133,11 @@ async def put_member(
     The role, and the one that is taken, may do no more than whoever gives and takes. The last owner stays one.
     """
     require_scope(caller, "channels")
-    role = data.role if data is not None else None
+    wish = data or PutMember()
     async with shard.unit_of_work(caller.app_id) as uow:
-        view, fresh = await MemberService(shard).put(uow, caller, channel_id, user_id, role=role)
+        view, fresh = await MemberService(shard).put(
+            uow, caller, channel_id, user_id, role=wish.role, history=wish.history
+        )
     return Answer(201 if fresh else 200, view).response()
 
 

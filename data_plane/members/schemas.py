@@ -7,20 +7,26 @@ import msgspec
 from data_plane.channels.schemas import MAX_MEMBERS_AT_ONCE
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
-from data_plane.grants.schemas import RoleName
+from data_plane.grants.schemas import History, RoleName
 
 
 class AddMembers(Payload, frozen=True, kw_only=True):
-    """Body of `POST /v1/channels/{id}/members`."""
+    """Body of `POST /v1/channels/{id}/members`. `history`: what the new ones see of before; left out, as the channel
+    says."""
 
     user_ids: Annotated[list[CustomerId], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS_AT_ONCE)]
     role: RoleName = "member"
+    history: History | None = None
 
 
 class PutMember(Payload, frozen=True, kw_only=True):
-    """Body of `PUT /v1/channels/{id}/members/{user_id}`. Without a role, a member keeps the one it has."""
+    """Body of `PUT /v1/channels/{id}/members/{user_id}`. Without a role, a member keeps the one it has.
+
+    `history` is for who is no member yet.
+    """
 
     role: RoleName | None = None
+    history: History | None = None
 
 
 class LeaveChannel(Payload, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import msgspec
 from data_plane.channels.access import Found, seen, visible_channel
 from data_plane.channels.create import view_of
 from data_plane.channels.errors import no_channel
+from data_plane.channels.models import ALL, JOINED
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.views import ChannelView, channel_view
 from data_plane.grants.defaults import DIRECT, MEMBER, OWNER, SCOPES
@@ -49,9 +50,18 @@ class MemberService:
         return {"members": views, "next_cursor": following}
 
     async def add(
-        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_ids: Sequence[str], *, role: str = MEMBER
+        self,
+        uow: UnitOfWork,
+        caller: Caller,
+        channel_id: str,
+        user_ids: Sequence[str],
+        *,
+        role: str = MEMBER,
+        history: str | None = None,
     ) -> tuple[list[MemberView], bool]:
         """Add users; returns the view of each that was named and whether any is new. Members keep their role.
+
+        `history` is what the new ones see of before, null for what the channel says.
 
         Raises `NotFound`, `PermissionMissing`, `RoleTooHigh`, `DirectIsFixed`, and `UnknownUsers` when any user does
         not exist; then nobody is added.
@@ -64,13 +74,23 @@ class MemberService:
         there = await members.find(channel_id, named)
         missing = [user_id for user_id in named if user_id not in there]
         if missing:
-            there |= {row.user_id: row for row in await self._join(uow, caller, found, missing, role, field="user_ids")}
+            joined = await self._join(uow, caller, found, missing, role, field="user_ids", history=history)
+            there |= {row.user_id: row for row in joined}
         return [member_view(there[user_id]) for user_id in named], bool(missing)
 
     async def put(
-        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str, *, role: str | None
+        self,
+        uow: UnitOfWork,
+        caller: Caller,
+        channel_id: str,
+        user_id: str,
+        *,
+        role: str | None,
+        history: str | None = None,
     ) -> tuple[MemberView, bool]:
         """Let the user be a member, with this role if one is given; returns its view and whether it is new.
+
+        `history` is what a new one sees of before, null for what the channel says.
 
         A changed role is told to the channel, and to the user itself with what it may do now. Raises as `add` does,
         and `LastOwner`.
@@ -81,7 +101,7 @@ class MemberService:
         member = (await members.find(channel_id, [user_id])).get(user_id)
         if member is None:
             await self._require_giving(uow, caller, found, Permission.MEMBER_ADD, role or MEMBER)
-            joined = await self._join(uow, caller, found, [user_id], role or MEMBER, field="user_id")
+            joined = await self._join(uow, caller, found, [user_id], role or MEMBER, field="user_id", history=history)
             return member_view(joined[0]), True
         if role is None or role == member.role:
             found.require(Permission.MEMBER_ADD if role is None else Permission.MEMBER_ROLE)
@@ -90,7 +110,7 @@ class MemberService:
         found.sight.require_no_more(member.role)
         if member.role == OWNER:
             await self._require_owner_left(uow, caller, found, user_id, stays=True)
-        await members.set_role(channel_id, user_id, role)
+        await members.change(channel_id, user_id, {"role": role})
         member = msgspec.structs.replace(member, role=role)
         standing = await standing_of_user(self._shard, uow, caller, user_id)
         own = {
@@ -214,6 +234,7 @@ class MemberService:
         role: str,
         *,
         field: str,
+        history: str | None = None,
     ) -> list[MemberRow]:
         """Make users members who are not; the logs are locked. Raises `UnknownUsers`, which blames `field`."""
         state = found.state
@@ -233,6 +254,7 @@ class MemberService:
                 joined_seq=state.last_seq + place,
                 joined_at=now,
                 read_number=state.last_number,
+                history_from=_history_from(found, history, state.last_seq + place),
             )
             for place, user_id in enumerate(user_ids, start=1)
         ]
@@ -256,3 +278,13 @@ class MemberService:
             )
         await self._shard.logs.append(uow, caller.app_id, entries, at=now)
         return joining
+
+
+def _history_from(found: Found, wish: str | None, joined_seq: int) -> int:
+    """Where a new member's history begins. Nobody shows others more than it sees itself."""
+    channel, own = found.state.channel, found.state.member
+    if (wish or channel.history) == JOINED:
+        return joined_seq
+    if own is not None:
+        return own.history_from
+    return 0 if found.standing.app_role is None or channel.history == ALL else joined_seq

@@ -1,6 +1,7 @@
 """Find a message for whoever wants to look at it, change it or add to it."""
 
 from data_plane.blocks.errors import Blocked
+from data_plane.channels.models import JOINED
 from data_plane.grants.defaults import DIRECT
 from data_plane.grants.permissions import Permission
 from data_plane.grants.standing import Sight, sight, standing_of
@@ -19,13 +20,16 @@ Seen = tuple[FoundMessage, Sight]
 
 
 async def visible_message(shard: Shard, uow: UnitOfWork, caller: Caller, message_id: str) -> Seen:
-    """Raises `NotFound` when the caller does not see the message's channel."""
+    """Raises `NotFound` when the caller does not see the message's channel, or not so far back."""
     messages = MessageRepository(uow.session, caller.app_id)
     found = await messages.find(parse_id("msg", message_id), caller.user_id)
     if found is None:
         raise no_message()
     before = sight(await standing_of(shard, uow, caller), found, found.role)
     if found.role is None and Permission.CHANNEL_WATCH not in before.allowed:
+        raise no_message()
+    unseen = found.role is None and found.history == JOINED and not caller.is_server
+    if unseen or found.row.seq < found.first_seq:
         raise no_message()
     return found, before
 

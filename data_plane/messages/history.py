@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from data_plane.channels.access import may_watch
+from data_plane.channels.access import NEVER, first_seq, look_again
 from data_plane.channels.errors import no_channel
 from data_plane.identity.caller import Caller
 from data_plane.messages.errors import no_message
@@ -15,7 +15,17 @@ from data_plane.shard import Shard
 from kernel.errors import InvalidInput
 from kernel.ids import parse_id
 
-_SQL: Final = "select * from chat.message_page($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+# Nothing before a member's own beginning, or the channel's, leaves the database; a place before it means the beginning.
+_SQL: Final = """
+select h.* from (
+    select greatest(
+        (select c.truncated_to from chat.channels c where c.app_id = $1 and c.id = $2),
+        (select greatest(b.history_from, b.cleared_to) from chat.members b
+         where b.app_id = $1 and b.channel_id = $2 and b.user_id = $3), 0) as first
+) f cross join lateral
+    chat.message_page($1, $2, $3, greatest($4::bigint, f.first - $6::int), $5, $6::int, $7, $8, $9) h
+where h.seq is null or h.seq >= f.first
+"""
 _ENCODER: Final = msgspec.json.Encoder()
 _SEQ: Final = re.compile(r"[0-9]{1,15}")
 _END: Final = 2**62
@@ -69,12 +79,17 @@ async def read_history(shard: Shard, caller: Caller, channel_id: str, window: Wi
     asked = (window.seq, window.message, window.shift, window.older, window.newer)
     reader = caller.user_id
     rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, reader, *asked, reader)
-    if not rows and await may_watch(shard, caller, channel_id):
-        rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, None, *asked, reader)
     if not rows:
-        # One answer for both, so that an anchor does not tell what is in other channels.
-        raise no_channel() if window.message is None else no_message()
-    if rows[0][0] is None:
+        # No member, or one who sees nothing there.
+        found = await look_again(shard, caller, channel_id)
+        if found is not None and found.state.member is None and first_seq(found) < NEVER:
+            rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, None, *asked, reader)
+        if not rows and (found is None or window.message is not None):
+            # One answer for both, so that an anchor does not tell what is in other channels.
+            raise no_channel() if window.message is None else no_message()
+    if window.message is not None and not any(row[1] == window.message.bytes for row in rows):
+        raise no_message()  # an anchor is always among the rows, unless the caller does not see it
+    if rows and rows[0][0] is None:
         rows = []
     older = sum(row[0] for row in rows) if window.newer else len(rows)
     newer = len(rows) - older

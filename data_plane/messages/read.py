@@ -48,7 +48,8 @@ class Reading:
         target = state.last_number
         if message_id is not None:
             messages = MessageRepository(uow.session, caller.app_id)
-            of_message = await messages.number_of(channel_id, parse_id("msg", message_id, field="message_id"))
+            first = max(state.member.first_seq, state.channel.truncated_to)
+            of_message = await messages.number_of(channel_id, parse_id("msg", message_id, field="message_id"), first)
             if of_message is None:
                 raise no_message()
             target = of_message

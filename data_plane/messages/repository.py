@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, select, text, update
+from sqlalchemy import and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_plane.channels.models import Channel
@@ -28,6 +28,9 @@ class FoundMessage(msgspec.Struct, frozen=True):
     type: str
     grants: Mapping[str, list[str]]
     frozen: bool
+    history: str
+    first_seq: int
+    """Messages with a lesser seq are hidden from that user; from everybody when it is no member."""
 
 
 class MessageRepository:
@@ -57,6 +60,8 @@ class MessageRepository:
                 Channel.frozen,
                 Channel.type,
                 Channel.grants,
+                Channel.history,
+                func.greatest(Channel.truncated_to, Member.history_from, Member.cleared_to).label("first_seq"),
                 Member.role,
             )
             .join(Channel, and_(Channel.app_id == self._app_id, Channel.id == Message.channel_id))
@@ -73,12 +78,15 @@ class MessageRepository:
         row = (await self._session.execute(query)).one_or_none()
         if row is None:
             return None
-        return FoundMessage(_message(row), row.role, row.type, row.grants or {}, row.frozen)
+        return FoundMessage(_message(row), row.role, row.type, row.grants or {}, row.frozen, row.history, row.first_seq)
 
-    async def number_of(self, channel_id: str, message_id: UUID) -> int | None:
-        """The number of a channel's message; null when the message is not in that channel."""
+    async def number_of(self, channel_id: str, message_id: UUID, first_seq: int) -> int | None:
+        """The number of a channel's message; null when the message is not in that channel, or older than that seq."""
         query = select(Message.number).where(
-            Message.app_id == self._app_id, Message.id == message_id, Message.channel_id == channel_id
+            Message.app_id == self._app_id,
+            Message.id == message_id,
+            Message.channel_id == channel_id,
+            Message.seq >= first_seq,
         )
         number: int | None = await self._session.scalar(query)
         return number

@@ -12,6 +12,7 @@ class ReactionAdded(Data):
     """Data of `reaction.added`."""
 
     message_id: str
+    message_seq: int
     user_id: str
     emoji: str
     created_at: Timestamp
@@ -24,6 +25,7 @@ class ReactionRemoved(Data):
     """Data of `reaction.removed`."""
 
     message_id: str
+    message_seq: int
     user_id: str
     emoji: str
     reactions: dict[str, int]

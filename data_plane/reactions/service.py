@@ -133,7 +133,7 @@ class Reactions:
         messages = MessageRepository(uow.session, caller.app_id)
         changed = with_reactions(row, counts)
         await messages.change(row, {"extra": changed.extra})
-        data = {"message_id": message_view(row)["id"], "user_id": user, **said}
+        data = {"message_id": message_view(row)["id"], "message_seq": row.seq, "user_id": user, **said}
         entry = NewEntry(log=channel_log(row.channel_id), type=type, actor=user, data=data)
         at = truncate_ms(self._shard.clock.now())
         return (await self._shard.logs.append(uow, caller.app_id, [entry], at=at))[0]

@@ -43,7 +43,7 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await alice.event("membership.added")
     message = (await ask(alice, "message.send", channel_id="general", text="Helo"))["message"]
     await ask(alice, "message.update", id=message["id"], text="Hello")
-    await tenant.post("/v1/channels/general/messages", text="How are you?", user_id="bob")
+    before = await tenant.post("/v1/channels/general/messages", text="How are you?", user_id="bob")
     await ask(alice, "receipt.read", channel_id="general")
     await ask(alice, "reaction.add", message_id=message["id"], emoji="👍")
     await ask(alice, "reaction.remove", message_id=message["id"], emoji="👍")
@@ -62,8 +62,11 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     own = {"authorization": f"Bearer {tenant.token('alice')}"}
     for method in ("PUT", "DELETE"):
         assert (await tenant.http.request(method, "/v1/users/me/blocks/carol", headers=own)).is_success
-    await tenant.post("/v1/channels/general/members", user_ids=["carol"])
+    await tenant.post("/v1/channels/general/members", user_ids=["carol"], history="joined")
     await carol.event("member.added")
+    changed = await tenant.http.patch(f"/v1/messages/{before['message']['id']}", json={"text": "How are you all?"})
+    assert changed.is_success
+    await carol.event("event.skipped")
     await tenant.put("/v1/channels/general/members/carol", role="moderator")
     await alice.event("member.updated")
     await carol.event("membership.updated")

@@ -15,7 +15,7 @@ from data_plane.fanout.bus import slot_of
 from data_plane.fanout.hub import Hub
 from data_plane.fanout.stream import Stream
 from data_plane.log import Entry, LogKey
-from data_plane.log.entries import profile_entry
+from data_plane.log.entries import make_entry, profile_entry
 from data_plane.log.reader import LogRange
 
 APP = UUID(int=7)
@@ -312,3 +312,40 @@ async def test_profiles_are_listened_to_while_a_channel_of_the_app_is_watched() 
     assert slot_of(key) in slots
     hub.leave_all(ear)
     assert slots == []
+
+
+async def test_a_change_of_a_message_from_before_says_nothing_to_who_joined_later() -> None:
+    def change(seq: int, of: int) -> Entry:
+        about = {"message": {"seq": of}}
+        return make_entry(
+            app_id=APP, log="c:general", seq=seq, epoch="t", type="message.updated", at=NOW, actor=None, data=about
+        )
+
+    class Typed(Ear):
+        def deliver(self, frame: list[Entry]) -> None:
+            self.heard.extend((each.type, each.seq) for each in frame)
+
+    log, old, new, late = Log(), Typed(), Typed(), Typed()
+    for each in [*map(entry, range(1, 4)), change(4, 2), change(5, 3)]:
+        log.append(each)
+    hub = make(log)
+    hub.join(old, CHANNEL, 4)
+    hub.join(new, CHANNEL, 4, first_seq=3)
+    hub.deliver([change(4, 2), change(5, 3)])
+    hub.join(late, CHANNEL, 4, first_seq=4)
+    assert old.heard == [("message.updated", 4), ("message.updated", 5)]
+    assert new.heard == [("event.skipped", 4), ("message.updated", 5)]
+    assert late.heard == [("event.skipped", 4), ("event.skipped", 5)]
+    own = LogKey(APP, "u:zoe")
+    hub.join(old, own, 1)
+    cleared = {"channel_id": "general", "history_from": 6}
+    hub.deliver(
+        [
+            make_entry(
+                app_id=APP, log="u:zoe", seq=1, epoch="t", type="membership.updated", at=NOW, actor=None, data=cleared
+            )
+        ]
+    )
+    hub.deliver([change(6, 5)])
+    assert [each[0] for each in old.heard[-2:]] == ["membership.updated", "event.skipped"]
+    assert new.heard[-1] == ("message.updated", 6)

@@ -175,10 +175,12 @@ CASES: dict[Permission, Case] = {
             "name": rest("PATCH", PATH, {"name": "x"}),
             "image": rest("PATCH", PATH, {"image": "x"}),
             "custom": rest("PATCH", PATH, {"custom": {"a": 1}}),
+            "history": rest("PATCH", PATH, {"history": "joined"}),
             "nothing": rest("PATCH", PATH, {}),
         }
     ),
     P.CHANNEL_FREEZE: Case({"rest": rest("PATCH", PATH, {"frozen": True})}),
+    P.CHANNEL_SLOW: Case({"rest": rest("PATCH", PATH, {"slow_mode": 10})}),
     P.CHANNEL_GRANTS: Case({"rest": rest("PATCH", PATH, {"grants": {"plain": []}})}),
     P.CHANNEL_DELETE: Case({"rest": rest("DELETE", PATH)}),
 }
