@@ -55,10 +55,11 @@ test: install browser lint ## Lint, types, and every test on PostgreSQL 18; then
 test-pg15: install ## The tests that touch a database, on Debian's PostgreSQL 15
 	NATTER_TEST_POSTGRES=/usr/lib/postgresql/15/bin $(PYTEST) tests/data_plane tests/control_plane tests/billing tests/scenarios
 
-fuzz: install ## Fuzz the packet codec, SECONDS=60 for each target; what it finds stays in .fuzz
+fuzz: install ## Fuzz the packet codec, SECONDS=60 for each target (finds stay in .fuzz), and try histories of chats
 	@for target in $(FUZZED); do \
 	  $(BIN)/python -m tests.fuzz.harness $$target --seconds $(SECONDS) --corpus .fuzz/$$target || exit 1; done
 	$(BIN)/pytest --hypothesis-profile=explore tests/fuzz/test_codec.py
+	$(BIN)/pytest --hypothesis-profile=explore --timeout=0 tests/convergence/test_convergence.py
 
 lint: install ## Style, import contracts, types
 	@$(BIN)/ruff check --quiet .

@@ -1,0 +1,87 @@
+"""Channels and their settings, who is in them, and what everybody may do."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.convergence.base import Base, Kind, Reading, channels, users
+
+roles = st.sampled_from(("owner", "admin", "moderator", "member", "guest"))
+settings = st.sampled_from(
+    (
+        {"name": "A new name"},
+        {"name": None},
+        {"custom": {"mood": "good"}},
+        {"frozen": True},
+        {"frozen": False},
+        {"grants": {"member": ["message.send", "member.add"]}},
+        {"grants": {"guest": ["channel.watch", "channel.join"], "user": ["channel.watch"]}},
+        {"grants": None},
+    )
+)
+
+
+async def _channels(reading: Reading) -> Any:
+    return await reading.channels()
+
+
+async def _members(reading: Reading) -> Any:
+    pages = await reading.each_channel("/v1/channels/{}/members?limit=100")
+    return {id: {member["user_id"]: member for member in page["members"]} for id, page in pages.items()}
+
+
+async def _grants(reading: Reading) -> Any:
+    return (await reading.get("/v1/sync"))["grants"]
+
+
+KINDS = (
+    Kind("channels", _channels, lambda state: {id: state.channel(id) for id in state.channels}),
+    Kind("members", _members, lambda state: state.members),
+    Kind("grants", _grants, lambda state: state.grants),
+)
+
+
+class Channels(Base):
+    """Rules."""
+
+    @rule(user=users, type=st.sampled_from(("group", "team")), member=users)
+    def create(self, user: str, type: str, member: str) -> None:
+        self.made += 1
+        body = {"id": f"new{self.made}", "type": type, "members": [member]}
+        self.run(self.act(user, "POST", "/v1/channels", body))
+
+    @rule(user=st.none() | users, channel=channels, setting=settings)
+    def change(self, user: str | None, channel: str, setting: dict[str, Any]) -> None:
+        self.run(self.by(user, "PATCH", f"/v1/channels/{channel}", setting))
+
+    @rule(user=users, channel=channels)
+    def delete(self, user: str, channel: str) -> None:
+        self.run(self.act(user, "DELETE", f"/v1/channels/{channel}"))
+
+    @rule(user=st.none() | users, channel=channels, other=users, role=st.none() | roles)
+    def put_member(self, user: str | None, channel: str, other: str, role: str | None) -> None:
+        body = {"role": role} if role else None
+        self.run(self.by(user, "PUT", f"/v1/channels/{channel}/members/{other}", body))
+
+    @rule(user=st.none() | users, channel=channels, other=users)
+    def remove_member(self, user: str | None, channel: str, other: str) -> None:
+        self.run(self.by(user, "DELETE", f"/v1/channels/{channel}/members/{other}"))
+
+    @rule(user=users, channel=channels, come=st.booleans())
+    def come_or_go(self, user: str, channel: str, come: bool) -> None:
+        self.run(self.act(user, "POST", f"/v1/channels/{channel}/{'join' if come else 'leave'}"))
+
+    @rule(
+        type=st.sampled_from(("group", "team", "livestream")),
+        role=st.sampled_from(("user", "member", "moderator", "admin")),
+        grants=st.sampled_from(
+            ([], ["channel.watch"], ["channel.watch", "channel.join"], ["message.send", "member.add"])
+        ),
+    )
+    def grant(self, type: str, role: str, grants: list[str]) -> None:
+        self.run(self.serve("PUT", f"/v1/channel-types/{type}", {"grants": {role: grants}}))
+
+    async def by(self, user: str | None, method: str, path: str, body: Any = None) -> Any:
+        """A call by a user, or by the server."""
+        return await (self.serve(method, path, body) if user is None else self.act(user, method, path, body))

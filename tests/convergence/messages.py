@@ -1,0 +1,85 @@
+"""Messages, and how far everybody has read."""
+
+import asyncio
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.convergence.base import Base, Kind, Reading, channels, users
+
+_HISTORY = "/v1/channels/{}/messages?limit=100"
+which = st.integers(0, 30)
+
+
+async def _messages(reading: Reading) -> Any:
+    pages = await reading.each_channel(_HISTORY)
+    return {id: {message["id"]: message for message in page["messages"]} for id, page in pages.items()}
+
+
+async def _recounted(reading: Reading) -> Any:
+    """Unread messages, counted one by one in the history."""
+    pages, found = await reading.each_channel(_HISTORY), await reading.channels()
+    return {
+        id: sum(
+            not message["silent"] and message["number"] > channel["membership"]["read_number"]
+            for message in pages[id]["messages"]
+        )
+        for id, channel in found.items()
+        if channel["membership"] is not None
+    }
+
+
+KINDS = (
+    Kind("messages", _messages, lambda state: state.messages),
+    Kind(
+        "unread messages, recounted",
+        _recounted,
+        lambda state: {
+            id: state.channel(id)["membership"]["unread"]
+            for id, channel in state.channels.items()
+            if channel["membership"] is not None
+        },
+    ),
+)
+
+
+class Messages(Base):
+    """Rules."""
+
+    @rule(user=users, channel=channels, silent=st.booleans())
+    def send(self, user: str, channel: str, silent: bool) -> None:
+        self.run(self._send(user, channel, silent))
+
+    @rule(first=users, second=users, channel=channels, size=st.integers(2, 6))
+    def send_at_once(self, first: str, second: str, channel: str, size: int) -> None:
+        async def burst() -> None:
+            await asyncio.gather(*(self._send((first, second)[n % 2], channel, n % 3 == 2) for n in range(size)))
+
+        self.run(burst())
+
+    async def _send(self, user: str, channel: str, silent: bool) -> None:
+        body = {"text": "Hello", "silent": silent}
+        path = f"/v1/channels/{channel}/messages"
+        answer = await self.ask(user, "message.send", {"channel_id": channel, **body}, "POST", path, body)
+        if "message" in answer:
+            self.sent.append(answer["message"]["id"])
+
+    @rule(user=users, which=which, text=st.sampled_from(("Hello!", "Good bye")))
+    def edit(self, user: str, which: int, text: str) -> None:
+        if self.sent:
+            id = self.sent[which % len(self.sent)]
+            change = {"text": text}
+            self.run(self.ask(user, "message.update", {"id": id, **change}, "PATCH", f"/v1/messages/{id}", change))
+
+    @rule(user=users, which=which)
+    def take_back(self, user: str, which: int) -> None:
+        if self.sent:
+            id = self.sent[which % len(self.sent)]
+            self.run(self.ask(user, "message.delete", {"id": id}, "DELETE", f"/v1/messages/{id}"))
+
+    @rule(user=users, channel=channels, number=st.none() | st.integers(0, 5))
+    def read(self, user: str, channel: str, number: int | None) -> None:
+        body = {} if number is None else {"number": number}
+        path = f"/v1/channels/{channel}/read"
+        self.run(self.ask(user, "receipt.read", {"channel_id": channel, **body}, "POST", path, body))

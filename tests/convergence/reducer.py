@@ -1,0 +1,254 @@
+"""What a client keeps, and what each event does to it. Pure: no network, no clock, nothing but JSON values.
+
+The realtime reference, put into code, and a model for SDKs. A client
+
+1. begins with `connection.ready` or an answer of sync that has fresh state (`State.begin`);
+2. loads the members and the history of the channels in `state.unloaded` (`State.load`); meanwhile their events wait;
+3. applies every event that it hears (`State.apply`). Repeats do nothing.
+
+A feature adds a function `@on("its.event")` that changes the state, and a field for what it keeps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Json = dict[str, Any]
+Reduce = Callable[["State", Json, Json], None]
+
+OF_THE_APP: Final = {"grants.updated"}
+"""Events without a channel that are entries of the app's log, not of the user's own."""
+OF_TYPES: Final = {"channel.create"}
+"""Permissions about a type as such, which are no capability in a channel."""
+REDUCERS: Final[dict[str, Reduce]] = {}
+
+
+def on(*types: str) -> Callable[[Reduce], Reduce]:
+    """What an event of these types does: `reduce(state, event, data)`."""
+
+    def register(reduce: Reduce) -> Reduce:
+        for type in types:
+            assert type not in REDUCERS, f"two reducers of {type}"
+            REDUCERS[type] = reduce
+        return reduce
+
+    return register
+
+
+@dataclass
+class State:
+    """One user's state. Values are as REST shows them."""
+
+    user: Json
+    """The own profile."""
+    channels: dict[str, Json] = field(default_factory=dict)
+    """By id: those that it is a member of, and those that it watches, whose `membership` is null."""
+    members: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """By channel and user."""
+    messages: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """By channel and id."""
+    grants: Json = field(default_factory=dict)
+    """`{type: {role: [permission]}}`"""
+    blocks: dict[str, Json] = field(default_factory=dict)
+    """By user."""
+    applied: dict[str, int] = field(default_factory=dict)
+    """The newest event of each log that was applied, or that the state had from the start. A log is a channel's id, or
+    `""` for the user's own, or `"app"`."""
+    unloaded: set[str] = field(default_factory=set)
+    """Channels whose members and history are to be loaded."""
+    waiting: dict[str, list[Json]] = field(default_factory=dict)
+    """Events of unloaded channels."""
+
+    @classmethod
+    def begin(cls, user: Json, fresh: Json) -> "State":
+        """From fresh state: `{channels, grants, blocks}`."""
+        state = cls(user=dict(user), grants=dict(fresh["grants"]))
+        state.blocks = {block["user_id"]: block for block in fresh["blocks"]}
+        for channel in fresh["channels"]:
+            state.enter(channel)
+        return state
+
+    def enter(self, channel: Json) -> None:
+        """A channel that it becomes a member of, or watches, as of the event `channel["seq"]`."""
+        id = channel["id"]
+        self.channels[id] = channel
+        self.applied[id] = channel["seq"]
+        self.members[id], self.messages[id], self.waiting[id] = {}, {}, []
+        self.unloaded.add(id)
+
+    def leave(self, channel_id: str) -> None:
+        """A channel that is not the user's any more. Nothing of it is kept."""
+        for kept in (self.channels, self.members, self.messages, self.waiting, self.applied):
+            kept.pop(channel_id, None)  # type: ignore[attr-defined]
+        self.unloaded.discard(channel_id)
+
+    def load(self, channel_id: str, members: list[Json], messages: list[Json]) -> None:
+        """What was read of a channel that is not loaded. Events that came meanwhile are applied on top: they are not
+        older than the channel, and whatever is newer than the reading follows."""
+        if channel_id not in self.unloaded:
+            return
+        self.unloaded.discard(channel_id)
+        self.members[channel_id] = {member["user_id"]: member for member in members}
+        self.messages[channel_id] = {message["id"]: message for message in messages}
+        waiting, self.waiting[channel_id] = self.waiting[channel_id], []
+        for event in waiting:
+            REDUCERS[event["type"]](self, event, event["data"])
+
+    def stop_watching(self, *channel_ids: str) -> None:
+        """Drop channels that were only watched: these, or all of them, because watching ends with the connection."""
+        for id in channel_ids or tuple(self.channels):
+            if id in self.channels and self.channels[id]["membership"] is None:
+                self.leave(id)
+
+    def apply(self, event: Json) -> None:
+        """One event, from a socket or from sync. One that was applied before does nothing."""
+        log = event["channel_id"] or ("app" if event["type"] in OF_THE_APP else "")
+        if event["seq"] is not None:
+            if event["channel_id"] is not None and log not in self.channels:
+                return
+            if event["seq"] <= self.applied.get(log, 0):
+                return
+            self.applied[log] = event["seq"]
+        if log in self.unloaded:
+            self.waiting[log].append(event)
+        elif event["type"] in REDUCERS:
+            REDUCERS[event["type"]](self, event, event["data"])
+
+    def capabilities(self, channel: Json) -> list[str]:
+        """What the user may do in a channel: what its role there and its role in the app have together."""
+        row = self.grants.get(channel["type"], {}) | channel["grants"]
+        app_role = self.user["role"] if self.user["role"] in row else "user"
+        granted = set(row.get(app_role, ()))
+        if channel["membership"] is not None:
+            granted |= set(row.get(channel["membership"]["role"], ()))
+        elif "channel.watch" not in granted:
+            granted &= {"channel.join"}
+        return sorted(granted - OF_TYPES)
+
+    def channel(self, channel_id: str) -> Json:
+        """A channel as REST shows it to the user: with what is worked out from the rest."""
+        channel = self.channels[channel_id]
+        membership = channel["membership"]
+        if membership is not None:
+            membership = {**membership, "unread": max(0, channel["last_number"] - membership["read_number"])}
+        return {**channel, "membership": membership, "capabilities": self.capabilities(channel)}
+
+
+def seen(state: State, event: Json) -> Json:
+    """The channel of an event, which is as of this event now."""
+    channel = state.channels[event["channel_id"]]
+    channel["seq"] = max(channel["seq"], event["seq"])
+    return channel
+
+
+# -- channels ----------------------------------------------------------------------------------------------------------
+
+
+@on("channel.created")
+def channel_created(state: State, event: Json, data: Json) -> None:
+    seen(state, event)
+
+
+@on("channel.updated")
+def channel_updated(state: State, event: Json, data: Json) -> None:
+    channel = seen(state, event)
+    # What depends on who looks is the reader's own.
+    own = {"membership": channel["membership"], "capabilities": channel["capabilities"]}
+    channel |= {**data["channel"], **own}
+
+
+@on("channel.deleted")
+def channel_deleted(state: State, event: Json, data: Json) -> None:
+    state.leave(data["channel_id"])
+
+
+# -- members -----------------------------------------------------------------------------------------------------------
+
+
+@on("member.added")
+def member_added(state: State, event: Json, data: Json) -> None:
+    seen(state, event)["member_count"] += 1
+    state.members[event["channel_id"]][data["user_id"]] = data
+
+
+@on("member.updated")
+def member_updated(state: State, event: Json, data: Json) -> None:
+    seen(state, event)
+    state.members[event["channel_id"]][data["user_id"]] = data
+
+
+@on("member.removed")
+def member_removed(state: State, event: Json, data: Json) -> None:
+    seen(state, event)["member_count"] -= 1
+    state.members[event["channel_id"]].pop(data["user_id"], None)
+
+
+@on("membership.added")
+def membership_added(state: State, event: Json, data: Json) -> None:
+    state.enter(data["channel"])
+
+
+@on("membership.updated")
+def membership_updated(state: State, event: Json, data: Json) -> None:
+    if data["channel_id"] in state.channels:
+        state.channels[data["channel_id"]]["membership"]["role"] = data["role"]
+
+
+@on("membership.removed")
+def membership_removed(state: State, event: Json, data: Json) -> None:
+    state.leave(data["channel_id"])
+
+
+# -- messages and read positions ---------------------------------------------------------------------------------------
+
+
+@on("message.created")
+def message_created(state: State, event: Json, data: Json) -> None:
+    message, channel = data["message"], seen(state, event)
+    state.messages[message["channel_id"]][message["id"]] = message
+    channel["last_number"] = max(channel["last_number"], message["number"])
+    membership = channel["membership"]
+    own = message["user_id"] == state.user["id"] and not message["silent"]
+    if membership is not None and own:
+        # Who sends has read what is before it.
+        membership["read_number"] = max(membership["read_number"], message["number"])
+
+
+@on("message.updated", "message.deleted")
+def message_changed(state: State, event: Json, data: Json) -> None:
+    seen(state, event)
+    state.messages[event["channel_id"]][data["message"]["id"]] = data["message"]
+
+
+@on("unread.changed")
+def unread_changed(state: State, event: Json, data: Json) -> None:
+    channel = state.channels.get(data["channel_id"])
+    if channel is not None:
+        channel["membership"]["read_number"] = data["read_number"]
+
+
+# -- the app, oneself --------------------------------------------------------------------------------------------------
+
+
+@on("grants.updated")
+def grants_updated(state: State, event: Json, data: Json) -> None:
+    for name, row in data["types"].items():
+        if row is None:
+            state.grants.pop(name, None)
+        else:
+            state.grants[name] = row
+
+
+@on("user.updated")
+def user_updated(state: State, event: Json, data: Json) -> None:
+    state.user = {name: data["user"][name] for name in state.user}
+
+
+@on("block.added")
+def block_added(state: State, event: Json, data: Json) -> None:
+    state.blocks[data["block"]["user_id"]] = data["block"]
+
+
+@on("block.removed")
+def block_removed(state: State, event: Json, data: Json) -> None:
+    state.blocks.pop(data["user_id"], None)
