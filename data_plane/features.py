@@ -22,6 +22,8 @@ import data_plane.members.routes
 import data_plane.messages.events
 import data_plane.messages.http
 import data_plane.messages.routes
+import data_plane.presence.events
+import data_plane.presence.routes
 import data_plane.reactions.events
 import data_plane.reactions.routes
 import data_plane.reactions.socket
@@ -42,6 +44,7 @@ from data_plane.limits.rest import LimitHeaders, limited
 from data_plane.messages import send, socket
 from data_plane.messages.direct import DirectHistory
 from data_plane.messages.send import SendService
+from data_plane.presence.service import PresenceService
 from data_plane.reference import asyncapi_document, openapi_document
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
@@ -51,6 +54,7 @@ from kernel.http.document import ASYNCAPI, OPENAPI, document_route
 REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.identity.tokens.routes.ROUTES,
     *data_plane.users.routes.ROUTES,
+    *data_plane.presence.routes.ROUTES,
     *data_plane.blocks.routes.ROUTES,
     *data_plane.channels.routes.ROUTES,
     *data_plane.members.routes.ROUTES,
@@ -70,6 +74,7 @@ EVENTS: tuple[ServerEvent, ...] = (
     *data_plane.users.events.EVENTS,
     *data_plane.blocks.events.EVENTS,
     *data_plane.grants.events.EVENTS,
+    *data_plane.presence.events.EVENTS,
     *data_plane.typing.events.EVENTS,
     *data_plane.gateway.definitions.EVENTS,
 )
@@ -77,6 +82,7 @@ EVENTS: tuple[ServerEvent, ...] = (
 CALLS: tuple[ClientEvent, ...] = (
     *data_plane.messages.events.CALLS,
     *data_plane.reactions.events.CALLS,
+    *data_plane.presence.events.CALLS,
     *data_plane.typing.events.CALLS,
     *data_plane.sync.events.CALLS,
     *data_plane.gateway.definitions.CALLS,
@@ -104,6 +110,7 @@ def rest_app(
     sync: SyncService,
     limiter: Limiter,
     grants: GrantService,
+    presence: PresenceService,
     metrics: MetricsPage,
     problem: Callable[[], str | None],
 ) -> Litestar:
@@ -132,6 +139,7 @@ def rest_app(
             "sync_service": Provide(lambda: sync, sync_to_thread=False),
             "limiter": Provide(lambda: limiter, sync_to_thread=False),
             "grants": Provide(lambda: grants, sync_to_thread=False),
+            "presence": Provide(lambda: presence, sync_to_thread=False),
             "caller": Provide(provide_caller),
         },
         clock=shard.clock,

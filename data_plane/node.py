@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from data_plane.blocks.hidden import Hidden
 from data_plane.fanout import Hub, RedisBus
-from data_plane.fanout.bus import GrantsChanged, Revoked, Signal
+from data_plane.fanout.bus import GrantsChanged, PresenceChosen, Revoked, Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
 from data_plane.gateway import closing, drain
-from data_plane.gateway.connection import MAX_BUFFERED
+from data_plane.gateway.connection import MAX_BUFFERED, Connection
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.engineio.server import PATH, EngineServer
 from data_plane.gateway.events import connection_events
@@ -41,6 +41,12 @@ from data_plane.log import Entry, LogReader, LogWriter
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.messages.send import SendService, created_entry
 from data_plane.metrics import NodeMetrics
+from data_plane.presence.choices import Choice
+from data_plane.presence.crowds import Crowds
+from data_plane.presence.service import PresenceService
+from data_plane.presence.socket import presence_events
+from data_plane.presence.store import PresenceStore
+from data_plane.presence.tracker import Chosen, Presence
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
 from data_plane.tenancy.connections import ConnectionQuota
@@ -198,7 +204,36 @@ class Node:
         )
         self.watching = Watching(self.shard, self.hub, self.gateway.registry)
         self.grants.on_change(self.watching.app_changed)
-        events = connection_events(self.gateway, self.hub, self.shard, self.hidden, self.watching.began)
+        self.presence = Presence(
+            self.shard,
+            PresenceStore(self._limits, shard_id=deps.shard_id, process=deps.identity),
+            self.hub,
+            self.gateway.registry,
+            self._publish,
+            self._publish_choice,
+        )
+        self.hub.attend(self.presence.audience)
+        self.crowds = Crowds(
+            self.shard,
+            self._limits,
+            self.hub,
+            self.presence.audience,
+            self._publish,
+            process=deps.identity,
+            visible=self.presence.visible,
+            counts=self.presence.counts_here,
+        )
+        self.presence.settled = self.crowds.user_moved
+        people = PresenceService(self.shard, self.presence, self.crowds, self.hidden)
+
+        async def passing(connection: Connection, channel_id: str) -> dict[str, Any]:
+            return {
+                "presence": await people.of_channel(connection, channel_id),
+                "watchers": await people.watchers_now(connection, channel_id),
+            }
+
+        events = connection_events(self.gateway, self.hub, self.shard, self.hidden, self.watching.began, passing)
+        events += presence_events(people)
         for event, payload, handle in events:
             dispatcher.add(event, payload, handle)
         for route in Typing(self.shard, self.hub, self._publish).routes():
@@ -226,6 +261,7 @@ class Node:
             sync=sync,
             limiter=self.limiter,
             grants=GrantService(self.shard, self._publish_grants),
+            presence=people,
             metrics=self._metrics_page,
             problem=self.problem,
         )
@@ -247,6 +283,8 @@ class Node:
             asyncio.create_task(self.samples.run(), name="peak-samples"),
             asyncio.create_task(self.directory.run(), name="directory"),
             asyncio.create_task(self.limiter.run(), name="limits"),
+            asyncio.create_task(self.presence.run(), name="presence"),
+            asyncio.create_task(self.crowds.run(), name="crowds"),
         ]
         _log.info("node.started", shard=deps.shard_id, node=deps.identity, apps=len(self.snapshots))
 
@@ -287,6 +325,7 @@ class Node:
         await self.puller.stop()
         self.router.close()
         await self.engine.stop()
+        await self.presence.leave()
         await self.bus.stop()
         await self._limits.aclose()
         await self.samples.finish()
@@ -334,8 +373,28 @@ class Node:
     def _publish_grants(self, app_id: UUID, seq: int) -> None:
         self.bus.signal(GrantsChanged(app_id=format_id("app", app_id), seq=seq))
 
+    def _publish_choice(self, chosen: Chosen) -> None:
+        (app_id, user_id), choice = chosen.user, chosen.choice
+        expires = choice.text_expires_at
+        signal = PresenceChosen(
+            process=self.deps.identity,
+            app_id=format_id("app", app_id),
+            user_id=user_id,
+            status=choice.status,
+            text=choice.text,
+            text_expires_at=expires.timestamp() if expires is not None else None,
+            version=choice.version,
+        )
+        self.bus.signal(signal)
+
     def _on_signal(self, signal: Signal) -> None:
         app_id = parse_id("app", signal.app_id)
+        if isinstance(signal, PresenceChosen):
+            if signal.process != self.deps.identity:
+                expires = datetime.fromtimestamp(signal.text_expires_at, UTC) if signal.text_expires_at else None
+                choice = Choice(signal.status, signal.text, expires, signal.version)
+                self.presence.chosen(Chosen((app_id, signal.user_id), choice))
+            return
         if isinstance(signal, GrantsChanged):
             task = asyncio.create_task(self._load_grants(app_id, signal.seq), name="load-grants")
             self._loads.add(task)

@@ -39,7 +39,20 @@ class GrantsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="grants"):
     seq: int
 
 
-Signal = Revoked | GrantsChanged
+class PresenceChosen(msgspec.Struct, frozen=True, kw_only=True, tag="presence"):
+    """A hint to every node of the shard: a user has chosen what to show of itself."""
+
+    process: str
+    """Who says so, and need not hear it."""
+    app_id: str
+    user_id: str
+    status: str
+    text: str | None
+    text_expires_at: float | None
+    version: int
+
+
+Signal = Revoked | GrantsChanged | PresenceChosen
 
 
 class Bus(Protocol):

@@ -5,7 +5,7 @@ Everything here runs on the event loop and between awaits is atomic. Local commi
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from data_plane.fanout.bus import slot_of
@@ -24,6 +24,33 @@ FILL_CHUNK: Final = 500
 """Entries of one log that one fill reads at most."""
 
 _log = get_logger(__name__)
+
+
+class Audience(Protocol):
+    """Hears who watches what. Called in the middle of the fan-out: must not block, raise, or call back."""
+
+    def watched(self, recipient: Recipient, key: LogKey) -> None:
+        """Somebody began to watch a channel."""
+        ...
+
+    def unwatched(self, recipient: Recipient, key: LogKey, *, last: bool) -> None:
+        """Somebody stopped; `last`: nobody on this node watches it any more."""
+        ...
+
+    def member_moved(self, entry: Entry) -> None:
+        """An entry of a watched channel, in its turn: somebody joined or left."""
+        ...
+
+
+class _Nobody:
+    def watched(self, recipient: Recipient, key: LogKey) -> None:
+        pass
+
+    def unwatched(self, recipient: Recipient, key: LogKey, *, last: bool) -> None:
+        pass
+
+    def member_moved(self, entry: Entry) -> None:
+        pass
 
 
 class Hub:
@@ -51,6 +78,8 @@ class Hub:
         self._unsubscribe = unsubscribe
         self._is_current = is_current
         self._concerned = concerned
+        self._passing: dict[str, Callable[[Entry], None]] = {}
+        self._audience: Audience = _Nobody()
         self._streams: dict[LogKey, Stream] = {}
         self._by_recipient: dict[Recipient, set[LogKey]] = {}
         self._watchers: dict[LogKey, set[Recipient]] = {}
@@ -66,6 +95,15 @@ class Hub:
         """The horizon up to which the follower has said where logs must be. Note it before positions to `join` at are
         read, and hand it to `announce_again` after."""
         self._again: int | None = None
+
+    def on_passing(self, type: str, handle: Callable[[Entry], None]) -> None:
+        """Give entries in passing of this type to a feature, which tells whom they are for, instead of to all who watch
+        the log."""
+        self._passing[type] = handle
+
+    def attend(self, audience: "Audience") -> None:
+        """Let this hear who watches what from now on."""
+        self._audience = audience
 
     # -- entries ---------------------------------------------------------------------------------------------------
 
@@ -158,6 +196,10 @@ class Hub:
                 for recipient in list(stream.recipients):
                     recipient.deliver(frame)
                     self._act_on(stream, recipient, first)
+        if stream.key in self._watchers:
+            for entry in run:
+                if entry.type == "member.added" or entry.type == "member.removed":
+                    self._audience.member_moved(entry)
         if first.type == "member.removed" and first.subject is not None:
             stream.drop_user(first.subject)
             self._stop_watching(stream.key, first.subject)
@@ -174,26 +216,30 @@ class Hub:
         """What is in no log: for those who watch and still hear the log, and not for its own author."""
         if not self._is_current():
             return
-        if entry.log == PROFILES:
+        if (handle := self._passing.get(entry.type)) is not None:
+            handle(entry)
+        elif entry.log == PROFILES:
             self._pass_on_profile(entry)
-        elif ears := self._watching(entry.key):
-            self._tell(ears, entry)
+        elif ears := self.watching(entry.key):
+            self.tell(ears, entry)
 
     def _pass_on_profile(self, entry: Entry) -> None:
         """To everybody who watches a channel that the user is in, once, whatever number of them it watches."""
         told: set[Recipient] = set()
         for channel_id, made in profile_in_channels(entry):
-            ears = self._watching(LogKey(entry.app_id, channel_log(channel_id))) - told
+            ears = self.watching(LogKey(entry.app_id, channel_log(channel_id))) - told
             if ears:
                 told |= ears
-                self._tell(ears, made())
+                self.tell(ears, made())
 
-    def _watching(self, key: LogKey) -> set[Recipient]:
+    def watching(self, key: LogKey) -> set[Recipient]:
+        """Who hears what happens in passing in this log."""
         # Who was removed while it asked to watch is a watcher and no recipient.
         stream, watchers = self._streams.get(key), self._watchers.get(key)
         return watchers & stream.recipients if stream is not None and watchers else set()
 
-    def _tell(self, ears: set[Recipient], entry: Entry) -> None:
+    def tell(self, ears: Iterable[Recipient], entry: Entry) -> None:
+        """Pass an entry on to these, but for its own subject and those from whom the subject is hidden."""
         frame = self._encode([entry])
         for recipient in ears:
             if recipient.user_id != entry.subject and entry.subject not in recipient.hidden:
@@ -250,15 +296,32 @@ class Hub:
         stream = self._streams.get(key)
         return stream if stream is not None and recipient in stream.recipients else None
 
+    def recipients(self, key: LogKey) -> Iterable[Recipient]:
+        """Who hears this log here. Not to be changed, nor kept."""
+        stream = self._streams.get(key)
+        return stream.recipients if stream is not None else ()
+
     def watch(self, recipient: Recipient, key: LogKey) -> None:
         """Pass on what happens in passing, too: what is in no log, such as who types."""
         watchers = self._watchers.setdefault(key, set())
         if recipient in watchers:
             return
         watchers.add(recipient)
-        count = self._watched[key.app_id] = self._watched.get(key.app_id, 0) + 1
+        self.follow_people(key.app_id)
+        self._audience.watched(recipient, key)
+
+    def follow_people(self, app_id: UUID) -> None:
+        """Hear what concerns the app's users wherever they are: profiles, presence. Once more for each call."""
+        count = self._watched[app_id] = self._watched.get(app_id, 0) + 1
         if count == 1:
-            self._open(LogKey(key.app_id, PROFILES), 1)
+            self._open(LogKey(app_id, PROFILES), 1)
+
+    def unfollow_people(self, app_id: UUID) -> None:
+        """The end of one `follow_people`."""
+        self._watched[app_id] -= 1
+        if not self._watched[app_id]:
+            del self._watched[app_id]
+            self._close(self._streams[LogKey(app_id, PROFILES)])
 
     def unwatch(self, recipient: Recipient, key: LogKey) -> None:
         """The end of `watch`."""
@@ -268,10 +331,8 @@ class Hub:
         watchers.discard(recipient)
         if not watchers:
             del self._watchers[key]
-        self._watched[key.app_id] -= 1
-        if not self._watched[key.app_id]:
-            del self._watched[key.app_id]
-            self._close(self._streams[LogKey(key.app_id, PROFILES)])
+        self.unfollow_people(key.app_id)
+        self._audience.unwatched(recipient, key, last=not watchers)
 
     def _stop_watching(self, key: LogKey, user_id: str) -> None:
         for recipient in [r for r in self._watchers.get(key, ()) if r.user_id == user_id]:

@@ -1,7 +1,7 @@
 """A client's connection, whatever carries it, and the registry of those of this node."""
 
 import asyncio
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -41,8 +41,9 @@ class Connection:
     """An authenticated connection of one user. A `Recipient` of the hub."""
 
     __slots__ = (
-        "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expires_at", "expiry", "hidden",
-        "id", "in_flight", "issued_at", "leaving", "overdone", "told", "transport", "typed", "user_id", "watching",
+        "app_id", "away", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expires_at", "expiry",
+        "hidden", "id", "in_flight", "issued_at", "leaving", "overdone", "people", "told", "transport",
+        "typed", "user_id", "watching",
     )  # fmt: skip
 
     def __init__(self, id: str, caller: Caller, transport: Transport) -> None:
@@ -69,6 +70,10 @@ class Connection:
         """Channels it hears without being a member."""
         self.typed: tuple[str, Any, Any] | None = None
         """Where it typed last; see `data_plane.typing`."""
+        self.away = False
+        """Whether nobody is at the device, as it says."""
+        self.people: set[str] | None = None
+        """Users of whose presence it asked to hear, wherever they are."""
         self.dirty = False
         """Whether something was delivered since the client last got a cursor."""
         self.cursor_at = 0.0
@@ -146,12 +151,19 @@ class Registry:
         self._all: dict[str, Connection] = {}
         self._by_user: dict[tuple[UUID, str], set[Connection]] = {}
         self._by_app: dict[UUID, int] = {}
+        self._listeners: list[Callable[[Connection], None]] = []
+
+    def listen(self, listener: Callable[[Connection], None]) -> None:
+        """Call this with every connection that begins, and again, closed, when it has ended."""
+        self._listeners.append(listener)
 
     def add(self, connection: Connection) -> None:
         """A connection begins."""
         self._all[connection.id] = connection
         self._by_user.setdefault((connection.app_id, connection.user_id), set()).add(connection)
         self._by_app[connection.app_id] = self._by_app.get(connection.app_id, 0) + 1
+        for listener in self._listeners:
+            listener(connection)
 
     def remove(self, connection: Connection) -> None:
         """A connection ended. Idempotent."""
@@ -164,6 +176,8 @@ class Registry:
         self._by_app[connection.app_id] -= 1
         if not self._by_app[connection.app_id]:
             del self._by_app[connection.app_id]
+        for listener in self._listeners:
+            listener(connection)
 
     def of_user(self, app_id: UUID, user_id: str) -> list[Connection]:
         """A user's connections on this node."""

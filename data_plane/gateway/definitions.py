@@ -8,6 +8,7 @@ from data_plane.blocks.views import BlockView
 from data_plane.channels.views import ChannelView
 from data_plane.events import ClientEvent, Data, Nothing, Place, ServerEvent
 from data_plane.gateway.events import RefreshPacket, WatchPacket
+from data_plane.presence.views import MembersPresence, WatchersView
 from data_plane.views import Timestamp
 
 
@@ -88,6 +89,10 @@ class Watched(Data):
 
     channel: ChannelView
     """Its `seq` is where events go on."""
+    presence: MembersPresence | None
+    """Who is there; null while that is not known. `presence.changed` and `presence.counted` go on from here."""
+    watchers: WatchersView | None
+    """Who watches; null while that is not known. `watchers.changed` goes on from here."""
 
 
 EVENTS: Final = (

@@ -1,6 +1,6 @@
 """Events about the connection itself: its token, and the channels it watches."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from data_plane.blocks.hidden import Hidden, HiddenUsers
@@ -32,10 +32,24 @@ class WatchPacket(Payload, frozen=True, kw_only=True):
     channel_id: ChannelId
 
 
+Passing = Callable[[Connection, str], Awaitable[dict[str, Any]]]
+"""What of a channel is in no log, for who begins to watch it."""
+
+
+async def _nothing(connection: Connection, channel_id: str) -> dict[str, Any]:
+    return {}
+
+
 def connection_events(
-    gateway: Gateway, hub: Hub, shard: Shard, hidden: Hidden, began: Callable[[Connection], None] = lambda _: None
+    gateway: Gateway,
+    hub: Hub,
+    shard: Shard,
+    hidden: Hidden,
+    began: Callable[[Connection], None] = lambda _: None,
+    passing: Passing = _nothing,
 ) -> list[tuple[str, type[Payload], Handler]]:
-    """`auth.refresh` answers `{expires_at}`; `channel.watch` answers `{channel}`, whose `seq` is where events go on.
+    """`auth.refresh` answers `{expires_at}`; `channel.watch` answers `{channel}`, whose `seq` is where events go on,
+    with what `passing` says.
 
     `began` hears of a connection that watches a channel without being a member.
     """
@@ -64,7 +78,8 @@ def connection_events(
             connection.hidden = await hidden.of(connection.app_id, connection.user_id)
         if not connection.closed:
             hub.watch(connection, LogKey(connection.app_id, channel_log(channel_id)))
-        return {"channel": view_of(state, standing)}
+        # First the ears, then the look: what happens in between is heard.
+        return {"channel": view_of(state, standing), **await passing(connection, channel_id)}
 
     async def unwatch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
         hub.unwatch(connection, LogKey(connection.app_id, channel_log(packet.channel_id)))

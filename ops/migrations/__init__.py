@@ -5,6 +5,7 @@ another process that migrates the same database (an advisory lock makes one wait
 """
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,6 +18,7 @@ Plane = Literal["control", "chat"]
 
 LOCK_TIMEOUT: Final = "5s"
 _ATTEMPTS: Final = 5
+_REVISION: Final = re.compile(r'^(revision|down_revision)\b[^=]*= "(\w+)"', re.MULTILINE)
 _ADVISORY_LOCK: Final = 0x6E617474  # "natt"
 
 
@@ -35,9 +37,15 @@ async def migrate_chat(url: str, runtime_login: str | None = None) -> list[str]:
 
 
 def newest_revision(plane: Plane) -> str | None:
-    """The revision that this release wants, read off the names of the files; `None` when there is none yet."""
-    files = sorted((Path(__file__).parent / plane / "versions").glob("[0-9]*_*.py"))
-    return files[-1].name.partition("_")[0] if files else None
+    """The revision that this release wants: the one that no other follows; `None` when there is none yet.
+
+    Read off the files, whose numbers tell when each was begun and not which came last.
+    """
+    follows: dict[str, str | None] = {}
+    for file in (Path(__file__).parent / plane / "versions").glob("[0-9]*_*.py"):
+        said = dict(_REVISION.findall(file.read_text()))
+        follows[said["revision"]] = said.get("down_revision")
+    return next((revision for revision in sorted(follows) if revision not in follows.values()), None)
 
 
 async def current_revision(connection: Any, plane: Plane) -> str | None:

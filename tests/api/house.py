@@ -203,8 +203,9 @@ def capture_logs() -> Iterator[Logs]:
         logging.getLogger().removeHandler(handler)
 
 
-BY_THEMSELVES = {"usage_samples", "standings_due", "entitlements", "apps", "configuration"}
-"""Tables that processes write to in their own time: samples of every minute, standings that follow from the ledger."""
+BY_THEMSELVES = {"usage_samples", "presence", "standings_due", "entitlements", "apps", "configuration"}
+"""Tables that processes write to in their own time: samples of every minute, when users were active, standings that
+follow from the ledger."""
 
 
 class Stored:

@@ -113,6 +113,10 @@ async def life(scribe: Scribe) -> None:
     people = {"filter": {"custom.team": {"$in": ["engines", "graphs"]}}, "sort": ["-created_at"], "limit": 2}
     await say("queryUsers", sk, {**people, "explain": True})
     await say("deleteIndex", sk, resource="users", field="custom.team")
+    lunch = {"status": "away", "text": "At lunch", "text_expires_at": "2099-01-01T13:00:00Z"}
+    await say("putPresence", ada, lunch, user_id="ada")
+    await say("getPresence", ada, user_id="ada")
+    await say("queryPresence", sk, {"user_ids": ["ada", "grace"]})
     for _ in range(2):
         await say("blockUser", ada, user_id="edsger")
     await say("listBlocks", ada)
@@ -136,6 +140,7 @@ async def life(scribe: Scribe) -> None:
     await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")
     await say("queryMembers", ada, {"filter": {"role": "owner"}}, channel_id="general")
     await say("listMembers", ada, channel_id="general", limit=2)
+    await say("listWatchers", ada, channel_id="general", limit=2)
 
     await say("getLimits", ada, channel_id="general")
     cursor = (await say("sync", ada)).json()["cursor"]
@@ -289,8 +294,18 @@ async def trouble(scribe: Scribe) -> None:
     flusher._max_waiting, most = 0, flusher._max_waiting
     await fail("overloaded", "sendMessage", ada, {"text": "Hello?"}, channel_id="general")
     flusher._max_waiting = most
+    store = house.node.node.presence._store
+    script = store._script
+    store._script = no_redis  # type: ignore[assignment]
+    await fail("presence_away", "getPresence", ada, user_id="ada")
+    store._script = script
     await no_live_node(house)
     await fail("unavailable", "locate", None, key=house.opened.publishable_key)
+
+
+async def no_redis(*_: Any) -> Any:
+    """What a script's call meets when Redis is away."""
+    raise ConnectionRefusedError
 
 
 @asynccontextmanager

@@ -42,6 +42,13 @@ ROUTES: dict[str, Entry] = {
     "POST /v1/users/query": Entry(body=QUERY),
     "POST /v1/users/{user_id}/deactivate": Entry({"user_id": "grace"}, foreign={"user_id": "eve"}),
     "POST /v1/users/{user_id}/reactivate": Entry({"user_id": "grace"}, foreign={"user_id": "eve"}),
+    "GET /v1/users/{user_id}/presence": Entry({"user_id": "ada"}, foreign={"user_id": "eve"}),
+    "PUT /v1/users/{user_id}/presence": Entry(
+        {"user_id": "ada"}, {"status": "away", "text": "Lunch", "text_expires_at": "2030-01-01T12:00:00Z"},
+        {"user_id": "eve"},
+    ),
+    "POST /v1/presence/query": Entry(body={"user_ids": ["ada"]}),
+    "GET /v1/channels/{channel_id}/watchers": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "GET /v1/users/me/blocks": Entry(credential="user"),
     "PUT /v1/users/me/blocks/{user_id}": Entry({"user_id": "grace"}, foreign={"user_id": "eve"}, credential="user"),
     "DELETE /v1/users/me/blocks/{user_id}": Entry({"user_id": "grace"}, credential="user"),

@@ -77,6 +77,17 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await carol.event("typing.stopped")
     assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice B."})).is_success
     await carol.event("profile.changed")
+    await ask(alice, "presence.set", status="away", text="Lunch", text_expires_at="2030-01-01T12:00:00Z")
+    await carol.event("presence.changed")
+    await carol.event("watchers.changed")
+    await ask(carol, "presence.subscribe", user_ids=["bob"])
+    await ask(carol, "presence.unsubscribe", user_ids=["bob"])
+    crowd = [f"fan{number}" for number in range(100)]
+    await tenant.post("/v1/users", users=[{"id": fan} for fan in crowd])
+    await tenant.post("/v1/channels", id="crowd", members=crowd)
+    await tenant.post("/v1/channels/crowd/members", user_ids=["alice", "carol"])
+    await carol.call("channel.watch", channel_id="crowd")
+    await carol.event("presence.counted")
     assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success
     await carol.event("membership.removed")
     assert (await tenant.http.patch("/v1/channels/general", json={"name": "Everybody"})).is_success

@@ -83,6 +83,21 @@ REST: dict[Operation, list[Try] | Open] = {
     ("POST", "/v1/users/{user_id}/reactivate"): [
         Try(lambda k: f"/v1/users/{k.user}/reactivate", server=HIDDEN, user=SERVERS_ONLY),
     ],
+    ("GET", "/v1/users/{user_id}/presence"): [
+        Try(lambda k: f"/v1/users/{k.user}/presence", server=HIDDEN, user=HIDDEN)
+    ],
+    ("PUT", "/v1/users/{user_id}/presence"): [
+        Try(lambda k: f"/v1/users/{k.user}/presence", lambda k: {"text": "mine"}, server=HIDDEN, user=SERVERS_ONLY),
+        Try(lambda k: f"/v1/users/{PERSON}/presence", lambda k: {"text": "mine"}, user=OWN),
+    ],
+    ("POST", "/v1/presence/query"): [
+        Try(
+            lambda k: "/v1/presence/query",
+            lambda k: {"user_ids": [k.user]},
+            server=Expect(200, {"user": 422}),
+            user=Expect(200, {"user": 422}),
+        ),
+    ],
     ("GET", "/v1/users/me/blocks"): [Try(lambda k: "/v1/users/me/blocks", server=USERS_ONLY, user=OWN)],
     ("PUT", "/v1/users/me/blocks/{user_id}"): [
         Try(lambda k: f"/v1/users/me/blocks/{k.user}", server=USERS_ONLY, user=Expect(201, {"user": 422})),
@@ -175,6 +190,14 @@ REST: dict[Operation, list[Try] | Open] = {
         Try(lambda k: f"/v1/channels/{k.channel}/members", server=HIDDEN, user=HIDDEN),
         Try(
             lambda k: f"/v1/channels/{k.channel}/members?limit=1&cursor={encode_cursor('members', k.user)}",
+            server=Expect(200, {"channel": 404}, free=200),
+            user=Expect(200, {"channel": 404}, free=200),
+        ),
+    ],
+    ("GET", "/v1/channels/{channel_id}/watchers"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/watchers", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/watchers?cursor={encode_cursor('watchers', k.user)}",
             server=Expect(200, {"channel": 404}, free=200),
             user=Expect(200, {"channel": 404}, free=200),
         ),

@@ -39,8 +39,9 @@ SPECIAL: dict[str, Whose] = {
 }
 """Tables of the chat schema that have no `app_id` and speak of tenants all the same."""
 OF_NOBODY = {"alembic_version", "shard"}
-OWN_DOING = {"usage_samples"}
-"""The nodes count the victim's own connections every minute, whatever anybody tries."""
+OWN_DOING = {"usage_samples", "presence"}
+"""The nodes count the victim's own connections every minute, and write when its users were active, whatever anybody
+tries."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Who is there: devices, the user's own choice, and who hears of it."""

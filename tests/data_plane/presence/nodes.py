@@ -1,0 +1,107 @@
+"""Several processes of a shard in one: each a gateway and hub of its own, with presence over one real Redis."""
+
+import asyncio
+from typing import Any
+
+from redis.asyncio import Redis
+
+from data_plane.gateway.connection import Connection
+from data_plane.gateway.events import connection_events
+from data_plane.presence.crowds import Crowds
+from data_plane.presence.service import PresenceService
+from data_plane.presence.socket import presence_events
+from data_plane.presence.store import PresenceStore
+from data_plane.presence.tracker import Chosen, Presence
+from tests.data_plane.conftest import App
+from tests.data_plane.gateway.test_gateway import House, Line, until
+
+LIFETIME = 0.4
+"""Seconds instead of thirty."""
+
+
+class Process(House):
+    """One process. Rounds are called by tests, so nothing happens by itself."""
+
+    def __init__(self, app: App, redis: Redis, name: str, others: "list[Process]") -> None:
+        super().__init__(app)
+        self.others = others
+        self.deaf = False
+        """Whether the bus brings it nothing."""
+        self.presence = Presence(
+            self.shard,
+            PresenceStore(redis, shard_id="s0", process=name, lifetime=LIFETIME),
+            self.hub,
+            self.gateway.registry,
+            self.publish,
+            self.announce,
+        )
+        self.hub.attend(self.presence.audience)
+        self.crowds = Crowds(
+            self.shard, redis, self.hub, self.presence.audience, self.publish, process=name,
+            visible=self.presence.visible, counts=self.presence.counts_here,
+        )  # fmt: skip
+        self.presence.settled = self.crowds.user_moved
+        self.people = PresenceService(self.shard, self.presence, self.crowds, self.hidden)
+        dispatcher = self.gateway.dispatcher
+
+        async def passing(connection: Connection, channel_id: str) -> dict[str, Any]:
+            return {
+                "presence": await self.people.of_channel(connection, channel_id),
+                "watchers": await self.people.watchers_now(connection, channel_id),
+            }
+
+        for event, payload, handle in connection_events(
+            self.gateway, self.hub, self.shard, self.hidden, passing=passing
+        ):
+            dispatcher._routes[event] = (payload, handle)
+        for event, payload, handle in presence_events(self.people):
+            dispatcher.add(event, payload, handle)
+
+    def publish(self, entries: Any) -> None:
+        for process in self.others:
+            if process is self or not process.deaf:
+                process.hub.deliver(entries)
+
+    def announce(self, chosen: Chosen) -> None:
+        for process in self.others:
+            if process is not self and not process.deaf:
+                process.presence.chosen(chosen)
+
+    async def ask(self, who: "tuple[Any, Line]", event: str, **payload: Any) -> Any:
+        """Send an event and return its answer."""
+        wire, line = who
+        number = max(line.acks(), default=0) + 1
+        self.packet(wire, event, payload, ack=number)
+        await until(lambda: number in line.acks())
+        return line.acks()[number]
+
+    async def enter(self, user: str, *channels: str) -> "tuple[Any, Line]":
+        """Connect, watch, and let it be known."""
+        who = await self.connect(user)
+        await self.presence.round()
+        for channel in channels:
+            await self.ask(who, "channel.watch", channel_id=channel)
+        return who
+
+    def leave(self, who: "tuple[Any, Line]") -> None:
+        """The client hangs up."""
+        self.gateway.ended(who[0])
+
+
+Nodes = list[Process]
+
+
+def told(who: "tuple[Any, Line]", name: str = "presence.changed") -> list[tuple[str, str]]:
+    """What a client heard of others: users and states, in order."""
+    return [(event["data"]["user_id"], event["data"]["status"]) for _, event in who[1].events(name)]
+
+
+async def rounds(*processes: Process) -> None:
+    """Let each do what is due."""
+    for process in processes:
+        await process.presence.round()
+
+
+async def expire() -> None:
+    """Let the word of who says nothing run out."""
+    await asyncio.sleep(LIFETIME + 0.05)
