@@ -18,6 +18,7 @@ _COMMANDS = {
     "tenant": "Customers of this installation.",
     "staff": "People who operate this installation.",
     "outbox": "Print a link that opens the mail outbox once.",
+    "seed": "Fill an app with people, channels and months of messages.",
     "bench": "Measure on this machine; prints JSON.",
     "chaos": "Break an installation of its own and check that no message is lost, doubled or disordered.",
 }
