@@ -16,6 +16,7 @@ MOST: Final = 2.0**53
 """Between these a float is kept as it came. PostgreSQL keeps decimals: it writes a whole number as an integer, which
 beyond 2^53 is not the float's own value, and others with all their zeros."""
 
+_NESTS: Final = (dict, list)
 _UNUSUAL: Final = re.compile(rb"[0-9]e[-+0-9]|[0-9]{16}")
 """What a float beyond these limits looks like in JSON, and some text."""
 
@@ -75,9 +76,9 @@ def _deeper_than(value: Any, most: int) -> bool:
         level = [
             inner
             for item in level
-            if isinstance(item, dict | list)
+            if isinstance(item, _NESTS)
             for inner in (item.values() if isinstance(item, dict) else item)
         ]
         if not level:
             return False
-    return any(isinstance(item, dict | list) for item in level)
+    return any(isinstance(item, _NESTS) for item in level)

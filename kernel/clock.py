@@ -62,6 +62,7 @@ def rfc3339(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+@lru_cache(8192)
 def rfc3339_of_millis(millis: int) -> str:
     """`rfc3339` of an instant that is given as whole milliseconds since 1970: a fifth of the work."""
     minute, rest = divmod(millis, 60_000)
@@ -83,4 +84,9 @@ def month_of(at: datetime) -> str:
     """The UTC billing month of an instant, as `2026-01`."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return f"{at.year:04d}-{at.month:02d}"
+    return _month(at.year, at.month)
+
+
+@lru_cache(16)
+def _month(year: int, month: int) -> str:
+    return f"{year:04d}-{month:02d}"

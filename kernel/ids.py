@@ -6,11 +6,12 @@ and a person reads `msg_06a8n…`. Customers' own ids (users, channels) are plai
 
 import os
 import re
+import struct
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from kernel.clock import Clock, SystemClock
 from kernel.errors import InvalidInput
@@ -32,7 +33,11 @@ ID_CHARACTER: Final = "[0-9a-hjkmnp-tv-z]"
 
 def encode(value: UUID) -> str:
     """26 characters that sort as the UUID's bytes do."""
-    n, pairs = value.int, _PAIRS
+    return _encoded(value.int)
+
+
+def _encoded(n: int) -> str:
+    pairs = _PAIRS
     # Every message makes a few of these, so it is written out: 13 pairs of 5 bits each.
     return (
         f"{pairs[n >> 120]}{pairs[n >> 110 & 1023]}{pairs[n >> 100 & 1023]}{pairs[n >> 90 & 1023]}"
@@ -127,14 +132,27 @@ class Ids:
 
     def uuid7(self) -> UUID:
         """A UUIDv7: 48 bits of milliseconds, a 12-bit counter, 62 random bits."""
-        millis = int(self._clock.now().timestamp() * 1000)
-        with self._lock:
-            # 12 bits below the millisecond count ids made in it; overflow borrows from the next millisecond.
-            self._last = max(millis << 12, self._last + 1)
-            stamp = self._last
-        random = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
-        return UUID(int=(stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | random)
+        # `UUID(int=…)` looks at six arguments first.
+        value = UUID.__new__(UUID)
+        object.__setattr__(value, "int", self._next())
+        object.__setattr__(value, "is_safe", SafeUUID.unknown)
+        return value
 
     def new(self, prefix: str) -> str:
         """A fresh prefixed id."""
-        return format_id(prefix, self.uuid7())
+        return f"{prefix}_{_encoded(self._next())}"
+
+    def _next(self) -> int:
+        millis = int(self._clock.now().timestamp() * 1000)
+        with self._lock:
+            # 12 bits below the millisecond count ids made in it; overflow borrows from the next millisecond.
+            stamp = self._last = max(millis << 12, self._last + 1)
+            if not _randoms:
+                _randoms.extend(struct.unpack("<64Q", os.urandom(512)))
+            random = _randoms.pop()
+        return (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | random >> 2
+
+
+_randoms: list[int] = []
+"""What the system gave and no id has used: asking it for each is half of what an id costs."""
+os.register_at_fork(after_in_child=_randoms.clear)

@@ -24,6 +24,10 @@ class Transport(Protocol):
         """Queue a frame. Never blocks."""
         ...
 
+    def send_soon(self, frame: Frame) -> None:
+        """The same, but it may wait for what follows within a moment, to leave in one write with it."""
+        ...
+
     def mark(self) -> int:
         """A place in what was sent: the end of it now."""
         ...
@@ -94,7 +98,14 @@ class Connection:
     def deliver(self, frame: Frame) -> None:
         """The hub's call: pass log entries on."""
         self.dirty = True
-        self.transport.send(frame)
+        if self.in_flight:
+            self.transport.send_soon(frame)  # an answer to what this client sent follows, most of the time
+        else:
+            self.transport.send(frame)
+
+    def answer(self, frame: Frame) -> None:
+        """Queue the acknowledgement of an event."""
+        self.transport.send_soon(frame)
 
     def send_frame(self, frame: Frame) -> None:
         """Queue a frame."""
@@ -129,6 +140,9 @@ class _Over:
     """Where packets go after the end."""
 
     def send(self, frame: Frame) -> None:
+        pass
+
+    def send_soon(self, frame: Frame) -> None:
         pass
 
     def mark(self) -> int:

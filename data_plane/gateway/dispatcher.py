@@ -23,7 +23,9 @@ from kernel.logging import get_logger
 MAX_IN_FLIGHT: Final = 100
 """Events of one connection that may await their acknowledgement."""
 
-Handler = Callable[[Connection, Any], Awaitable[Mapping[str, Any]]]
+Answer = Mapping[str, Any] | bytes
+"""An acknowledgement: a JSON object, or the bytes of one."""
+Handler = Callable[[Connection, Any], Awaitable[Answer]]
 Decode = Callable[[bytes], tuple[str, Any]]
 CurrentApp = Callable[[UUID], AppSnapshot | None]
 
@@ -175,7 +177,7 @@ class Dispatcher:
         answer = await self._answer(connection, packet)
         self._reply(connection, packet, answer)
         if self._verbose:
-            error = answer.get("error")
+            error = None if isinstance(answer, bytes) else answer.get("error")
             _log.debug(
                 "socket.event",
                 name=packet.event,
@@ -184,7 +186,7 @@ class Dispatcher:
                 code=error["code"] if error else None,
             )
 
-    async def _answer(self, connection: Connection, packet: Packet) -> Mapping[str, Any]:
+    async def _answer(self, connection: Connection, packet: Packet) -> Answer:
         if connection.in_flight >= MAX_IN_FLIGHT:
             if self._limits is not None:
                 self._limits.overdone(connection)
@@ -210,9 +212,10 @@ class Dispatcher:
         return packet.payload
 
     @staticmethod
-    def _reply(connection: Connection, packet: Packet, answer: Mapping[str, Any]) -> None:
+    def _reply(connection: Connection, packet: Packet, answer: Answer) -> None:
         if packet.ack_id is not None and not connection.closed:
-            connection.send_frame(Frame(encode_ack(packet.ack_id, orjson.dumps(answer))))
+            body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+            connection.answer(Frame(encode_ack(packet.ack_id, body)))
 
     @staticmethod
     def _failure(packet: Packet, error: Exception) -> dict[str, Any]:
@@ -227,7 +230,7 @@ class Dispatcher:
 
 
 def _for_caller(route: SocketRoute, current_app: CurrentApp) -> Handler:
-    async def handle(connection: Connection, payload: Payload) -> Mapping[str, Any]:
+    async def handle(connection: Connection, payload: Payload) -> Answer:
         app = current_app(connection.app_id)
         if app is not None and app is not connection.caller.app:
             connection.caller = msgspec.structs.replace(connection.caller, app=app)

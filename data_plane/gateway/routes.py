@@ -15,13 +15,13 @@ class Payload(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
 class SocketRoute(msgspec.Struct, frozen=True):
     """One inbound event.
 
-    `handle(caller, payload)` returns the acknowledgement, a JSON object, or raises a `NatterError`. It is an edge: it
-    opens its own unit of work and answers after the commit. It never knows which transport carries it.
+    `handle(caller, payload)` returns the acknowledgement, a JSON object or its bytes, or raises a `NatterError`. It is
+    an edge: it opens its own unit of work and answers after the commit. It never knows which transport carries it.
     """
 
     event: str
     payload: type[Payload]
-    handle: Callable[[Caller, Any], Awaitable[Mapping[str, Any]]]
+    handle: Callable[[Caller, Any], Awaitable[Mapping[str, Any] | bytes]]
 
 
 class ImmediateRoute(msgspec.Struct, frozen=True):

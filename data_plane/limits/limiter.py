@@ -76,6 +76,8 @@ class Limiter:
         """The rates of addresses, which belong to no plan."""
         self._apps: dict[str, AppLimits] = {}
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
+        self._together: dict[tuple[Group, str, str | None], list[Bucket]] = {}
+        """What `buckets` has found, until a bucket is dropped or a rate changes."""
         self._dirty: list[Bucket] = []
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -102,6 +104,7 @@ class Limiter:
     def app_changed(self, app: AppSnapshot) -> AppLimits:
         """Go by this snapshot from now on."""
         limits = self._apps[app.app_id] = limits_of(app)
+        self._together.clear()
         return limits
 
     def bucket(self, app: AppSnapshot, policy: Policy, subject: str = "") -> Bucket:
@@ -127,6 +130,12 @@ class Limiter:
 
     def buckets(self, group: Group, app: AppSnapshot, user_id: str | None) -> list[Bucket]:
         """What a request of this group is judged by: the user's buckets first."""
+        found = self._together.get((group, app.app_id, user_id))
+        if found is None:
+            found = self._together[group, app.app_id, user_id] = self._find(group, app, user_id)
+        return found
+
+    def _find(self, group: Group, app: AppSnapshot, user_id: str | None) -> list[Bucket]:
         if user_id is not None and not group.user:
             group = REQUESTS  # a server's own business; a user that tries it must not use up what the server has
         own = [self.bucket(app, policy, user_id) for policy in group.user] if user_id is not None else []
@@ -329,6 +338,7 @@ class Limiter:
         now = self.now()
         if now - self._swept_at >= SWEEP * SECOND:
             self._swept_at = now
+            self._together.clear()
             self._buckets = {
                 name: bucket
                 for name, bucket in self._buckets.items()

@@ -107,8 +107,9 @@ POLICIES: Final = (
 BY_NAME: Final = {policy.name: policy for policy in POLICIES}
 
 
-class Group(msgspec.Struct, frozen=True):
-    """Policies of a kind of request: a user's, those of the whole app, and those of who is nobody yet."""
+class Group(msgspec.Struct, frozen=True, eq=False):
+    """Policies of a kind of request: a user's, those of the whole app, and those of who is nobody yet. Equal to itself
+    alone, so that it is found quickly in a table."""
 
     user: tuple[Policy, ...] = ()
     app: tuple[Policy, ...] = ()

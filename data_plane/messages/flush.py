@@ -77,13 +77,16 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     subject: str
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What became of one message. `verdict` as `chat.append_messages` documents; the rest is set when it is stored."""
+class Verdict(msgspec.Struct, gc=False):
+    """What became of one message. `verdict` as `chat.append_messages` documents; the rest is set when it is stored.
+
+    `data`: the JSON that its event carries, `{"message": …}`, from when that was made; the answer says the same."""
 
     verdict: str
     seq: int
     number: int
     created_at: datetime
+    data: bytes = b""
 
 
 class Pool(Protocol):

@@ -4,6 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import orjson
 
 from data_plane.blocks.errors import Blocked
 from data_plane.channels.access import visible_channel
@@ -22,7 +23,7 @@ from data_plane.messages.errors import MessageIdTaken, no_message
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.messages.repository import MessageRepository
 from data_plane.messages.schemas import Attachments, ChannelId, NewMessageId, Text, UserId, check_content, content_hash
-from data_plane.messages.views import MessageRow, MessageView, OneMessage, message_view
+from data_plane.messages.views import MessageRow, MessageView, message_view
 from data_plane.shard import Shard
 from data_plane.tenancy.quotas import check_messages, check_new_active
 from kernel.errors import InvalidInput, RateLimited
@@ -50,10 +51,17 @@ class MessageSendPacket(SendMessage, frozen=True, kw_only=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """A stored message as everybody sees it. `created` is false when this id was stored before."""
+    """A stored message as everybody sees it: `data` is `{"message": …}` as JSON. `created` is false when this id was
+    stored before."""
 
-    message: MessageView
+    data: bytes
     created: bool
+
+    @property
+    def message(self) -> MessageView:
+        """The message."""
+        message: MessageView = orjson.loads(self.data)["message"]
+        return message
 
 
 class SendService:
@@ -111,10 +119,10 @@ class SendService:
             case "created":
                 if message.count_active:
                     self._activity.remember(caller.app_id, user_id, verdict.created_at)
-                return Sent(message_view(stored_row(message, verdict)), True)
+                return Sent(verdict.data or created_data(message, verdict), True)
             case "duplicate":
                 # Stored before, and perhaps edited since: answer with what is there now.
-                return Sent(message_view(await self._read(caller, message.id)), False)
+                return Sent(orjson.dumps({"message": message_view(await self._read(caller, message.id))}), False)
             case "conflict":
                 raise MessageIdTaken()
             case "frozen":
@@ -179,9 +187,14 @@ def stored_row(message: NewMessage, verdict: Verdict) -> MessageRow:
     )
 
 
+def created_data(message: NewMessage, verdict: Verdict) -> bytes:
+    """What the event of a created message carries, and the sender's answer, as JSON: `{"message": …}`."""
+    return orjson.dumps({"message": message_view(stored_row(message, verdict))})
+
+
 def created_entry(message: NewMessage, verdict: Verdict, epoch: str) -> Entry:
-    """The log entry of a created message, for the fan-out."""
-    row = stored_row(message, verdict)
+    """The log entry of a created message, for the fan-out. Leaves its data with the verdict, for the answer."""
+    verdict.data = created_data(message, verdict)
     return make_entry(
         app_id=message.app_id,
         log=channel_log(message.channel_id),
@@ -190,14 +203,14 @@ def created_entry(message: NewMessage, verdict: Verdict, epoch: str) -> Entry:
         type="message.created",
         at=verdict.created_at,
         actor=message.user_id,
-        data={"message": message_view(row)},
+        data=verdict.data,
     )
 
 
 def socket_route(service: SendService) -> SocketRoute:
     """`message.send`, acknowledged with `{message}` after the commit."""
 
-    async def handle(caller: Caller, packet: MessageSendPacket) -> OneMessage:
-        return {"message": (await service.send(caller, packet.channel_id, packet)).message}
+    async def handle(caller: Caller, packet: MessageSendPacket) -> bytes:
+        return (await service.send(caller, packet.channel_id, packet)).data
 
     return SocketRoute("message.send", MessageSendPacket, handle)

@@ -34,7 +34,10 @@ def new_active_refused(app: AppSnapshot, now: datetime) -> QuotaExceeded:
 
 def find_quota(app: AppSnapshot, meter: Meter) -> Quota | None:
     """The snapshot's standing of one meter, of whatever month."""
-    return next((quota for quota in app.quotas if quota.meter == meter), None)
+    for quota in app.quotas:
+        if quota.meter == meter:
+            return quota
+    return None
 
 
 def quota_exceeded(quota: Quota, *, used: int | None = None) -> QuotaExceeded:

@@ -20,7 +20,8 @@ class HotStatement:
         self._most = most
         self._open = 0
         self._free: list[tuple[Any, Any]] = []
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[tuple[Any, Any] | None]] = deque()
+        """Who waits, the longest first, to be given a connection, or null where one may be opened."""
 
     async def fetch(self, *arguments: Any) -> list[Any]:
         """The statement's rows. Raises what the driver raises."""
@@ -30,9 +31,7 @@ class HotStatement:
         except BaseException:
             self._throw_away(connection)
             raise
-        self._free.append((connection, statement))
-        if self._waiting:
-            self._wake_one()
+        self._give((connection, statement))
         return rows
 
     async def close(self) -> None:
@@ -50,14 +49,18 @@ class HotStatement:
                 self._open -= 1  # the server ended it while it was idle
             if self._open < self._most:
                 return await self._prepare()
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            turn: asyncio.Future[tuple[Any, Any] | None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
-                await turn
+                given = await turn
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
-                    self._wake_one()  # its turn had come already: somebody else's, then
+                    self._give(turn.result())  # its turn had come already: somebody else's, then
                 raise
+            if given is not None:
+                if not given[0].is_closed():
+                    return given
+                self._open -= 1
 
     async def _prepare(self) -> tuple[Any, Any]:
         self._open += 1
@@ -73,11 +76,14 @@ class HotStatement:
         self._open -= 1
         if connection is not None:
             connection.terminate()
-        self._wake_one()
+        self._give(None)
 
-    def _wake_one(self) -> None:
+    def _give(self, taken: tuple[Any, Any] | None) -> None:
+        """To who waits longest, not to whoever asks next: it would wait behind all that come after it."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_result(None)
+                turn.set_result(taken)
                 return
+        if taken is not None:
+            self._free.append(taken)

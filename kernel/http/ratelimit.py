@@ -8,6 +8,7 @@ how many seconds all is back; after a refusal, when the same request may come ag
 import ipaddress
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,9 +31,14 @@ def limit_headers(items: Iterable[Item]) -> list[tuple[bytes, bytes]]:
     """Both fields."""
     policies, standings = [], []
     for name, limit, left, reset in items:
-        policies.append(f'"{name}";q={limit.burst};w={max(1, seconds(limit.window))}')
+        policies.append(_policy(name, limit))
         standings.append(f'"{name}";r={left};t={reset}')
     return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(standings).encode())]
+
+
+@lru_cache(1024)
+def _policy(name: str, limit: Rate) -> str:
+    return f'"{name}";q={limit.burst};w={max(1, seconds(limit.window))}'
 
 
 def address_of(scope: Scope) -> str:

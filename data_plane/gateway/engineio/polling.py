@@ -80,6 +80,8 @@ class PollingSession:
         for message in frame.messages:
             self.put(protocol.MESSAGE + message)
 
+    send_soon = send
+
     def send_binary(self, data: bytes) -> None:
         """Queue a binary message."""
         self.put(protocol.BINARY + base64.b64encode(data))

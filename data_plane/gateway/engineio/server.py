@@ -209,6 +209,12 @@ class WebSocketSession(Line):
         """Write it. After the end, nothing happens."""
         self.write(frame.wire)
 
+    def send_soon(self, frame: Frame) -> None:
+        """Write it together with what else follows before the loop's turn after the next: by then, who waited for the
+        same flush has its answer."""
+        self.cork_for_a_moment()
+        self.write(frame.wire)
+
     def send_binary(self, data: bytes) -> None:
         """Write a binary message."""
         self.write(protocol.binary_frame(data))
@@ -219,7 +225,7 @@ class WebSocketSession(Line):
 
     def passed(self, mark: int) -> bool:
         """Whether the system has taken everything."""
-        return self.buffered() == 0
+        return self._corked is None and self.buffered() == 0
 
     def close(self) -> None:
         """Send what waits, then close."""

@@ -91,7 +91,7 @@ class Line(WSListener):
         self._ws: WSTransport | None = None
         self._tcp: Any = None
         self._corked: list[bytes] | None = None
-        """Answers to all but the last of the frames that arrived together; they leave together."""
+        """What leaves together: answers to frames that arrived together, and whatever was said to wait for more."""
         self._parts: list[bytes] | None = None
         self._parts_size = 0
         self.max_payload = max_payload
@@ -119,6 +119,14 @@ class Line(WSListener):
     def limit_buffer(self, size: int) -> None:
         """Call `clogged` when more bytes than this wait for the client."""
         self._tcp.set_write_buffer_limits(high=size)
+
+    def cork_for_a_moment(self) -> None:
+        """Let what is written now wait for what follows until the loop's turn after the next."""
+        if self._corked is None and self.write is not _nowhere:
+            self._corked = []
+            self.write = self._corked.append
+            later = asyncio.get_running_loop().call_soon
+            later(later, self._uncork)
 
     def buffered(self) -> int:
         """Bytes that wait for the client, beyond what the system has taken."""
@@ -191,7 +199,7 @@ class Line(WSListener):
         if waiting is not None:
             self.write = self._tcp.write
             if waiting:
-                self.write(b"".join(waiting))
+                self.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def _gather(self, kind: WSMsgType, frame: WSFrame) -> None:
         payload = frame.get_payload_as_bytes()

@@ -47,6 +47,8 @@ class Line:
         if not self.closed:
             self.sent.extend(message.decode() for message in frame.messages)
 
+    send_soon = send
+
     def mark(self) -> int:
         return len(self.sent)
 

@@ -23,6 +23,7 @@ SOME = {
     "resource": "channels",
     "field": "color",
     "name": "vip",
+    "emoji": "heart",
 }
 
 
