@@ -12,6 +12,7 @@ from data_plane.tenancy.errors import ConfigurationMissing
 from data_plane.tenancy.store import SnapshotStore
 from kernel.contracts import SnapshotPage
 from kernel.logging import get_logger
+from kernel.tasks import end_tasks
 
 PATH: Final = "/internal/v1/snapshots"
 _log = get_logger(__name__)
@@ -84,8 +85,7 @@ class SnapshotPuller:
     async def stop(self) -> None:
         """Stop pulling; what is known stays known."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
         await self._http.aclose()
 
     async def run(self) -> None:

@@ -85,7 +85,12 @@ async def measure(rows: Sequence[Row], folder: Path) -> dict[str, Any]:
     for row in rows:
         words = ["-m", "ops.cli", "bench", *row.command.split(), "--json"]
         process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.PIPE)
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
         if process.returncode != 0:
             raise RuntimeError(f"natter bench {row.command} ended with {process.returncode}")
         result = json.loads(output.splitlines()[-1])

@@ -1,6 +1,9 @@
 """`natter bench`."""
 
+import asyncio
 import json
+import signal
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,23 @@ def bench() -> None:
 
 
 def _run(work: Coroutine[Any, Any, dict[str, Any]], as_json: bool) -> None:
-    result = uvloop.run(work)
+    result = _finish(work)
     click.echo(json.dumps(result) if as_json else json.dumps(result, indent=2))
+
+
+def _finish(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return uvloop.run(_until_told(work))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
+
+
+async def _until_told(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """A benchmark that is ended ends what it has started, as one that fails does."""
+    mine = asyncio.current_task()
+    assert mine is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, mine.cancel)
+    return await work
 
 
 _seconds = click.option("--seconds", default=8.0, show_default=True, type=click.FloatRange(1, 300), help="Of each run.")
@@ -227,4 +245,4 @@ def table(only: str, folder: Path) -> None:
     rows = [row for row in ROWS if only in row.command]
     if not rows:
         raise click.BadParameter(f"no row's command holds {only!r}", param_hint="--only")
-    click.echo(drawn(uvloop.run(measure(rows, folder))))
+    click.echo(drawn(_finish(measure(rows, folder))))

@@ -23,6 +23,7 @@ from kernel.outbox import Outbox, OutboxRunner
 from kernel.redis_url import cluster_members
 from kernel.security.vault import Vault
 from kernel.settings import Settings, SettingsError, ShardSettings
+from kernel.tasks import end_tasks
 
 _log = get_logger(__name__)
 
@@ -65,9 +66,7 @@ class Worker:
                 task.result()
         finally:
             _log.info("worker.stopping")
-            for task in (*tasks, told):
-                task.cancel()
-            await asyncio.gather(*tasks, told, return_exceptions=True)
+            await end_tasks([*tasks, told])
             await queue.stop()
             for database in self._databases:
                 await database.close()
