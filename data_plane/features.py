@@ -7,29 +7,44 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+import data_plane.blocks.budget
 import data_plane.blocks.events
 import data_plane.blocks.routes
+import data_plane.channels.budget
 import data_plane.channels.events
 import data_plane.channels.routes
+import data_plane.gateway.budget
 import data_plane.gateway.definitions
+import data_plane.grants.budget
 import data_plane.grants.events
 import data_plane.grants.routes
+import data_plane.identity.tokens.budget
 import data_plane.identity.tokens.routes
+import data_plane.indexes.budget
 import data_plane.indexes.routes
+import data_plane.limits.budget
 import data_plane.limits.routes
+import data_plane.members.budget
 import data_plane.members.events
 import data_plane.members.routes
+import data_plane.messages.budget
 import data_plane.messages.events
 import data_plane.messages.http
 import data_plane.messages.routes
+import data_plane.presence.budget
 import data_plane.presence.events
 import data_plane.presence.routes
+import data_plane.reactions.budget
 import data_plane.reactions.events
 import data_plane.reactions.routes
 import data_plane.reactions.socket
+import data_plane.reference.budget
+import data_plane.sync.budget
 import data_plane.sync.events
 import data_plane.sync.routes
+import data_plane.typing.budget
 import data_plane.typing.events
+import data_plane.users.budget
 import data_plane.users.events
 import data_plane.users.routes
 from data_plane.events import ClientEvent, ServerEvent
@@ -88,6 +103,26 @@ CALLS: tuple[ClientEvent, ...] = (
     *data_plane.gateway.definitions.CALLS,
 )
 """What clients may send."""
+
+
+STATEMENTS: dict[str, int] = {
+    **data_plane.blocks.budget.STATEMENTS,
+    **data_plane.channels.budget.STATEMENTS,
+    **data_plane.gateway.budget.STATEMENTS,
+    **data_plane.grants.budget.STATEMENTS,
+    **data_plane.identity.tokens.budget.STATEMENTS,
+    **data_plane.indexes.budget.STATEMENTS,
+    **data_plane.limits.budget.STATEMENTS,
+    **data_plane.members.budget.STATEMENTS,
+    **data_plane.messages.budget.STATEMENTS,
+    **data_plane.presence.budget.STATEMENTS,
+    **data_plane.reactions.budget.STATEMENTS,
+    **data_plane.reference.budget.STATEMENTS,
+    **data_plane.sync.budget.STATEMENTS,
+    **data_plane.typing.budget.STATEMENTS,
+    **data_plane.users.budget.STATEMENTS,
+}
+"""The most SQL statements that an operation or socket event may need, whatever the size of what it is about."""
 
 
 def socket_routes(shard: Shard, sender: SendService, sync: SyncService) -> list[SocketRoute]:

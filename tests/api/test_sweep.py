@@ -18,6 +18,7 @@ from tests.api.badness import Forger, server_keys
 from tests.api.house import House, Logs, Served, Stored
 from tests.api.sweep import JSON, Checker, Entry, load, sweep
 from tests.api.test_document import FOR_OPERATORS
+from tests.clients.installation import Tenant
 
 HELLO, THEIRS = "msg_01k2x7m5t1e8b9v3q4w5r6t7y8", "msg_01k2x7m5t1e8b9v3q4w5r6t7yg"
 CHANNEL = {"channel_id": "general"}
@@ -131,20 +132,28 @@ async def checker(quiet: House, logs: Logs) -> AsyncIterator[Checker]:
     await stored.close()
 
 
+async def furnish(
+    tenant: Tenant,
+    user: str = "ada",
+    channel: str = "general",
+    message: str = HELLO,
+    kind: str = "town",
+    role: str = "host",
+) -> None:
+    """What the calls in `ROUTES` are about."""
+    await tenant.post("/v1/users", users=[{"id": user}, {"id": "grace"}])
+    await tenant.channel(channel, user, "grace")
+    await tenant.post(f"/v1/channels/{channel}/messages", id=message, text="Hello", user_id=user)
+    await tenant.post("/v1/channels", id="spare")
+    await tenant.put(f"/v1/channel-types/{kind}", grants={})
+    await tenant.put(f"/v1/roles/{role}", scopes=["channel"], grants=[])
+
+
 @pytest.fixture(scope="module")
 def quiet(quiet_house: House) -> House:
     """Both apps furnished alike, but for the names."""
-    for tenant, user, channel, message in (
-        (quiet_house.tenant, "ada", "general", HELLO),
-        (quiet_house.other, "eve", "theirs", THEIRS),
-    ):
-        quiet_house.run(tenant.post("/v1/users", users=[{"id": user}, {"id": "grace"}]))
-        quiet_house.run(tenant.channel(channel, user, "grace"))
-        quiet_house.run(tenant.post(f"/v1/channels/{channel}/messages", id=message, text="Hello", user_id=user))
-    quiet_house.run(quiet_house.tenant.post("/v1/channels", id="spare"))
-    for tenant, kind, role in ((quiet_house.tenant, "town", "host"), (quiet_house.other, "theirs", "theirs")):
-        quiet_house.run(tenant.put(f"/v1/channel-types/{kind}", grants={}))
-        quiet_house.run(tenant.put(f"/v1/roles/{role}", scopes=["channel"], grants=[]))
+    quiet_house.run(furnish(quiet_house.tenant))
+    quiet_house.run(furnish(quiet_house.other, "eve", "theirs", THEIRS, "theirs", "theirs"))
     return quiet_house
 
 

@@ -1,0 +1,10 @@
+"""The most SQL statements that each call may need, without those that open and close a transaction."""
+
+from typing import Final
+
+STATEMENTS: Final = {
+    "mintTokens": 4,
+    "refreshTokens": 6,
+    "revokeUser": 3,
+}
+"""By operation or event; `tests/api/test_budget.py` counts them."""

@@ -1,0 +1,14 @@
+"""The most SQL statements that each call may need, without those that open and close a transaction."""
+
+from typing import Final
+
+STATEMENTS: Final = {
+    "listMembers": 4,
+    "queryMembers": 6,
+    "addMembers": 8,
+    "putMember": 5,
+    "removeMember": 5,
+    "joinChannel": 7,
+    "leaveChannel": 9,
+}
+"""By operation or event; `tests/api/test_budget.py` counts them."""

@@ -1,0 +1,9 @@
+"""The most SQL statements that each call may need, without those that open and close a transaction."""
+
+from typing import Final
+
+STATEMENTS: Final = {
+    "getDescription": 0,
+    "getEventDescription": 0,
+}
+"""By operation or event; `tests/api/test_budget.py` counts them."""

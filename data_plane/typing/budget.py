@@ -1,0 +1,9 @@
+"""The most SQL statements that each call may need, without those that open and close a transaction."""
+
+from typing import Final
+
+STATEMENTS: Final = {
+    "typing.start": 0,
+    "typing.stop": 0,
+}
+"""By operation or event; `tests/api/test_budget.py` counts them."""
