@@ -27,6 +27,7 @@ import data_plane.limits.routes
 import data_plane.members.budget
 import data_plane.members.events
 import data_plane.members.routes
+import data_plane.members.socket
 import data_plane.messages.budget
 import data_plane.messages.events
 import data_plane.messages.http
@@ -98,6 +99,7 @@ CALLS: tuple[ClientEvent, ...] = (
     *data_plane.messages.events.CALLS,
     *data_plane.reactions.events.CALLS,
     *data_plane.presence.events.CALLS,
+    *data_plane.members.events.CALLS,
     *data_plane.typing.events.CALLS,
     *data_plane.sync.events.CALLS,
     *data_plane.gateway.definitions.CALLS,
@@ -131,6 +133,7 @@ def socket_routes(shard: Shard, sender: SendService, sync: SyncService) -> list[
         send.socket_route(sender),
         *socket.socket_routes(shard),
         *data_plane.reactions.socket.socket_routes(shard),
+        *data_plane.members.socket.socket_routes(shard),
         data_plane.sync.routes.socket_route(sync),
     ]
 

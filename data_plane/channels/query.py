@@ -1,13 +1,16 @@
 """`POST /v1/channels/query`: what channels can be asked by, and who sees which."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Table, Text, exists, func, literal_column, or_
+from sqlalchemy import Boolean, ColumnElement, Table, Text, and_, exists, func, literal_column, or_, select
+from sqlalchemy.orm import aliased
 
 from data_plane.channels.create import view_of
+from data_plane.channels.kept import Kept, kept_so
 from data_plane.channels.models import Channel
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.schemas import QueryChannels
@@ -81,8 +84,9 @@ class ChannelQuery:
         user = caller.acting_as(query.user_id) if query.user_id is not None or not caller.is_server else None
         standing = await standing_of_user(self._shard, uow, caller, user)
         runner = Runner(uow.session, caller.app_id)
-        parsed = await runner.parse(channels_of(caller.app_id, standing.table.types), query)
-        page = await runner.page(parsed, _scope(caller.app_id, user, standing, parsed))
+        now = self._shard.clock.now()
+        parsed = await runner.parse(channels_of(caller.app_id, standing.table.types, user, now), query)
+        page = await runner.page(parsed, _scope(caller, user, standing, parsed, now))
         viewer = standing if not caller.is_server else Standing(standing.table, None)
         states = await ChannelRepository(uow.session, caller.app_id).many(page.ids, user)
         answer: QueriedChannels = {
@@ -94,17 +98,44 @@ class ChannelQuery:
         return answer
 
 
-def channels_of(app_id: UUID, types: Iterable[str] = TYPES) -> Resource:
-    """The resource, with a condition on members that knows the app, and the app's channel types."""
+_ARRANGED: Final = ("archived", "hidden", "muted", "pinned")
+_LAST_PIN: Final = 1e300
+"""Where channels stand that are not pinned."""
+
+
+def channels_of(
+    app_id: UUID, types: Iterable[str] = TYPES, user: str | None = None, now: datetime | None = None
+) -> Resource:
+    """The resource, with a condition on members that knows the app, the app's channel types, and for a user what it has
+    arranged."""
 
     def members(operator: str, value: Any) -> ColumnElement[bool]:
         return _is_member(app_id, value if operator == "$in" else [value])
 
     type = replace(CHANNELS.fields["type"], one_of=tuple(types))
-    return replace(CHANNELS, fields={**CHANNELS.fields, "type": type, "members": replace(_MEMBERS, special=members)})
+    own = {each.name: each for each in _arranged(app_id, user, now)} if user is not None else {}
+    fields = {**CHANNELS.fields, "type": type, "members": replace(_MEMBERS, special=members), **own}
+    return replace(CHANNELS, fields=fields)
 
 
-def _scope(app_id: UUID, user: str | None, standing: Standing, parsed: Parsed) -> Scope:
+def _arranged(app_id: UUID, user: str, now: datetime | None) -> Iterable[Field]:
+    members = aliased(Member)
+    own = and_(members.app_id == app_id, members.channel_id == Channel.id, members.user_id == user)
+
+    def condition(name: str) -> Callable[[str, Any], ColumnElement[bool]]:
+        def made(operator: str, value: Any) -> ColumnElement[bool]:
+            return exists().where(own, *kept_so(Kept(**{name: value}), user, now, members))
+
+        return made
+
+    for name in _ARRANGED:
+        yield Field(name, "boolean", frozenset({"$eq"}), special=condition(name))
+    place = select(func.coalesce(members.pin_order, _LAST_PIN)).where(own).scalar_subquery()
+    yield Field("pin_order", "number", frozenset(), func.coalesce(place, _LAST_PIN), sorts=True)
+
+
+def _scope(caller: Caller, user: str | None, standing: Standing, parsed: Parsed, now: datetime) -> Scope:
+    app_id = caller.app_id
     fixed: list[ColumnElement[bool]] = [Channel.app_id == app_id, Channel.deleted_at.is_(None)]
     if user is None:
         drivers = [
@@ -124,7 +155,37 @@ def _scope(app_id: UUID, user: str | None, standing: Standing, parsed: Parsed) -
         types = part.value if isinstance(part.value, list) else [part.value]
         if part.name == "type" and set(types) <= set(open_types):
             return Scope(visible, place)
-    return Scope(fixed, place, [(_memberships(app_id, user), None)], must_drive=True)
+    simple = [part for part in parsed.conditions.parts if isinstance(part, Condition)]
+    asked = {part.name: part.value for part in simple if part.name in _ARRANGED}
+    if not caller.is_server:
+        # Whoever does not speak of them means what is in sight.
+        spoken = set(_names(parsed.conditions.parts))
+        asked |= {name: False for name in ("archived", "hidden") if name not in spoken}
+    kept = Kept(**asked)
+    driver = replace(
+        _memberships(app_id, user),
+        index=_index_of(kept),
+        where=(Member.app_id == app_id, Member.user_id == user, *kept_so(kept, user, now)),
+    )
+    return Scope(fixed, place, [(driver, None)], must_drive=True)
+
+
+def _index_of(kept: Kept) -> str:
+    """The index with the fewest memberships in it that answers this."""
+    if kept.pinned:
+        return "members_pinned"
+    if kept.hidden:
+        return "members_hidden"
+    if kept.archived:
+        return "members_archived"
+    return "members_muted" if kept.muted else "members_by_user"
+
+
+def _names(nodes: Iterable[Any]) -> list[str]:
+    names: list[str] = []
+    for node in nodes:
+        names += [node.name] if isinstance(node, Condition) else _names(node.parts)
+    return names
 
 
 def _watchable(app_role: str, open_types: Sequence[str]) -> ColumnElement[bool]:

@@ -16,10 +16,12 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from data_plane.channels.kept import KEPT_ANYHOW, Kept, kept_so
 from data_plane.channels.models import Channel, ChannelRow, ChannelState, LogEvent, LogHead
 from data_plane.log import channel_log
 from data_plane.members.models import MEMBER_COLUMNS, Member, member_of
@@ -54,12 +56,20 @@ class ChannelRepository:
         row = (await self._session.execute(self._one(channel_id, user_id))).one_or_none()
         return state_of(row, row) if row is not None else None
 
-    async def page(self, user_id: str | None, *, after: str | None, limit: int) -> list[ChannelState]:
-        """The user's channels, or for no user all, by id.
+    async def page(
+        self,
+        user_id: str | None,
+        *,
+        after: str | None,
+        limit: int,
+        kept: Kept = KEPT_ANYHOW,
+        now: datetime | None = None,
+    ) -> list[ChannelState]:
+        """The user's channels that it has arranged so, or for no user all, by id; only pinned ones in their order.
 
         Two statements; in a transaction that sees one instant, every channel is true as of its own `last_seq`.
         """
-        query = self._everything(after) if user_id is None else self._of_member(user_id, after)
+        query = self._everything(after) if user_id is None else self._of_member(user_id, after, kept, now)
         rows = (await self._session.execute(query.limit(limit))).all()
         heads = await self._heads([channel_log(row.id) for row in rows])
         return [state_of(row, heads[channel_log(row.id)]) for row in rows]
@@ -137,7 +147,7 @@ class ChannelRepository:
         query = self._channels(None).order_by(Channel.id)
         return query if after is None else query.where(Channel.id > after)
 
-    def _of_member(self, user_id: str, after: str | None) -> Select[Any]:
+    def _of_member(self, user_id: str, after: str | None, kept: Kept, now: datetime | None) -> Select[Any]:
         # The offset is a fence: it holds the join to the order written here, from the user's memberships to their
         # channels. With stale statistics the planner would rather read every channel of the app in order and ask of
         # each whether the user is in it.
@@ -150,9 +160,15 @@ class ChannelRepository:
         query = (
             select(*channel.c, *MEMBER_COLUMNS)
             .join_from(Member, channel, true())
-            .where(Member.app_id == self._app_id, Member.user_id == user_id)
-            .order_by(Member.channel_id)
+            .where(Member.app_id == self._app_id, Member.user_id == user_id, *kept_so(kept, user_id, now))
         )
+        if kept.pinned:
+            query = query.order_by(Member.pin_order, Member.channel_id)
+            if after is not None:
+                order, _, channel_id = after.partition("/")
+                query = query.where(tuple_(Member.pin_order, Member.channel_id) > (float(order), channel_id))
+            return query
+        query = query.order_by(Member.channel_id)
         return query if after is None else query.where(Member.channel_id > after)
 
     def _one(self, channel_id: str, user_id: str | None) -> Select[Any]:

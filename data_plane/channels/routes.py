@@ -1,13 +1,14 @@
 """`/v1/channels`."""
 
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from data_plane.channels.create import ChannelCreation
 from data_plane.channels.errors import ChannelExists
+from data_plane.channels.kept import Kept
 from data_plane.channels.query import ChannelQuery
 from data_plane.channels.schemas import CreateChannel, QueryChannels, UpdateChannel
 from data_plane.channels.service import ChannelService
@@ -29,6 +30,11 @@ from data_plane.query.errors import BadFilter, QueryTooSlow
 from kernel.http import answers
 
 _TAGS = ["Channels"]
+_Wanted = Annotated[
+    Literal["true", "false", "any"] | None,
+    QueryParameter(description="Whether the user has arranged them so, or `any`."),
+]
+_WANTED: Final[dict[str, bool | None]] = {"true": True, "false": False, "any": None}
 
 
 @post(
@@ -82,11 +88,21 @@ async def list_channels(
     limit: Limit = 25,
     cursor: Cursor = None,
     user_id: OptionalUser = None,
+    archived: _Wanted = None,
+    hidden: _Wanted = None,
+    muted: _Wanted = None,
+    pinned: _Wanted = None,
 ) -> ChannelPage:
-    """The caller's channels by id; for a server those of `user_id`, or all of the app."""
+    """The caller's channels by id; for a server those of `user_id`, or all of the app.
+
+    By how the user has arranged them: `true`, `false` or `any`. A user who does not say gets neither archived nor
+    hidden ones. With `pinned=true` they come in the order of the pins.
+    """
     require_scope(caller, "channels")
+    usual = "any" if caller.is_server else "false"
+    kept = Kept(_WANTED[archived or usual], _WANTED[hidden or usual], _WANTED[muted or "any"], _WANTED[pinned or "any"])
     async with shard.unit_of_work(caller.app_id, snapshot=True) as uow:
-        return await ChannelService(shard).page(uow, caller, user_id=user_id, limit=limit, cursor=cursor)
+        return await ChannelService(shard).page(uow, caller, user_id=user_id, limit=limit, cursor=cursor, kept=kept)
 
 
 @post(

@@ -1,5 +1,6 @@
 """Look at, change and delete channels."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ import msgspec
 from data_plane.channels.access import Found, visible_channel
 from data_plane.channels.create import view_of
 from data_plane.channels.jobs import DISBAND, PURGE
+from data_plane.channels.kept import KEPT_ANYHOW, Kept
+from data_plane.channels.models import ChannelState
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.schemas import UpdateChannel
 from data_plane.channels.views import ChannelPage, ChannelView, channel_view
@@ -24,8 +27,11 @@ from data_plane.paging import decode_cursor, page_of
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
+from kernel.errors import InvalidInput
 
 _LIST = "channels"
+_PINNED = "pinned"
+_PIN_PLACE = re.compile(r"-?\d{1,20}(\.\d{1,20})?(e[+-]\d{1,3})?/[A-Za-z0-9_.@-]{1,64}")
 
 
 class ChannelService:
@@ -35,16 +41,35 @@ class ChannelService:
         self._shard = shard
 
     async def page(
-        self, uow: UnitOfWork, caller: Caller, *, user_id: str | None, limit: int, cursor: str | None
+        self,
+        uow: UnitOfWork,
+        caller: Caller,
+        *,
+        user_id: str | None,
+        limit: int,
+        cursor: str | None,
+        kept: Kept = KEPT_ANYHOW,
     ) -> ChannelPage:
-        """Channels by id: the caller's, those of the user that a server names, or all of the app."""
+        """Channels by id: the caller's, those of the user that a server names, or all of the app.
+
+        With `kept` those that the user has arranged so. Raises `InvalidInput` for it where no user is named.
+        """
         user = caller.acting_as(user_id) if user_id is not None or not caller.is_server else None
+        if user is None and (asked := [name for name, value in kept._asdict().items() if value is not None]):
+            raise InvalidInput(f"`{asked[0]}` is a user's own; name one with `user_id`.", field=asked[0])
         channels = ChannelRepository(uow.session, caller.app_id)
-        after = decode_cursor(_LIST, cursor)
-        rows = await channels.page(user, after=after, limit=limit + 1)
+        kind = _PINNED if kept.pinned else _LIST
+        after = decode_cursor(kind, cursor)
+        if kept.pinned and after is not None and not _PIN_PLACE.fullmatch(after):
+            raise InvalidInput("`cursor` must be the `next_cursor` of this list's page before.", field="cursor")
+        rows = await channels.page(user, after=after, limit=limit + 1, kept=kept, now=self._shard.clock.now())
         standing = await standing_of_user(self._shard, uow, caller, user if not caller.is_server else None)
         views, following = page_of(
-            rows, limit, kind=_LIST, key=lambda state: state.channel.id, view=lambda state: view_of(state, standing)
+            rows,
+            limit,
+            kind=kind,
+            key=_pin_place if kept.pinned else lambda state: state.channel.id,
+            view=lambda state: view_of(state, standing),
         )
         return {"channels": views, "next_cursor": following}
 
@@ -115,6 +140,11 @@ class ChannelService:
         target = {"app_id": str(caller.app_id), "channel_id": channel_id}
         await self._shard.outbox.put(uow, DISBAND, target, now=now)
         await self._shard.outbox.put(uow, PURGE, target | {"after": 0}, now=now)
+
+
+def _pin_place(state: ChannelState) -> str:
+    assert state.member is not None
+    return f"{state.member.pin_order!r}/{state.channel.id}"
 
 
 def _needed(wish: UpdateChannel) -> list[Permission]:

@@ -251,12 +251,12 @@ class Hub:
             self.join(recipient, key, entry.position, first_seq=entry.first_seq)
             # That entry is committed, in the same transaction, and may have passed by before anyone listened.
             self.committed_up_to([(key, entry.position)])
-        elif entry.subject is not None and entry.type == "membership.updated":
+        elif entry.subject is not None and entry.type == "membership.arranged":
             self._see_from(recipient, LogKey(stream.key.app_id, channel_log(entry.subject)), entry.first_seq)
 
     def _see_from(self, recipient: Recipient, key: LogKey, first_seq: int) -> None:
         stream = self._streams.get(key)
-        if stream is not None and key in self._by_recipient.get(recipient, ()):
+        if first_seq and stream is not None and key in self._by_recipient.get(recipient, ()):
             stream.first_seqs[recipient] = max(first_seq, stream.first_seqs.get(recipient, 0))
 
     # -- recipients ------------------------------------------------------------------------------------------------

@@ -48,10 +48,10 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `event` is the finished JSON object that clients get. `subject` is what a node itself must act on: the user who is
     removed by a `member.removed`, the channel and position of a `membership.added`, the channel of a
-    `membership.removed` or of a `membership.updated` that clears history, whatever may end somebody's watching (a
+    `membership.removed` or of a `membership.arranged`, whatever may end somebody's watching (a
     `channel.updated` that changes grants, a `user.updated`); null for all else. Of an entry about an older message,
     `position` is that message's seq. `first_seq` is from where on the user of a `membership.added`, or of a
-    `membership.updated` that clears history, sees messages of the channel. `seq` 0 is what happens in passing and is in
+    `membership.arranged`, sees messages of the channel. `seq` 0 is what happens in passing and is in
     no log, such as who types; its `subject` is whoever does it.
     """
 
@@ -190,7 +190,7 @@ def _node_matter(type: str, data: Any) -> tuple[str | None, int, int]:
         return "grants", 0, 0
     if type == "user.updated":
         return data["user"]["id"], 0, 0
-    if type == "membership.updated" and "history_from" in data:
+    if type == "membership.arranged":
         return data["channel_id"], 0, data["history_from"]
     if type != "message.created" and isinstance(data, dict):
         about = data.get("message")

@@ -10,5 +10,7 @@ STATEMENTS: Final = {
     "removeMember": 5,
     "joinChannel": 7,
     "leaveChannel": 9,
+    "arrangeChannel": 5,
+    "membership.arrange": 6,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

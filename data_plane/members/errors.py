@@ -16,6 +16,13 @@ class UnknownUsers(InvalidInput):
         return cls(f"`{field}` names users that do not exist: {names}.", field=field, user_ids=user_ids)
 
 
+class TooManyPins(Conflict):
+    """The user has pinned as many channels as one can. Take another pin off first."""
+
+    code = "too_many_pins"
+    title = "There are enough pinned channels"
+
+
 class DirectIsFixed(Conflict):
     """The two members of a direct channel are what it is: nobody joins, leaves or has a role."""
 

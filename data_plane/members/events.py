@@ -3,8 +3,9 @@
 from typing import Final
 
 from data_plane.channels.views import ChannelView
-from data_plane.events import Data, Place, ServerEvent
-from data_plane.members.views import MemberView
+from data_plane.events import ClientEvent, Data, Place, ServerEvent
+from data_plane.members.schemas import MembershipArrangePacket
+from data_plane.members.views import Arrangement, MemberView
 
 
 class MemberRemoved(Data):
@@ -56,9 +57,24 @@ EVENTS: Final = (
         "Your role in the channel is another one; `capabilities` are what you may do now.",
     ),
     ServerEvent(
+        "membership.arranged",
+        Place.USER,
+        Arrangement,
+        "You archived, hid, muted or pinned a channel or cleared its history, on any of your devices, or took it back. "
+        "Something said afterwards that makes unread ends `hidden` by itself.",
+    ),
+    ServerEvent(
         "membership.removed",
         Place.USER,
         MembershipRemoved,
         "You are no member any more. `seq` is where the channel ended for you.",
+    ),
+)
+CALLS: Final = (
+    ClientEvent(
+        "membership.arrange",
+        MembershipArrangePacket,
+        Arrangement,
+        "Archive, hide, mute or pin a channel for yourself, or clear its history; what is left out stays.",
     ),
 )

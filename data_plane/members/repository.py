@@ -99,6 +99,15 @@ class MemberRepository:
         )
         return sorted(gone)
 
+    async def pins(self, user_id: str) -> list[tuple[str, float]]:
+        """The channels that a user has pinned, in order, each with what the order is by."""
+        query = (
+            select(Member.channel_id, Member.pin_order)
+            .where(Member.app_id == self._app_id, Member.user_id == user_id, Member.pin_order.is_not(None))
+            .order_by(Member.pin_order, Member.channel_id)
+        )
+        return [(row.channel_id, row.pin_order) for row in await self._session.execute(query)]
+
     async def move_read_position(self, channel_id: str, user_id: str, number: int) -> bool:
         """Move a member's read position forward to `number`; false when it stands there or further on."""
         moved = await self._session.scalars(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response, delete, get, post, put
+from litestar import Request, Response, delete, get, patch, post, put
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
@@ -19,11 +19,12 @@ from data_plane.dependencies import (
 )
 from data_plane.grants.errors import LastOwner, PermissionMissing, RoleTooHigh
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
-from data_plane.members.errors import DirectIsFixed, UnknownUsers
+from data_plane.members.arrange import Arranging
+from data_plane.members.errors import DirectIsFixed, TooManyPins, UnknownUsers
 from data_plane.members.query import query_members
-from data_plane.members.schemas import AddMembers, JoinChannel, LeaveChannel, PutMember
+from data_plane.members.schemas import AddMembers, ArrangeChannel, JoinChannel, LeaveChannel, PutMember
 from data_plane.members.service import MemberService
-from data_plane.members.views import MemberPage, Members, MemberView, QueriedMembers
+from data_plane.members.views import Arrangement, MemberPage, Members, MemberView, QueriedMembers
 from data_plane.query.errors import BadFilter, QueryTooSlow
 from data_plane.query.schemas import Query
 from kernel.http import answers
@@ -235,6 +236,27 @@ async def join_channel(
     return answer.response()
 
 
+@patch(
+    "/v1/channels/{channel_id:str}/membership",
+    operation_id="arrangeChannel",
+    summary="Archive, hide, mute or pin a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, Arrangement, "All that is arranged then."), errors=(TooManyPins,)),
+)
+async def arrange_channel(
+    channel_id: ChannelPath, data: JSONBody[ArrangeChannel], caller: CallerDependency, shard: ShardDependency
+) -> Arrangement:
+    """What a member does with a channel for itself alone; its devices hear of it, nobody else.
+
+    A hidden channel comes back by itself with the next message that makes unread. `clear_history` lets everything that
+    was said so far be gone for this member, and read. A server names the member with `user_id`.
+    """
+    require_scope(caller, "channels")
+    async with shard.unit_of_work(caller.app_id) as uow:
+        return await Arranging(shard).arrange(uow, caller, channel_id, data)
+
+
 ROUTES: list[ControllerRouterHandler] = [
-    list_members, post_query, add_members, put_member, remove_member, join_channel, leave_channel,
+    list_members, post_query, add_members, put_member, remove_member, join_channel, leave_channel, arrange_channel,
 ]  # fmt: skip

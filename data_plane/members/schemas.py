@@ -1,5 +1,6 @@
 """Bodies of requests about members."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -39,3 +40,45 @@ class JoinChannel(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels/{id}/join`. `user_id`: who joins, for a server to name."""
 
     user_id: CustomerId | None = None
+
+
+class ArrangeChannel(Payload, frozen=True, kw_only=True):
+    """Body of `PATCH /v1/channels/{id}/membership`: what is left out stays. `user_id`: whose, for a server to name.
+
+    `muted_until` mutes, null for good. `pin_before` pins before another channel that is pinned, null behind them all;
+    `pinned` alone pins before all.
+    """
+
+    archived: bool | msgspec.UnsetType = msgspec.UNSET
+    hidden: bool | msgspec.UnsetType = msgspec.UNSET
+    clear_history: bool = False
+    muted: bool | msgspec.UnsetType = msgspec.UNSET
+    muted_until: Annotated[datetime, msgspec.Meta(tz=True)] | msgspec.UnsetType | None = msgspec.UNSET
+    pinned: bool | msgspec.UnsetType = msgspec.UNSET
+    pin_before: CustomerId | msgspec.UnsetType | None = msgspec.UNSET
+    user_id: CustomerId | None = None
+
+
+class MembershipArrangePacket(Payload, frozen=True, kw_only=True):
+    """Packet of `membership.arrange`: as the body of `PATCH /v1/channels/{id}/membership`."""
+
+    channel_id: CustomerId
+    archived: bool | msgspec.UnsetType = msgspec.UNSET
+    hidden: bool | msgspec.UnsetType = msgspec.UNSET
+    clear_history: bool = False
+    muted: bool | msgspec.UnsetType = msgspec.UNSET
+    muted_until: Annotated[datetime, msgspec.Meta(tz=True)] | msgspec.UnsetType | None = msgspec.UNSET
+    pinned: bool | msgspec.UnsetType = msgspec.UNSET
+    pin_before: CustomerId | msgspec.UnsetType | None = msgspec.UNSET
+
+    def wish(self) -> ArrangeChannel:
+        """The same without the channel."""
+        return ArrangeChannel(
+            archived=self.archived,
+            hidden=self.hidden,
+            clear_history=self.clear_history,
+            muted=self.muted,
+            muted_until=self.muted_until,
+            pinned=self.pinned,
+            pin_before=self.pin_before,
+        )

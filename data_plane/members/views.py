@@ -16,6 +16,20 @@ class MemberView(TypedDict):
     joined_at: Timestamp
 
 
+class Arrangement(TypedDict):
+    """All that a user has arranged for itself in a channel. The same fields are in the channel's `membership`."""
+
+    channel_id: str
+    archived_at: Timestamp | None
+    hidden: bool
+    """Until something is said that makes unread."""
+    history_from: int
+    """The user sees messages with this `seq` and above."""
+    muted_at: Timestamp | None
+    muted_until: Timestamp | None
+    pin_order: float | None
+
+
 class Members(TypedDict):
     """The members that were named, in that order."""
 

@@ -14,6 +14,7 @@ import orjson
 
 from data_plane.blocks import service as blocks
 from data_plane.indexes.service import MAX_INDEXES
+from data_plane.members import arrange
 from data_plane.messages.flush import Flusher
 from data_plane.query import run
 from data_plane.reactions import service
@@ -142,6 +143,7 @@ async def life(scribe: Scribe) -> None:
     await say("listMembers", ada, channel_id="general", limit=2)
     await say("listWatchers", ada, channel_id="general", limit=2)
 
+    await say("arrangeChannel", ada, {"pinned": True, "muted_until": "2126-01-01T00:00:00Z"}, channel_id="general")
     await say("getLimits", ada, channel_id="general")
     cursor = (await say("sync", ada)).json()["cursor"]
     scribe.operations.pop("sync")
@@ -235,6 +237,9 @@ async def trouble(scribe: Scribe) -> None:
     service.MAX_EMOJI, most = 0, service.MAX_EMOJI  # type: ignore[misc]
     await fail("too_many_reactions", "addReaction", ada, {"unique": False}, message_id=HELLO, emoji="🎉")
     service.MAX_EMOJI = most  # type: ignore[misc]
+    arrange.MAX_PINS, most = 0, arrange.MAX_PINS  # type: ignore[misc]
+    await fail("too_many_pins", "arrangeChannel", ada, {"pinned": True}, channel_id="pair")
+    arrange.MAX_PINS = most  # type: ignore[misc]
     await fail("bad_cursor", "sync", ada, cursor="yesterday")
     await say("createChannel", ada, {"id": "ice"})
     await say("updateChannel", ada, {"frozen": True}, channel_id="ice")

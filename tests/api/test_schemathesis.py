@@ -47,6 +47,7 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "listMembers": _CURSOR,
     "sync": _CURSOR,
     "addMembers": _USERS,
+    "arrangeChannel": f"what is pinned and until when it is muted, JSON Schema cannot say, and {_USERS}",
     "putMember": _USERS,
     "sendMessage": f"a message needs text that is not blank or an attachment, its author exists, and {_FREE_FORM}",
     "editMessage": f"the same, and {_USERS}",

@@ -64,7 +64,7 @@ ROUTES: dict[str, Entry] = {
     "PATCH /v1/users/me": Entry(body={"name": "Ada", "image": None, "custom": {}}, credential="user"),
     "POST /v1/channels": Entry(
         body={"id": "new", "type": "team", "name": "New", "image": "x", "custom": {}, "members": ["ada"],
-              "user_id": "ada"},
+              "history": "all", "slow_mode": 0, "user_id": "ada"},
         headers=KEY,
     ),
     "GET /v1/channels": Entry(),
@@ -74,24 +74,32 @@ ROUTES: dict[str, Entry] = {
     ),
     "GET /v1/channels/{channel_id}": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "PATCH /v1/channels/{channel_id}": Entry(
-        CHANNEL, {"name": "General", "image": None, "custom": {}, "frozen": False, "grants": {"guest": []}},
+        CHANNEL, {"name": "General", "image": None, "custom": {}, "frozen": False, "history": "all", "slow_mode": 0,
+                  "grants": {"guest": []}},
         THEIR_CHANNEL,
     ),
     "DELETE /v1/channels/{channel_id}": Entry({"channel_id": "spare"}, foreign=THEIR_CHANNEL),
     "GET /v1/channels/{channel_id}/members": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/members": Entry(
-        CHANNEL, {"user_ids": ["grace"], "role": "member"}, THEIR_CHANNEL, headers=KEY
+        CHANNEL, {"user_ids": ["grace"], "role": "member", "history": "all"}, THEIR_CHANNEL, headers=KEY
     ),
     "PUT /v1/channels/{channel_id}/members/{user_id}": Entry(
-        {**CHANNEL, "user_id": "grace"}, {"role": "member"}, THEIR_CHANNEL
+        {**CHANNEL, "user_id": "grace"}, {"role": "member", "history": "all"}, THEIR_CHANNEL
     ),
     "DELETE /v1/channels/{channel_id}/members/{user_id}": Entry({**CHANNEL, "user_id": "grace"}, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/leave": Entry(CHANNEL, {"user_id": "grace"}, THEIR_CHANNEL, headers=KEY),
     "POST /v1/channels/{channel_id}/join": Entry(CHANNEL, {"user_id": "grace"}, THEIR_CHANNEL, headers=KEY),
+    "PATCH /v1/channels/{channel_id}/membership": Entry(
+        CHANNEL,
+        {"archived": True, "hidden": False, "clear_history": False, "pinned": True, "pin_before": None,
+         "muted": True, "muted_until": "2126-01-01T00:00:00Z", "user_id": "ada"},
+        THEIR_CHANNEL,
+    ),
     "GET /v1/channel-types": Entry(),
     "GET /v1/channel-types/{name}": Entry({"name": "town"}, foreign={"name": "theirs"}),
     "PUT /v1/channel-types/{name}": Entry(
-        {"name": "town"}, {"grants": {"member": ["message.send"]}, "creator_role": "owner"}
+        {"name": "town"},
+        {"grants": {"member": ["message.send"]}, "creator_role": "owner", "history": "all", "slow_mode": 0},
     ),
     "DELETE /v1/channel-types/{name}": Entry({"name": "town"}, foreign={"name": "theirs"}),
     "GET /v1/roles": Entry(),

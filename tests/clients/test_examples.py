@@ -44,6 +44,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     message = (await ask(alice, "message.send", channel_id="general", text="Helo"))["message"]
     await ask(alice, "message.update", id=message["id"], text="Hello")
     before = await tenant.post("/v1/channels/general/messages", text="How are you?", user_id="bob")
+    await ask(alice, "membership.arrange", channel_id="general", pinned=True)
+    await alice.event("membership.arranged")
     await ask(alice, "receipt.read", channel_id="general")
     await ask(alice, "reaction.add", message_id=message["id"], emoji="👍")
     await ask(alice, "reaction.remove", message_id=message["id"], emoji="👍")

@@ -18,6 +18,22 @@ settings = st.sampled_from(
         {"grants": {"member": ["message.send", "member.add"]}},
         {"grants": {"guest": ["channel.watch", "channel.join"], "user": ["channel.watch"]}},
         {"grants": None},
+        {"history": "joined"},
+        {"history": "all"},
+    )
+)
+wishes = st.sampled_from(
+    (
+        {"archived": True},
+        {"archived": False, "pinned": False},
+        {"hidden": True},
+        {"hidden": True, "clear_history": True},
+        {"hidden": False},
+        {"muted": True},
+        {"muted_until": "2126-01-01T00:00:00Z"},
+        {"muted": False, "clear_history": True},
+        {"pinned": True},
+        {"pin_before": None},
     )
 )
 
@@ -63,6 +79,11 @@ class Channels(Base):
     def put_member(self, user: str | None, channel: str, other: str, role: str | None) -> None:
         body = {"role": role} if role else None
         self.run(self.by(user, "PUT", f"/v1/channels/{channel}/members/{other}", body))
+
+    @rule(user=users, channel=channels, wish=wishes)
+    def arrange(self, user: str, channel: str, wish: dict[str, Any]) -> None:
+        path = f"/v1/channels/{channel}/membership"
+        self.run(self.ask(user, "membership.arrange", {"channel_id": channel, **wish}, "PATCH", path, wish))
 
     @rule(user=st.none() | users, channel=channels, other=users)
     def remove_member(self, user: str | None, channel: str, other: str) -> None:

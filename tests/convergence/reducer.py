@@ -154,7 +154,13 @@ def channel_updated(state: State, event: Json, data: Json) -> None:
     channel = seen(state, event)
     # What depends on who looks is the reader's own.
     own = {"membership": channel["membership"], "capabilities": channel["capabilities"]}
+    history = channel["history"]
     channel |= {**data["channel"], **own}
+    if own["membership"] is None and channel["history"] != history:
+        # Who only watches sees what is stored, or nothing of it.
+        state.messages[channel["id"]] = {}
+        if channel["history"] == "all":
+            state.unloaded.add(channel["id"])
 
 
 @on("channel.deleted")
@@ -194,6 +200,20 @@ def membership_updated(state: State, event: Json, data: Json) -> None:
         state.channels[data["channel_id"]]["membership"]["role"] = data["role"]
 
 
+@on("membership.arranged")
+def membership_arranged(state: State, event: Json, data: Json) -> None:
+    id = data["channel_id"]
+    if id in state.channels:
+        state.channels[id]["membership"] |= {name: value for name, value in data.items() if name != "channel_id"}
+        messages = state.messages[id]
+        state.messages[id] = {key: one for key, one in messages.items() if one["seq"] >= data["history_from"]}
+
+
+@on("event.skipped")
+def event_skipped(state: State, event: Json, data: Json) -> None:
+    seen(state, event)
+
+
 @on("membership.removed")
 def membership_removed(state: State, event: Json, data: Json) -> None:
     state.leave(data["channel_id"])
@@ -205,9 +225,12 @@ def membership_removed(state: State, event: Json, data: Json) -> None:
 @on("message.created")
 def message_created(state: State, event: Json, data: Json) -> None:
     message, channel = data["message"], seen(state, event)
-    state.messages[message["channel_id"]][message["id"]] = message
-    channel["last_number"] = max(channel["last_number"], message["number"])
     membership = channel["membership"]
+    if membership is not None or channel["history"] == "all":
+        state.messages[message["channel_id"]][message["id"]] = message
+    if membership is not None and message["number"] > channel["last_number"]:
+        membership["hidden"] = False
+    channel["last_number"] = max(channel["last_number"], message["number"])
     own = message["user_id"] == state.user["id"] and not message["silent"]
     if membership is not None and own:
         # Who sends has read what is before it.
@@ -216,8 +239,10 @@ def message_created(state: State, event: Json, data: Json) -> None:
 
 @on("message.updated", "message.deleted")
 def message_changed(state: State, event: Json, data: Json) -> None:
-    seen(state, event)
-    state.messages[event["channel_id"]][data["message"]["id"]] = data["message"]
+    channel, message = seen(state, event), data["message"]
+    kept = channel["membership"] is None or message["seq"] >= channel["membership"]["history_from"]
+    if kept and (channel["membership"] is not None or channel["history"] == "all"):
+        state.messages[event["channel_id"]][message["id"]] = message
 
 
 @on("unread.changed")

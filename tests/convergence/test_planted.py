@@ -95,6 +95,11 @@ DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
         lambda m: m.put_member("ann", "den", "bob", "moderator"),
         "bob's channels",
     ),
+    "a pin is lost": (
+        lost_on_the_way("membership.arranged"),
+        lambda m: m.arrange("bob", "den", {"pinned": True}),
+        "bob's channels",
+    ),
     "settings are missing": (
         without("channel.updated", "channel", "grants"),
         lambda m: m.change("ann", "den", {"grants": {"member": []}}),

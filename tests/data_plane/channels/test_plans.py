@@ -28,7 +28,16 @@ async def many(request, app, shard_database):
     await superuser.close()
 
 
-@pytest.mark.parametrize("path", ["/v1/channels/c0", "/v1/channels", "/v1/channels/c0/members"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/channels/c0",
+        "/v1/channels",
+        "/v1/channels?pinned=true",
+        "/v1/channels?archived=true&hidden=true&muted=true",
+        "/v1/channels/c0/members",
+    ],
+)
 async def test_a_read_touches_few_pages(app, world, many, path):
     statements: list[tuple[str, Any]] = []
 

@@ -342,10 +342,10 @@ async def test_a_change_of_a_message_from_before_says_nothing_to_who_joined_late
     hub.deliver(
         [
             make_entry(
-                app_id=APP, log="u:zoe", seq=1, epoch="t", type="membership.updated", at=NOW, actor=None, data=cleared
+                app_id=APP, log="u:zoe", seq=1, epoch="t", type="membership.arranged", at=NOW, actor=None, data=cleared
             )
         ]
     )
     hub.deliver([change(6, 5)])
-    assert [each[0] for each in old.heard[-2:]] == ["membership.updated", "event.skipped"]
+    assert [each[0] for each in old.heard[-2:]] == ["membership.arranged", "event.skipped"]
     assert new.heard[-1] == ("message.updated", 6)

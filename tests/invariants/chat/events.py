@@ -23,6 +23,7 @@ EVENTS: dict[str, list[Emit]] = {
         Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN),
         Emit(lambda k: {"channel_id": k.channel, "message_id": k.message}, lost=HIDDEN),
     ],
+    "membership.arrange": [Emit(lambda k: {"channel_id": k.channel, "hidden": True}, lost=HIDDEN)],
     "channel.watch": [
         Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN),
         Emit(lambda k: {"channel_id": LIVESTREAM}, twin="not_found"),

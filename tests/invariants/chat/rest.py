@@ -154,6 +154,7 @@ REST: dict[Operation, list[Try] | Open] = {
         Try(lambda k: "/v1/channels?limit=100", server=OWN, user=OWN),
         Try(lambda k: f"/v1/channels?limit=1&cursor={encode_cursor('channels', k.channel)}", server=OWN, user=OWN),
         Try(lambda k: f"/v1/channels?user_id={k.user}", server=OWN, user=SERVERS_ONLY),
+        Try(lambda k: "/v1/channels?archived=any&hidden=any&limit=100", server=OWN, user=OWN),
     ],
     ("POST", "/v1/channels/query"): [
         Try(
@@ -248,6 +249,15 @@ REST: dict[Operation, list[Try] | Open] = {
         ),
         Try(lambda k: f"/v1/channels/{k.channel}/join", user=HIDDEN),
         Try(lambda k: f"/v1/channels/{LIVESTREAM}/join", user=Expect(404)),
+    ],
+    ("PATCH", "/v1/channels/{channel_id}/membership"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/membership", lambda k: {"archived": True}, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/membership",
+            lambda k: {"pinned": True, "user_id": k.user},
+            server=HIDDEN,
+            user=SERVERS_ONLY,
+        ),
     ],
     # -- channel types and roles ---------------------------------------------------------------------------------------
     # Their names are in no kit; the victim's own are of nobody here.
