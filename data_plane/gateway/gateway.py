@@ -28,6 +28,8 @@ from kernel.logging import get_logger
 HANDSHAKE_SECONDS: Final = 5.0
 MAX_UNAUTHENTICATED: Final = 100
 """Sockets of one address that have not authenticated yet."""
+CURSORS_AT_ONCE: Final = 200
+"""Cursors in one round of the follower at most, or a fifth of all connections where that is more."""
 CURSOR_PERIOD: Final = 10.0
 """A busy client gets a fresh cursor this often (seconds), so that a resume replays little."""
 
@@ -213,14 +215,19 @@ class Gateway:
     def horizon_reached(self, horizon: int, began: float) -> None:
         """The follower's word: everything below it was delivered to those who were here when its look began, in
         monotonic seconds. Gives cursors to those who heard something since."""
-        text: dict[str, Any] | None = None
+        frame: Frame | None = None
+        left = max(CURSORS_AT_ONCE, len(self.registry) // 5)
         for connection in self.registry:
             if connection.dirty and began - connection.cursor_at >= CURSOR_PERIOD and self._hub.settled(connection):
-                if text is None:
-                    text = {"cursor": Cursor(self._shard.id, self._shard.epoch, horizon).encode()}
-                connection.emit("sync.cursor", text)
+                if frame is None:
+                    cursor = Cursor(self._shard.id, self._shard.epoch, horizon).encode()
+                    frame = Frame(packets.encode_event("sync.cursor", orjson.dumps({"cursor": cursor})))
+                connection.send_frame(frame)
                 connection.dirty = False
                 connection.cursor_at = self._shard.clock.monotonic()
+                left -= 1
+                if not left:
+                    break  # whoever came last with a herd is due with it; the others' turn comes in a second
 
     def close_user(self, app_id: UUID, user_id: str, valid_after: datetime) -> None:
         """End a user's connections whose tokens were issued before this."""

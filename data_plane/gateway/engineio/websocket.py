@@ -30,6 +30,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from data_plane.gateway.engineio.protocol import retry_after
 from data_plane.gateway.peers.hops import HEADER
+from data_plane.gateway.turnstile import Turnstile
 
 READ_BUFFER: Final = 2_048
 HANDSHAKE_TIMEOUT: Final = 5.0
@@ -258,9 +259,9 @@ _QUIET: Final = _Quiet()
 class _Socket(WSProtocol):  # type: ignore[misc]
     """picows's protocol, begun with an upgrade request that another has read."""
 
-    __slots__ = ("_accept", "_tcp")
+    __slots__ = ("_accept", "_tcp", "_turns")
 
-    def __init__(self, accept: Callable[[Upgrade], Line], max_payload: int) -> None:
+    def __init__(self, accept: Callable[[Upgrade], Line], max_payload: int, turns: Turnstile) -> None:
         super().__init__(
             None,
             None,
@@ -279,6 +280,7 @@ class _Socket(WSProtocol):  # type: ignore[misc]
             READ_BUFFER,
         )
         self._accept: Any = accept
+        self._turns = turns
         self._tcp: Any = None
 
     def connection_made(self, transport: Any) -> None:
@@ -286,13 +288,22 @@ class _Socket(WSProtocol):  # type: ignore[misc]
         self._tcp = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._tcp = None
         if self.transport is not None:
             super().connection_lost(exc)
 
     def data_received(self, head: bytes) -> None:
         """uvicorn's one call: the request's head, put together again."""
+        # Until picows has begun, it has no room for what follows.
+        self._tcp.pause_reading()
+        self._turns.enter(self._begin, head)
+
+    def _begin(self, head: bytes) -> None:
         accept, tcp = self._accept, self._tcp
         self._accept = self._tcp = None
+        if tcp is None:
+            return  # gone while it waited
+        tcp.resume_reading()
         try:
             line = accept(read_upgrade(head, tcp))
         except Elsewhere as elsewhere:
@@ -326,8 +337,10 @@ class _Socket(WSProtocol):  # type: ignore[misc]
 def socket_factory(accept: Callable[[Upgrade], Line], max_payload: int) -> Callable[..., asyncio.BaseProtocol]:
     """What uvicorn's setting `ws` takes. `accept` makes a request's `Line`, or raises `Refused`."""
 
+    turns = Turnstile()
+
     def factory(config: Any, server_state: Any, app_state: Any) -> asyncio.BaseProtocol:
-        protocol: asyncio.BaseProtocol = _Socket(accept, max_payload)
+        protocol: asyncio.BaseProtocol = _Socket(accept, max_payload, turns)
         return protocol
 
     return factory

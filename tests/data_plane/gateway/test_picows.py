@@ -16,6 +16,7 @@ from picows.picows import WSProtocol
 
 from data_plane.gateway.engineio.protocol import Limits
 from data_plane.gateway.engineio.websocket import MAX_UNREAD_FOR_PONG, _Socket
+from data_plane.gateway.turnstile import Turnstile
 from tests.data_plane.gateway.echoes import Served, serving
 from tests.data_plane.gateway.raw import (
     ACCEPT,
@@ -143,7 +144,7 @@ class Log:
 
 
 async def test_a_buffer_is_writable_and_never_empty() -> None:
-    protocol = _Socket(lambda _: None, 1_000)  # type: ignore[arg-type,return-value]
+    protocol = _Socket(lambda _: None, 1_000, Turnstile())  # type: ignore[arg-type,return-value]
     room = protocol.get_buffer(-1)
     assert isinstance(room, memoryview)
     assert not room.readonly
