@@ -39,6 +39,10 @@ import data_plane.reactions.budget
 import data_plane.reactions.events
 import data_plane.reactions.routes
 import data_plane.reactions.socket
+import data_plane.receipts.budget
+import data_plane.receipts.events
+import data_plane.receipts.routes
+import data_plane.receipts.socket
 import data_plane.reference.budget
 import data_plane.sync.budget
 import data_plane.sync.events
@@ -61,6 +65,7 @@ from data_plane.messages import send, socket
 from data_plane.messages.direct import DirectHistory
 from data_plane.messages.send import SendService
 from data_plane.presence.service import PresenceService
+from data_plane.receipts.service import ReceiptService
 from data_plane.reference import asyncapi_document, openapi_document
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
@@ -78,6 +83,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
     *data_plane.reactions.routes.ROUTES,
+    *data_plane.receipts.routes.ROUTES,
     *data_plane.sync.routes.ROUTES,
     *data_plane.limits.routes.ROUTES,
     *data_plane.indexes.routes.ROUTES,
@@ -85,6 +91,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
 EVENTS: tuple[ServerEvent, ...] = (
     *data_plane.messages.events.EVENTS,
     *data_plane.reactions.events.EVENTS,
+    *data_plane.receipts.events.EVENTS,
     *data_plane.channels.events.EVENTS,
     *data_plane.members.events.EVENTS,
     *data_plane.users.events.EVENTS,
@@ -98,6 +105,7 @@ EVENTS: tuple[ServerEvent, ...] = (
 CALLS: tuple[ClientEvent, ...] = (
     *data_plane.messages.events.CALLS,
     *data_plane.reactions.events.CALLS,
+    *data_plane.receipts.events.CALLS,
     *data_plane.presence.events.CALLS,
     *data_plane.members.events.CALLS,
     *data_plane.typing.events.CALLS,
@@ -119,6 +127,7 @@ STATEMENTS: dict[str, int] = {
     **data_plane.messages.budget.STATEMENTS,
     **data_plane.presence.budget.STATEMENTS,
     **data_plane.reactions.budget.STATEMENTS,
+    **data_plane.receipts.budget.STATEMENTS,
     **data_plane.reference.budget.STATEMENTS,
     **data_plane.sync.budget.STATEMENTS,
     **data_plane.typing.budget.STATEMENTS,
@@ -127,11 +136,12 @@ STATEMENTS: dict[str, int] = {
 """The most SQL statements that an operation or socket event may need, whatever the size of what it is about."""
 
 
-def socket_routes(shard: Shard, sender: SendService, sync: SyncService) -> list[SocketRoute]:
+def socket_routes(shard: Shard, sender: SendService, sync: SyncService, receipts: ReceiptService) -> list[SocketRoute]:
     """The features' socket events; those about the connection itself are the gateway's."""
     return [
         send.socket_route(sender),
         *socket.socket_routes(shard),
+        *data_plane.receipts.socket.socket_routes(receipts),
         *data_plane.reactions.socket.socket_routes(shard),
         *data_plane.members.socket.socket_routes(shard),
         data_plane.sync.routes.socket_route(sync),
@@ -149,6 +159,7 @@ def rest_app(
     limiter: Limiter,
     grants: GrantService,
     presence: PresenceService,
+    receipts: ReceiptService,
     metrics: MetricsPage,
     problem: Callable[[], str | None],
 ) -> Litestar:
@@ -178,6 +189,7 @@ def rest_app(
             "limiter": Provide(lambda: limiter, sync_to_thread=False),
             "grants": Provide(lambda: grants, sync_to_thread=False),
             "presence": Provide(lambda: presence, sync_to_thread=False),
+            "receipts": Provide(lambda: receipts, sync_to_thread=False),
             "caller": Provide(provide_caller),
         },
         clock=shard.clock,

@@ -37,16 +37,20 @@ from data_plane.identity.tokens.service import TokenService
 from data_plane.limits.limiter import Limiter
 from data_plane.limits.sockets import SocketLimits
 from data_plane.limits.store import BucketStore
-from data_plane.log import Entry, LogReader, LogWriter
+from data_plane.log import Entry, LogKey, LogReader, LogWriter
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.messages.send import SendService, created_entry
 from data_plane.metrics import NodeMetrics
+from data_plane.presence.audience import Audience
 from data_plane.presence.choices import Choice
 from data_plane.presence.crowds import Crowds
 from data_plane.presence.service import PresenceService
 from data_plane.presence.socket import presence_events
 from data_plane.presence.store import PresenceStore
 from data_plane.presence.tracker import Chosen, Presence
+from data_plane.receipts.flush import PositionFlusher
+from data_plane.receipts.service import ReceiptService
+from data_plane.receipts.teller import Teller
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
 from data_plane.tenancy.connections import ConnectionQuota
@@ -54,6 +58,7 @@ from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
 from data_plane.tenancy.user_connections import UserConnections
+from data_plane.typing.crowd import TypingCrowd
 from data_plane.typing.socket import Typing
 from data_plane.usage.samples import PeakSamples
 from kernel.clock import Clock, month_of
@@ -191,8 +196,13 @@ class Node:
         sender = SendService(self.flusher, self.shard, self.activity, self.limiter)
         sync = SyncService(self.shard)
         gate = NodeGate(authenticator, self.connections, self.users, deps.clock)
+        audience = Audience(self.hub)
+        self.hub.attend(audience)
+        self.teller = Teller(self.shard, self.hub, audience, self._publish)
+        self.positions = PositionFlusher(self.system.pool, deps.clock, self.teller.stored)
+        receipts = ReceiptService(self.shard, self.positions, self.teller, self.hidden, self._publish)
         dispatcher = Dispatcher(
-            socket_routes(self.shard, sender, sync), self.snapshots.get, limits=SocketLimits(self.limiter)
+            socket_routes(self.shard, sender, sync, receipts), self.snapshots.get, limits=SocketLimits(self.limiter)
         )
         self.gateway = Gateway(
             self.shard,
@@ -209,15 +219,15 @@ class Node:
             PresenceStore(self._limits, shard_id=deps.shard_id, process=deps.identity),
             self.hub,
             self.gateway.registry,
+            audience,
             self._publish,
             self._publish_choice,
         )
-        self.hub.attend(self.presence.audience)
         self.crowds = Crowds(
             self.shard,
             self._limits,
             self.hub,
-            self.presence.audience,
+            audience,
             self._publish,
             process=deps.identity,
             visible=self.presence.visible,
@@ -230,12 +240,14 @@ class Node:
             return {
                 "presence": await people.of_channel(connection, channel_id),
                 "watchers": await people.watchers_now(connection, channel_id),
+                "receipts": await receipts.of_channel(connection, channel_id),
             }
 
         events = connection_events(self.gateway, self.hub, self.shard, self.hidden, self.watching.began, passing)
         events += presence_events(people)
         for event, payload, handle in events:
             dispatcher.add(event, payload, handle)
+        self.typists = TypingCrowd(self.shard, self.hub, audience)
         for route in Typing(self.shard, self.hub, self._publish).routes():
             dispatcher.add_immediate(route)
         self.revocations.on_revoked(self.gateway.close_user)
@@ -248,7 +260,7 @@ class Node:
             on_horizon=self.gateway.horizon_reached,
             on_lost=lambda: self.gateway.close_all(closing.DESYNCED),
             also=self._every_round,
-            on_heads=self.grants.follow,
+            on_heads=self._heads,
         )
         await self.follower.start_at_present()
         self.dispatcher = dispatcher
@@ -262,6 +274,7 @@ class Node:
             limiter=self.limiter,
             grants=GrantService(self.shard, self._publish_grants),
             presence=people,
+            receipts=receipts,
             metrics=self._metrics_page,
             problem=self.problem,
         )
@@ -283,6 +296,8 @@ class Node:
             asyncio.create_task(self.samples.run(), name="peak-samples"),
             asyncio.create_task(self.directory.run(), name="directory"),
             asyncio.create_task(self.limiter.run(), name="limits"),
+            asyncio.create_task(self.teller.run(), name="receipts"),
+            asyncio.create_task(self.typists.run(), name="typists"),
             asyncio.create_task(self.presence.run(), name="presence"),
             asyncio.create_task(self.crowds.run(), name="crowds"),
         ]
@@ -344,6 +359,10 @@ class Node:
             return self.metrics.own()
         others = [number for number in range(self.deps.workers) if number != self.deps.worker]
         return await self.metrics.page(self.deps.worker, [self.router.metrics_of(number) for number in others])
+
+    async def _heads(self, heads: list[tuple[LogKey, int]]) -> None:
+        await self.grants.follow(heads)
+        await self.teller.follow(heads)
 
     async def _every_round(self) -> None:
         await self.revocations.refresh()

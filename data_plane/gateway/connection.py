@@ -72,7 +72,7 @@ class Connection:
         """Users of whose doings in passing it hears nothing; kept up to date from its first `channel.watch` on."""
         self.watching: set[str] = set()
         """Channels it hears without being a member."""
-        self.typed: tuple[str, Any, Any] | None = None
+        self.typed: tuple[str, str | None, Any, Any] | None = None
         """Where it typed last; see `data_plane.typing`."""
         self.away = False
         """Whether nobody is at the device, as it says."""

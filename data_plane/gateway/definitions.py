@@ -9,6 +9,7 @@ from data_plane.channels.views import ChannelView
 from data_plane.events import ClientEvent, Data, Nothing, Place, ServerEvent
 from data_plane.gateway.events import RefreshPacket, WatchPacket
 from data_plane.presence.views import MembersPresence, WatchersView
+from data_plane.receipts.views import ChannelReceipts
 from data_plane.views import Timestamp
 
 
@@ -93,6 +94,8 @@ class Watched(Data):
     """Who is there; null while that is not known. `presence.changed` and `presence.counted` go on from here."""
     watchers: WatchersView | None
     """Who watches; null while that is not known. `watchers.changed` goes on from here."""
+    receipts: ChannelReceipts | None
+    """How far members are; null where the type keeps that to itself. `receipts.read` and `receipts.delivered` go on."""
 
 
 EVENTS: Final = (

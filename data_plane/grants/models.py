@@ -21,6 +21,7 @@ class TypeRow(ChatModel):
     creator_role: Mapped[str] = mapped_column(Text)
     grants: Mapped[dict[str, Any]] = mapped_column(JSONB)
     history: Mapped[str] = mapped_column(Text)
+    receipts: Mapped[bool]
     slow_mode: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

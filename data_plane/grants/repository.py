@@ -33,7 +33,7 @@ class GrantRepository:
         grants = {role: sorted(granted) for role, granted in kind.grants.items()}
         times = {"created_at": kind.created_at, "updated_at": kind.updated_at}
         begins = {"creator_role": kind.creator_role, "history": kind.history, "slow_mode": kind.slow_mode}
-        await self._write(TypeRow, name=kind.name, grants=grants, **begins, **times)
+        await self._write(TypeRow, name=kind.name, grants=grants, receipts=kind.receipts, **begins, **times)
 
     async def write_role(self, role: Role) -> None:
         """Store a role under its name."""

@@ -29,12 +29,14 @@ SlowMode = Annotated[int, msgspec.Meta(ge=0, le=MAX_SLOW)]
 class PutType(Payload, frozen=True, kw_only=True):
     """Body of `PUT /v1/channel-types/{name}`. A role that `grants` does not name has what it has by default.
 
-    `history` and `slow_mode` are what new channels of the type begin with.
+    `history` and `slow_mode` are what new channels of the type begin with; `receipts`: whether members of
+    its channels see how far others have read.
     """
 
     grants: TypeGrants
     creator_role: RoleName | None = None
     history: History = "all"
+    receipts: bool = True
     slow_mode: SlowMode = 0
 
 

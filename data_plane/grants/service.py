@@ -62,6 +62,7 @@ class GrantService:
             creator_role=creator_role,
             grants=grants,
             history=wish.history,
+            receipts=wish.receipts,
             slow_mode=wish.slow_mode,
             created_at=created,
             updated_at=now,
@@ -168,10 +169,11 @@ def _completed(kind: ChannelType) -> ChannelType:
     return GrantTable([kind]).types[kind.name]
 
 
-def _says(kind: ChannelType) -> tuple[str, str, int, object]:
+def _says(kind: ChannelType) -> tuple[str, str, bool, int, object]:
     return (
         kind.creator_role,
         kind.history,
+        kind.receipts,
         kind.slow_mode,
         msgspec.to_builtins({role: sorted(granted) for role, granted in kind.grants.items()}),
     )

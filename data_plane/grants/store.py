@@ -103,6 +103,7 @@ def type_from(row: Any) -> ChannelType:
         creator_role=row["creator_role"],
         grants={role: known(names) for role, names in _json(row["grants"]).items()},
         history=row["history"],
+        receipts=row["receipts"],
         slow_mode=row["slow_mode"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

@@ -17,12 +17,13 @@ Override = Mapping[str, Any]
 
 class ChannelType(msgspec.Struct, frozen=True, kw_only=True):
     """A type. `grants` holds what it says of roles; `history` and `slow_mode` are what its new channels begin with;
-    times are null for a built-in one that nobody has changed."""
+    `receipts`: whether members see how far others have read. Times are null for a built-in one that nobody changed."""
 
     name: str
     creator_role: str
     grants: Mapping[str, Grants]
     history: str = "all"
+    receipts: bool = True
     slow_mode: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -19,6 +19,8 @@ class ChannelTypeView(TypedDict):
     history: str
     """What new channels of this type begin with, as `slow_mode`."""
     slow_mode: int
+    receipts: bool
+    """Members see how far others have read."""
     created_at: Timestamp | None
     """Null, like `updated_at`, for a built-in type as it was made."""
     updated_at: Timestamp | None
@@ -62,6 +64,7 @@ def type_view(table: GrantTable, kind: ChannelType) -> ChannelTypeView:
         "creator_role": kind.creator_role,
         "grants": views(table.rows[kind.name]),
         "history": kind.history,
+        "receipts": kind.receipts,
         "slow_mode": kind.slow_mode,
         "created_at": rfc3339(kind.created_at) if kind.created_at is not None else None,
         "updated_at": rfc3339(kind.updated_at) if kind.updated_at is not None else None,

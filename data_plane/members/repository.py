@@ -107,19 +107,3 @@ class MemberRepository:
             .order_by(Member.pin_order, Member.channel_id)
         )
         return [(row.channel_id, row.pin_order) for row in await self._session.execute(query)]
-
-    async def move_read_position(self, channel_id: str, user_id: str, number: int) -> bool:
-        """Move a member's read position forward to `number`; false when it stands there or further on."""
-        moved = await self._session.scalars(
-            update(Member)
-            .where(
-                Member.app_id == self._app_id,
-                Member.channel_id == channel_id,
-                Member.user_id == user_id,
-                Member.read_number < number,
-            )
-            .values(read_number=number)
-            .returning(Member.user_id)
-            .execution_options(synchronize_session=False)
-        )
-        return moved.first() is not None

@@ -7,11 +7,9 @@ STATEMENTS: Final = {
     "getMessage": 3,
     "editMessage": 7,
     "deleteMessage": 8,
-    "markRead": 6,
     "sendMessage": 1,
     "message.send": 1,
     "message.update": 8,
     "message.delete": 8,
-    "receipt.read": 3,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

@@ -1,11 +1,11 @@
-"""Events about messages and read positions."""
+"""Events about messages."""
 
 from typing import Final
 
 from data_plane.events import ClientEvent, Data, Place, ServerEvent
-from data_plane.messages.schemas import MessageDeletePacket, MessageUpdatePacket, ReceiptReadPacket
+from data_plane.messages.schemas import MessageDeletePacket, MessageUpdatePacket
 from data_plane.messages.send import MessageSendPacket
-from data_plane.messages.views import MessageView, OneMessage, ReadPosition
+from data_plane.messages.views import MessageView, OneMessage
 
 
 class MessageCreated(Data):
@@ -40,11 +40,9 @@ EVENTS: Final = (
         MessageDeleted,
         "It was deleted. Its place and number stay, its content is gone.",
     ),
-    ServerEvent("unread.changed", Place.USER, ReadPosition, "Your read position moved, on any of your devices."),
 )
 CALLS: Final = (
     ClientEvent("message.send", MessageSendPacket, OneMessage, "Send a message. Answered once it is committed."),
     ClientEvent("message.update", MessageUpdatePacket, OneMessage, "Change a message; what is left out stays."),
     ClientEvent("message.delete", MessageDeletePacket, OneMessage, "Delete a message; its place and number stay."),
-    ClientEvent("receipt.read", ReceiptReadPacket, ReadPosition, "Mark a channel read, up to a message or all of it."),
 )

@@ -1,8 +1,8 @@
-"""History, single messages and read positions. Sending is in `http.py`."""
+"""History and single messages. Sending is in `http.py`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, delete, get, patch, post
+from litestar import Response, delete, get, patch
 from litestar.params import JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
@@ -18,14 +18,12 @@ from data_plane.dependencies import (
     require_scope,
 )
 from data_plane.grants.errors import PermissionMissing
-from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
 from data_plane.members.errors import UnknownUsers
 from data_plane.messages.edit import MessageEditing
 from data_plane.messages.errors import MessageDeleted
 from data_plane.messages.history import read_history, window_of
-from data_plane.messages.read import Reading
-from data_plane.messages.schemas import EditMessage, MarkRead
-from data_plane.messages.views import MessagePage, OneMessage, ReadPosition
+from data_plane.messages.schemas import EditMessage
+from data_plane.messages.views import MessagePage, OneMessage
 from kernel.http import answers
 from kernel.ids import ID_CHARACTER
 
@@ -133,42 +131,4 @@ async def delete_message(
     return {"message": message}
 
 
-@post(
-    "/v1/channels/{channel_id:str}/read",
-    status_code=200,
-    operation_id="markRead",
-    summary="Mark a channel read",
-    tags=_TAGS,
-    security=ANYBODY,
-    opt=answers((200, ReadPosition, "The position as it is now."), errors=(IdempotencyConflict,)),
-)
-async def mark_read(
-    request: Request[Any, Any, Any],
-    channel_id: ChannelPath,
-    caller: CallerDependency,
-    shard: ShardDependency,
-    data: JSONBody[MarkRead | None] = None,
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """Mark a channel read up to a message, or entirely. The position never goes back."""
-    require_scope(caller, "messages")
-    wish = data or MarkRead()
-    key = await request_key(request, idempotency_key)
-    async with shard.unit_of_work(caller.app_id) as uow:
-
-        async def work() -> Answer:
-            moved = await Reading(shard).mark_read(
-                uow,
-                caller,
-                channel_id,
-                number=wish.number,
-                message_id=wish.message_id,
-                user_id=wish.user_id,
-            )
-            return Answer(200, moved)
-
-        answer = await once(uow, caller, key, shard.clock.now(), work)
-    return answer.response()
-
-
-ROUTES: list[ControllerRouterHandler] = [list_messages, get_message, edit_message, delete_message, mark_read]
+ROUTES: list[ControllerRouterHandler] = [list_messages, get_message, edit_message, delete_message]

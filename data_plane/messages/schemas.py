@@ -111,14 +111,6 @@ class EditMessage(Payload, frozen=True, kw_only=True):
     user_id: UserId | None = None
 
 
-class MarkRead(Payload, frozen=True, kw_only=True):
-    """Body of `POST /v1/channels/{id}/read`: up to a message, by number or id; neither means everything."""
-
-    number: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)] | None = None
-    message_id: MessageId | None = None
-    user_id: UserId | None = None
-
-
 class MessageUpdatePacket(Payload, frozen=True, kw_only=True):
     """Packet of `message.update`."""
 
@@ -132,11 +124,3 @@ class MessageDeletePacket(Payload, frozen=True, kw_only=True):
     """Packet of `message.delete`."""
 
     id: MessageId
-
-
-class ReceiptReadPacket(Payload, frozen=True, kw_only=True):
-    """Packet of `receipt.read`: up to a message, by number or id; neither means everything."""
-
-    channel_id: ChannelId
-    number: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)] | None = None
-    message_id: MessageId | None = None

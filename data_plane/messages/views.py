@@ -147,15 +147,6 @@ def extra_view(extra: dict[str, Any], *, gone: bool) -> dict[str, Any]:
     return shown
 
 
-class ReadPosition(TypedDict):
-    """How far somebody has read a channel."""
-
-    channel_id: str
-    read_number: int
-    last_number: int
-    unread: int
-
-
 def message_view(row: MessageRow, *, own_reactions: list[str] | None = None) -> MessageView:
     """The message as everybody who may see it sees it; with its own reactions, as one user does."""
     gone = row.deleted_at is not None

@@ -28,6 +28,7 @@ class Watched(msgspec.Struct, gc=False):
     """The entry of the channel's log up to which this is true; -1 before the first snapshot."""
     size: int = 0
     members: set[str] | None = None
+    type: str = ""
     early: list[tuple[int, bool, str]] = []
     """What passed before the snapshot came: place, whether somebody joined, who."""
 
@@ -78,9 +79,11 @@ class Audience:
             else:
                 self._move(entry.key, watched, move)
 
-    def loaded(self, key: LogKey, *, seq: int, size: int, members: Iterable[str] | None) -> None:
+    def loaded(self, key: LogKey, *, seq: int, size: int, members: Iterable[str] | None, type: str) -> None:
         """A snapshot of a channel as of `seq` of its log; `members` null when it is large."""
         watched = self.channels.get(key)
+        if watched is not None:
+            watched.type = type
         if watched is None or (seq <= watched.as_of and (watched.members is not None or watched.large)):
             return
         self.unknown.discard(key)

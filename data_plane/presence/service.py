@@ -25,7 +25,8 @@ from kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 
 _WATCHERS: Final = "watchers"
 _MEMBERS: Final = """
-    select h.last_seq, h.member_count, m.user_id from chat.log_heads h
+    select c.type, h.last_seq, h.member_count, m.user_id from chat.log_heads h
+    join chat.channels c on c.app_id = $1 and c.id = $2
     left join chat.members m on h.member_count <= $3 and m.app_id = $1 and m.channel_id = $2
     where h.app_id = $1 and h.log = 'c:' || $2
 """
@@ -200,7 +201,7 @@ class PresenceService:
             return 0, []
         size: int = rows[0]["member_count"] or 0
         members = [row["user_id"] for row in rows if row["user_id"] is not None] if size <= LARGE else None
-        self._presence.audience.loaded(key, seq=rows[0]["last_seq"], size=size, members=members)
+        self._presence.audience.loaded(key, seq=rows[0]["last_seq"], size=size, members=members, type=rows[0]["type"])
         return size, members
 
     async def _views(self, uow: UnitOfWork, caller: Caller, user_ids: Sequence[str]) -> dict[str, PresenceView]:

@@ -86,6 +86,7 @@ class Presence:
         store: PresenceStore,
         hub: Hub,
         registry: Registry,
+        audience: Audience,
         publish: Callable[[Sequence[Entry]], None],
         announce: Callable[[Chosen], None],
     ) -> None:
@@ -95,7 +96,7 @@ class Presence:
         self._hub = hub
         self._publish = publish
         self._announce = announce
-        self.audience = Audience(hub)
+        self.audience = audience
         self._locals: dict[User, _Local] = {}
         self._dirty: set[User] = set()
         self._reload: set[User] = set()

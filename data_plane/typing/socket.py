@@ -11,8 +11,9 @@ from data_plane.gateway.connection import Connection
 from data_plane.gateway.routes import ImmediateRoute, Payload
 from data_plane.log import Entry, LogKey, channel_log
 from data_plane.log.entries import passing_entry
-from data_plane.messages.schemas import ChannelId
+from data_plane.messages.schemas import ChannelId, MessageId
 from data_plane.shard import Shard
+from kernel.ids import parse_id
 
 QUIET: Final = 2.0
 """Seconds in which further starts of a user in a channel are answered and not passed on."""
@@ -26,14 +27,17 @@ class TypingPacket(Payload, frozen=True, kw_only=True):
     """Packet of `typing.start` and `typing.stop`."""
 
     channel_id: ChannelId
+    thread_id: MessageId | None = None
+    """The message that begins the thread, for who answers in one."""
 
 
 class _Unchecked(Payload, frozen=True, kw_only=True):
     channel_id: str
+    thread_id: str | None = None
 
 
 class _Said:
-    """When a user's start in a channel was passed on last, on whichever of its connections."""
+    """When a user's start in a channel, or in a thread of it, was passed on last, on whichever of its connections."""
 
     __slots__ = ("at",)
 
@@ -49,7 +53,7 @@ class Typing:
         self._hub = hub
         self._publish = publish
         self._now = shard.clock.monotonic
-        self._said: dict[tuple[UUID, str, str], _Said] = {}
+        self._said: dict[tuple[UUID, str, str, str | None], _Said] = {}
 
     def routes(self) -> list[ImmediateRoute]:
         """The events; both answer `{}`."""
@@ -64,35 +68,38 @@ class Typing:
         typed = connection.typed
         if typed is not None:
             # Nearly every keystroke: it goes on where it was, is still a member, and was told of a moment ago.
-            channel_id, stream, said = typed
+            channel_id, thread_id, stream, said = typed
             if (
                 channel_id == packet.channel_id
+                and thread_id == packet.thread_id
                 and now - said.at < QUIET
                 and connection in stream.recipients
                 and channel_id not in connection.watching
             ):
                 return _DONE
         stream = self._stream(connection, packet.channel_id)
-        key = (connection.app_id, packet.channel_id, connection.user_id)
+        thread_id = _thread(packet)
+        key = (connection.app_id, packet.channel_id, connection.user_id, thread_id)
         said = self._said.get(key)
         if said is None:
             if len(self._said) >= _SWEEP_AT:
                 self._said = {each: said for each, said in self._said.items() if now - said.at < LIFETIME}
             said = self._said[key] = _Said()
-        connection.typed = packet.channel_id, stream, said
+        connection.typed = packet.channel_id, thread_id, stream, said
         if now - said.at >= QUIET:
             said.at = now
-            self._tell(connection, packet.channel_id, "typing.started")
+            self._tell(connection, packet.channel_id, thread_id, "typing.started")
         return _DONE
 
     def stop(self, connection: Connection, packet: TypingPacket | _Unchecked) -> Mapping[str, Any]:
         """The user has stopped, or sent what it typed."""
         self._stream(connection, packet.channel_id)
+        thread_id = _thread(packet)
         connection.typed = None
-        said = self._said.pop((connection.app_id, packet.channel_id, connection.user_id), None)
+        said = self._said.pop((connection.app_id, packet.channel_id, connection.user_id, thread_id), None)
         if said is not None:
             said.at = -LIFETIME  # its other connections may remember it
-            self._tell(connection, packet.channel_id, "typing.stopped")
+            self._tell(connection, packet.channel_id, thread_id, "typing.stopped")
         return _DONE
 
     def _stream(self, connection: Connection, channel_id: str) -> Stream:
@@ -101,7 +108,7 @@ class Typing:
             raise no_channel()
         return stream
 
-    def _tell(self, connection: Connection, channel_id: str, type: str) -> None:
+    def _tell(self, connection: Connection, channel_id: str, thread_id: str | None, type: str) -> None:
         entry = passing_entry(
             app_id=connection.app_id,
             log=channel_log(channel_id),
@@ -109,6 +116,16 @@ class Typing:
             type=type,
             at=self._shard.clock.now(),
             actor=connection.user_id,
-            data={"user_id": connection.user_id},
+            data={"user_id": connection.user_id, "thread_id": thread_id},
         )
         self._publish([entry])
+
+
+def _thread(packet: TypingPacket | _Unchecked) -> str | None:
+    """The thread. Raises for one that was not looked at yet, which brings the packet again with all checks."""
+    thread_id = packet.thread_id
+    if thread_id is not None:
+        if isinstance(packet, _Unchecked):
+            raise no_channel()
+        parse_id("msg", thread_id, field="thread_id")
+    return thread_id

@@ -30,6 +30,7 @@ TAGS: Final = {
     "Tokens": "User tokens, made and revoked by your server.",
     "Users": "Profiles of your app's users. Everybody in the app may read them.",
     "Reactions": "What others feel about a message.",
+    "Receipts": "How far users have read, what is unread, who has read a message.",
     "Presence": "Who is there, what users show of themselves, who watches a channel.",
     "Blocks": "Whom a user does not want to hear from.",
     "Channels": "Rooms with members, settings and a log of events.",
@@ -131,6 +132,7 @@ def _skeleton(routes: list[HTTPRouteHandler]) -> dict[str, Any]:
         "sync_service",
         "grants",
         "presence",
+        "receipts",
         "limiter",
         "deps",
     )

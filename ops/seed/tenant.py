@@ -3,6 +3,7 @@
 So whatever is kept beside a message (numbers, heads, counts, logs, commit rows, usage) is as the product keeps it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -21,7 +22,8 @@ from data_plane.grants.store import GrantStore
 from data_plane.identity.caller import Caller
 from data_plane.log import LogReader, LogWriter
 from data_plane.members.service import MemberService
-from data_plane.messages.read import Reading
+from data_plane.receipts.flush import MAX_BATCH as POSITIONS
+from data_plane.receipts.flush import Move, PositionFlusher
 from data_plane.shard import Shard
 from data_plane.users.schemas import MAX_BATCH, UserInBatch
 from data_plane.users.write import upsert_users
@@ -204,6 +206,7 @@ class Seeding:
         """Most have read everything; some are a little behind, some have never come back."""
         self._clock.at = self._wish.until
         last = await self._last_numbers()
+        moves: list[Move] = []
         for room in self._plan.rooms:
             for user in room.members:
                 luck = self._dice.random()
@@ -211,14 +214,13 @@ class Seeding:
                 number = last[room.id] - left
                 if luck < _AWAY or number <= 0:
                     continue
-                await self._read(user, room.id, number)
+                moves.append(Move(self._app_id, room.id, user, "read", number))
                 self._filled.reads += 1
+        # As a node does it: many positions in one statement, whose commit is waited for.
+        flusher = PositionFlusher(self._shard.system.pool, self._clock, lambda stored: None)
+        for at in range(0, len(moves), 10 * POSITIONS):
+            await asyncio.gather(*(flusher.move(move) for move in moves[at : at + 10 * POSITIONS]))
         self._tell(f"{self._filled.reads:,} channels marked read")
-
-    async def _read(self, user: str, channel_id: str, number: int) -> None:
-        reader = Caller(app=self._app, app_id=self._app_id, user_id=user)
-        async with unit_of_work(self._shard, self._app_id) as uow:
-            await Reading(self._shard).mark_read(uow, reader, channel_id, number=number)
 
     async def _settle(self) -> None:
         """A commit that waits for the disk, and so for all before it."""

@@ -20,7 +20,7 @@ MANY, PASSING = 12, 5
 """Things at the start, and how many of them go while pages are read."""
 PAGERS = {"limit", "cursor", "before", "after", "next_cursor", "has_more", "has_before"}
 """A route that takes or answers one of these has pages."""
-NO_PAGES: dict[str, str] = {}
+NO_PAGES: dict[str, str] = {"readAll": "a write, which says whether there was more than one call reads"}
 """Routes that have one of these words and no pages, with the reason."""
 
 
@@ -151,6 +151,22 @@ async def unwatch(hall: Hall, user: str) -> None:
     await hall.lines[user].ask("channel.unwatch", b'{"channel_id": "hall"}')
 
 
+async def make_unread(hall: Hall, number: int) -> str:
+    await hall.call("POST", "/v1/channels", {"id": name(number), "members": ["ann"]})
+    await hall.call("POST", f"/v1/channels/{name(number)}/messages", {"text": "Hello", "user_id": "u1"})
+    return name(number)
+
+
+async def read_it(hall: Hall, channel: str) -> None:
+    await hall.call("POST", f"/v1/channels/{channel}/read", {"user_id": "ann"})
+
+
+async def unread(hall: Hall, limit: int, cursor: Any) -> tuple[list[Any], Any]:
+    more = {"cursor": cursor} if cursor else {}
+    said = await hall.call("GET", "/v1/unread", user_id="ann", limit=limit, **more)
+    return [channel["channel_id"] for channel in said["channels"]], said["next_cursor"]
+
+
 async def catch_up(hall: Hall, limit: int, cursor: Any) -> tuple[list[Any], Any]:
     first = cursor or SINCE[hall.tenant.snapshot.app_id]
     said = await hall.call("GET", "/v1/sync", limit=limit, cursor=first, user_id="ann")
@@ -186,6 +202,10 @@ LISTS: dict[str, List] = {
     ),
     "listMessages": List(send, None, back_in_history),
     "listReactions": List(react, unreact, by_get("/v1/messages/{message}/reactions", "reactions", "user_id")),
+    "listReceipts": List(add_member, remove_member, by_get("/v1/channels/hall/receipts", "receipts", "user_id")),
+    # Who joins begins at the end, and so has read it.
+    "listReaders": List(add_member, remove_member, by_get("/v1/messages/{message}/receipts", "user_ids")),
+    "getUnread": List(make_unread, read_it, unread),
     "listWatchers": List(watch, unwatch, by_get("/v1/channels/hall/watchers", "user_ids")),
     "sync": List(send_and_remember, None, catch_up),
 }

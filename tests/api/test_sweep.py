@@ -99,7 +99,8 @@ ROUTES: dict[str, Entry] = {
     "GET /v1/channel-types/{name}": Entry({"name": "town"}, foreign={"name": "theirs"}),
     "PUT /v1/channel-types/{name}": Entry(
         {"name": "town"},
-        {"grants": {"member": ["message.send"]}, "creator_role": "owner", "history": "all", "slow_mode": 0},
+        {"grants": {"member": ["message.send"]}, "creator_role": "owner", "history": "all", "receipts": True,
+         "slow_mode": 0},
     ),
     "DELETE /v1/channel-types/{name}": Entry({"name": "town"}, foreign={"name": "theirs"}),
     "GET /v1/roles": Entry(),
@@ -109,6 +110,16 @@ ROUTES: dict[str, Entry] = {
     "GET /v1/channels/{channel_id}/messages": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/messages": Entry(CHANNEL, {"id": HELLO, "silent": False, **CONTENT}, THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/read": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL, headers=KEY),
+    "POST /v1/channels/{channel_id}/unread": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/delivered": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL),
+    "POST /v1/read": Entry(body={"type": "group", "user_id": "ada"}),
+    "GET /v1/unread": Entry(credential="user"),
+    "GET /v1/channels/{channel_id}/receipts": Entry(CHANNEL, foreign=THEIR_CHANNEL),
+    "GET /v1/messages/{message_id}/receipts": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "GET /v1/users/{user_id}/privacy": Entry({"user_id": "ada"}, foreign={"user_id": "eve"}),
+    "PUT /v1/users/{user_id}/privacy": Entry(
+        {"user_id": "ada"}, {"read_receipts": False, "delivery_receipts": True}, {"user_id": "eve"}
+    ),
     "GET /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
     "PATCH /v1/messages/{message_id}": Entry({"message_id": HELLO}, CONTENT, {"message_id": THEIRS}),
     "DELETE /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
@@ -184,7 +195,12 @@ def test_every_field_of_every_body_is_in_its_entry() -> None:
             fields = set(document["components"]["schemas"][schema]["properties"])
             left_out += [f"{name} {field}" for field in fields - set(entry.body or {})]
     # A message is read up to a number or up to an id, and a user gives itself no role.
-    assert sorted(left_out) == ["PATCH /v1/users/me role", "POST /v1/channels/{channel_id}/read message_id"]
+    assert sorted(left_out) == [
+        "PATCH /v1/users/me role",
+        "POST /v1/channels/{channel_id}/delivered message_id",
+        "POST /v1/channels/{channel_id}/read message_id",
+        "POST /v1/channels/{channel_id}/unread message_id",
+    ]
 
 
 @pytest.mark.parametrize("name", ROUTES)

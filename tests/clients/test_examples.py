@@ -49,6 +49,9 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await ask(alice, "receipt.read", channel_id="general")
     await ask(alice, "reaction.add", message_id=message["id"], emoji="👍")
     await ask(alice, "reaction.remove", message_id=message["id"], emoji="👍")
+    await ask(alice, "receipt.delivered", channel_id="general")
+    await ask(alice, "unread.mark", channel_id="general", number=2)
+    await ask(alice, "receipt.read_all")
     await ask(alice, "message.delete", id=message["id"])
     acks["error"] = await alice.call("message.send", channel_id="nowhere", text="Hello?")
     await ask(carol, "channel.watch", channel_id="show")
@@ -82,6 +85,13 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await ask(alice, "presence.set", status="away", text="Lunch", text_expires_at="2030-01-01T12:00:00Z")
     await carol.event("presence.changed")
     await carol.event("watchers.changed")
+    await tenant.post("/v1/channels/general/messages", text="Who reads this?", user_id="bob")
+    await alice.call("receipt.delivered", channel_id="general")
+    await carol.event("receipts.delivered")
+    await alice.call("receipt.read", channel_id="general")
+    await carol.event("receipts.read")
+    await tenant.put("/v1/users/alice/privacy", delivery_receipts=False)
+    await alice.event("privacy.changed")
     await ask(carol, "presence.subscribe", user_ids=["bob"])
     await ask(carol, "presence.unsubscribe", user_ids=["bob"])
     crowd = [f"fan{number}" for number in range(100)]
@@ -90,6 +100,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await tenant.post("/v1/channels/crowd/members", user_ids=["alice", "carol"])
     await carol.call("channel.watch", channel_id="crowd")
     await carol.event("presence.counted")
+    await alice.call("typing.start", channel_id="crowd")
+    await carol.event("typing.counted")
     assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success
     await carol.event("membership.removed")
     assert (await tenant.http.patch("/v1/channels/general", json={"name": "Everybody"})).is_success

@@ -83,3 +83,13 @@ class Messages(Base):
         body = {} if number is None else {"number": number}
         path = f"/v1/channels/{channel}/read"
         self.run(self.ask(user, "receipt.read", {"channel_id": channel, **body}, "POST", path, body))
+
+    @rule(user=users, channel=channels, number=st.integers(0, 5))
+    def mark_unread(self, user: str, channel: str, number: int) -> None:
+        packet, path = {"channel_id": channel, "number": number}, f"/v1/channels/{channel}/unread"
+        self.run(self.ask(user, "unread.mark", packet, "POST", path, {"number": number}))
+
+    @rule(user=users, type=st.sampled_from((None, "group", "team")))
+    def read_all(self, user: str, type: str | None) -> None:
+        body = {} if type is None else {"type": type}
+        self.run(self.ask(user, "receipt.read_all", body, "POST", "/v1/read", body))

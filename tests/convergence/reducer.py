@@ -249,7 +249,19 @@ def message_changed(state: State, event: Json, data: Json) -> None:
 def unread_changed(state: State, event: Json, data: Json) -> None:
     channel = state.channels.get(data["channel_id"])
     if channel is not None:
-        channel["membership"]["read_number"] = data["read_number"]
+        membership = channel["membership"]
+        back = data["marked_unread"]
+        # Nothing but a mark takes it back; an own message, of the channel's log, may have moved it on before.
+        membership["read_number"] = data["read_number"] if back else max(membership["read_number"], data["read_number"])
+
+
+@on("unread.cleared")
+def unread_cleared(state: State, event: Json, data: Json) -> None:
+    for moved in data["channels"]:
+        channel = state.channels.get(moved["channel_id"])
+        if channel is not None:
+            membership = channel["membership"]
+            membership["read_number"] = max(membership["read_number"], moved["read_number"])
 
 
 # -- the app, oneself --------------------------------------------------------------------------------------------------

@@ -9,8 +9,10 @@ import orjson
 from litestar import Request
 from litestar.di import Provide
 
+from data_plane.blocks.hidden import Hidden
 from data_plane.blocks.routes import ROUTES as BLOCK_ROUTES
 from data_plane.channels.routes import ROUTES as CHANNEL_ROUTES
+from data_plane.fanout.hub import Hub
 from data_plane.grants.routes import ROUTES as GRANT_ROUTES
 from data_plane.grants.service import GrantService
 from data_plane.identity.caller import Caller
@@ -21,7 +23,12 @@ from data_plane.log import Entry
 from data_plane.members.routes import ROUTES as MEMBER_ROUTES
 from data_plane.messages.routes import ROUTES as MESSAGE_ROUTES
 from data_plane.messages.schemas import check_content, content_hash
+from data_plane.presence.audience import Audience
 from data_plane.reactions.routes import ROUTES as REACTION_ROUTES
+from data_plane.receipts.flush import PositionFlusher
+from data_plane.receipts.routes import ROUTES as RECEIPT_ROUTES
+from data_plane.receipts.service import ReceiptService
+from data_plane.receipts.teller import Teller
 from data_plane.shard import Shard
 from data_plane.tenancy.store import SnapshotStore
 from data_plane.users.routes import ROUTES as USER_ROUTES
@@ -177,11 +184,20 @@ class World:
         self.apps: dict[UUID, App] = {}
         revocations = Revocations(shard.system, clock)
         tokens = TokenService(shard, SnapshotStore(), revocations, lambda *_: None)
+        hub = Hub(shard.reader, encode=lambda entries: None)
+        audience = Audience(hub)
+        hub.attend(audience)
+        self.teller = Teller(shard, hub, audience, published.extend)
+        self.positions = PositionFlusher(shard.system.pool, clock, self.teller.stored)
+        self.receipts = ReceiptService(
+            shard, self.positions, self.teller, Hidden(shard.system, clock), published.extend
+        )
         application = build_app(
             routes=[
                 *CHANNEL_ROUTES,
                 *MEMBER_ROUTES,
                 *MESSAGE_ROUTES,
+                *RECEIPT_ROUTES,
                 *REACTION_ROUTES,
                 *USER_ROUTES,
                 *BLOCK_ROUTES,
@@ -192,6 +208,7 @@ class World:
                 "caller": Provide(self._caller),
                 "shard": Provide(lambda: shard, sync_to_thread=False),
                 "tokens": Provide(lambda: tokens, sync_to_thread=False),
+                "receipts": Provide(lambda: self.receipts, sync_to_thread=False),
                 "grants": Provide(lambda: GrantService(shard, lambda *_: None), sync_to_thread=False),
             },
             clock=clock,

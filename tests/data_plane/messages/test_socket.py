@@ -5,28 +5,23 @@ import pytest
 
 from data_plane.messages.errors import MessageDeleted
 from data_plane.messages.socket import socket_routes
-from kernel.errors import NotFound
 
 
-async def test_packets_edit_delete_and_read(app, world):
+async def test_packets_edit_and_delete(app, world):
     await app.make_users("ann", "bob")
     await app.make_channel("den", "bob", owner="ann")
     message, _, _ = await app.send("den", "ann")
     routes = {route.event: route for route in socket_routes(world.shard)}
-    assert set(routes) == {"message.update", "message.delete", "receipt.read"}
+    assert set(routes) == {"message.update", "message.delete"}
 
     async def emit(event, user, **payload):
         route = routes[event]
         return await route.handle(app.user(user), msgspec.convert(payload, route.payload))
 
     assert (await emit("message.update", "ann", id=message, text="hi"))["message"]["text"] == "hi"
-    read = await emit("receipt.read", "bob", channel_id="den", number=1)
-    assert read == {"channel_id": "den", "read_number": 1, "last_number": 1, "unread": 0}
     assert (await emit("message.delete", "ann", id=message))["message"]["deleted_at"] is not None
     with pytest.raises(MessageDeleted):
         await emit("message.update", "ann", id=message, text="again")
-    with pytest.raises(NotFound):
-        await emit("receipt.read", "eve", channel_id="den")
     with pytest.raises(msgspec.ValidationError):
         await emit("message.delete", "ann", id=message, extra=1)
     assert (await app.types("c:den"))[-3:] == ["message.created", "message.updated", "message.deleted"]

@@ -7,11 +7,15 @@ from redis.asyncio import Redis
 
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.events import connection_events
+from data_plane.presence.audience import Audience
 from data_plane.presence.crowds import Crowds
 from data_plane.presence.service import PresenceService
 from data_plane.presence.socket import presence_events
 from data_plane.presence.store import PresenceStore
 from data_plane.presence.tracker import Chosen, Presence
+from data_plane.receipts.flush import PositionFlusher
+from data_plane.receipts.service import ReceiptService
+from data_plane.receipts.teller import Teller
 from tests.data_plane.conftest import App
 from tests.data_plane.gateway.test_gateway import House, Line, until
 
@@ -27,17 +31,27 @@ class Process(House):
         self.others = others
         self.deaf = False
         """Whether the bus brings it nothing."""
+        audience = Audience(self.hub)
+        self.hub.attend(audience)
+        self.teller = Teller(self.shard, self.hub, audience, self.publish)
+        self.receipts = ReceiptService(
+            self.shard,
+            PositionFlusher(self.shard.system.pool, self.shard.clock, self.teller.stored),
+            self.teller,
+            self.hidden,
+            self.publish,
+        )
         self.presence = Presence(
             self.shard,
             PresenceStore(redis, shard_id="s0", process=name, lifetime=LIFETIME),
             self.hub,
             self.gateway.registry,
+            audience,
             self.publish,
             self.announce,
         )
-        self.hub.attend(self.presence.audience)
         self.crowds = Crowds(
-            self.shard, redis, self.hub, self.presence.audience, self.publish, process=name,
+            self.shard, redis, self.hub, audience, self.publish, process=name,
             visible=self.presence.visible, counts=self.presence.counts_here,
         )  # fmt: skip
         self.presence.settled = self.crowds.user_moved
@@ -48,6 +62,7 @@ class Process(House):
             return {
                 "presence": await self.people.of_channel(connection, channel_id),
                 "watchers": await self.people.watchers_now(connection, channel_id),
+                "receipts": await self.receipts.of_channel(connection, channel_id),
             }
 
         for event, payload, handle in connection_events(

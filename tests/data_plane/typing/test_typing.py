@@ -5,8 +5,12 @@ from datetime import timedelta
 import pytest
 
 from data_plane.gateway.connection import Connection
+from data_plane.log import LogKey
+from data_plane.presence import audience
+from data_plane.presence.audience import Audience
+from data_plane.typing.crowd import TypingCrowd
 from data_plane.typing.socket import LIFETIME, QUIET, Typing, TypingPacket
-from kernel.errors import NotFound
+from kernel.errors import InvalidInput, NotFound
 from tests.data_plane.conftest import App
 from tests.data_plane.gateway.test_gateway import House, until
 
@@ -41,7 +45,10 @@ async def test_watchers_hear_it_and_its_author_and_the_others_do_not(house: Hous
     assert typing.start(alice, PACKET) == {}
     assert typing.stop(alice, PACKET) == {}
     heard = [(name, event["seq"], event["data"]) for name, event in his.events() if name.startswith("typing.")]
-    assert heard == [("typing.started", None, {"user_id": "alice"}), ("typing.stopped", None, {"user_id": "alice"})]
+    assert heard == [
+        ("typing.started", None, {"user_id": "alice", "thread_id": None}),
+        ("typing.stopped", None, {"user_id": "alice", "thread_id": None}),
+    ]
     for line in (hers, not_watching):
         assert [name for name, _ in line.events() if name.startswith("typing.")] == []
     assert await house.app.types("c:a") == ["channel.created", "member.added", "member.added"], "no log keeps it"
@@ -106,3 +113,41 @@ async def test_a_stop_on_one_connection_ends_what_another_began(house: House) ->
     typing.start(alice, PACKET)
     heard = [name for name, _ in his.events() if name.startswith("typing.")]
     assert heard == ["typing.started", "typing.stopped", "typing.started"]
+
+
+async def test_threads_are_typed_in_for_themselves(house: House) -> None:
+    alice, _ = await enter(house, "alice")
+    _, his = await enter(house, "bob")
+    typing, thread = typing_of(house), house.shard.ids.new("msg")
+    in_thread = TypingPacket(channel_id="a", thread_id=thread)
+    for _ in range(3):
+        typing.start(alice, PACKET)
+        typing.start(alice, in_thread)
+    assert [event["data"]["thread_id"] for _, event in his.events("typing.started")] == [None, thread]
+    typing.stop(alice, in_thread)
+    assert [event["data"]["thread_id"] for _, event in his.events("typing.stopped")] == [thread]
+    with pytest.raises(InvalidInput):
+        typing.start(alice, TypingPacket(channel_id="a", thread_id="msg_nothing"))
+
+
+async def test_in_a_large_channel_typists_are_a_number(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience, "LARGE", 1)
+    listeners = Audience(house.hub)
+    house.hub.attend(listeners)
+    crowd = TypingCrowd(house.shard, house.hub, listeners)
+    alice, _ = await enter(house, "alice")
+    bob, his = await enter(house, "bob")
+    key = LogKey(house.app.id, "c:a")
+    listeners.loaded(key, seq=3, size=2, members=None, type="group")
+    typing = typing_of(house)
+    for who in (alice, bob):
+        typing.start(who, PACKET)
+    assert his.events("typing.started") == []
+    crowd.round()
+    crowd.round()
+    typing.stop(bob, PACKET)
+    crowd.round()
+    house.world.clock.advance(timedelta(seconds=LIFETIME))
+    crowd.round()
+    assert [event["data"]["count"] for _, event in his.events("typing.counted")] == [2, 1, 0]
+    assert crowd._typists == {}

@@ -24,6 +24,12 @@ EVENTS: dict[str, list[Emit]] = {
         Emit(lambda k: {"channel_id": k.channel, "message_id": k.message}, lost=HIDDEN),
     ],
     "membership.arrange": [Emit(lambda k: {"channel_id": k.channel, "hidden": True}, lost=HIDDEN)],
+    "receipt.delivered": [
+        Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN),
+        Emit(lambda k: {"channel_id": k.channel, "message_id": k.message}, lost=HIDDEN),
+    ],
+    "unread.mark": [Emit(lambda k: {"channel_id": k.channel, "message_id": k.message}, lost=HIDDEN)],
+    "receipt.read_all": [Emit(lambda k: {"type": "group"})],
     "channel.watch": [
         Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN),
         Emit(lambda k: {"channel_id": LIVESTREAM}, twin="not_found"),

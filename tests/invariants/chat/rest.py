@@ -373,6 +373,60 @@ REST: dict[Operation, list[Try] | Open] = {
             user=SERVERS_ONLY,
         ),
     ],
+    ("POST", "/v1/channels/{channel_id}/unread"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/unread", lambda k: {"message_id": k.message}, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/unread",
+            lambda k: {"message_id": k.message, "user_id": k.user},
+            server=HIDDEN,
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("POST", "/v1/channels/{channel_id}/delivered"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/delivered", lambda k: {"message_id": k.message}, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/delivered",
+            lambda k: {"message_id": k.message, "user_id": k.user},
+            server=HIDDEN,
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("POST", "/v1/read"): [
+        Try(lambda k: "/v1/read", lambda k: {"user_id": k.user}, server=OWN, user=SERVERS_ONLY),
+        Try(lambda k: "/v1/read", lambda k: {"type": THEIR_OWN}, user=OWN),
+    ],
+    ("GET", "/v1/unread"): [
+        Try(lambda k: f"/v1/unread?user_id={k.user}", server=OWN, user=SERVERS_ONLY),
+        Try(lambda k: f"/v1/unread?cursor={encode_cursor('unread', k.channel)}", user=OWN),
+    ],
+    ("GET", "/v1/channels/{channel_id}/receipts"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/receipts", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/receipts?cursor={encode_cursor('receipts', k.user)}",
+            server=Expect(200, {"channel": 404}, free=200),
+            user=Expect(200, {"channel": 404}, free=200),
+        ),
+    ],
+    ("GET", "/v1/messages/{message_id}/receipts"): [
+        Try(lambda k: f"/v1/messages/{k.message}/receipts", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/receipts?cursor={encode_cursor('readers', k.user)}",
+            server=Expect(200, {"message": 404}, free=200),
+            user=Expect(200, {"message": 404}, free=200),
+        ),
+    ],
+    ("GET", "/v1/users/{user_id}/privacy"): [
+        Try(lambda k: f"/v1/users/{k.user}/privacy", server=HIDDEN, user=SERVERS_ONLY),
+        Try(lambda k: f"/v1/users/{PERSON}/privacy", user=OWN),
+    ],
+    ("PUT", "/v1/users/{user_id}/privacy"): [
+        Try(
+            lambda k: f"/v1/users/{k.user}/privacy",
+            lambda k: {"read_receipts": False},
+            server=HIDDEN,
+            user=SERVERS_ONLY,
+        ),
+    ],
     # -- limits --------------------------------------------------------------------------------------------------------
     ("GET", "/v1/limits"): [
         Try(lambda k: "/v1/limits", server=OWN, user=OWN, varies=("remaining", "reset")),

@@ -1,0 +1,81 @@
+"""Who types in a large channel is a number, told at most once a second; in others everybody is told of."""
+
+import asyncio
+from typing import Final
+
+import orjson
+
+from data_plane.fanout.hub import Hub
+from data_plane.log import Entry, LogKey
+from data_plane.presence.audience import Audience
+from data_plane.shard import Shard
+from data_plane.typing.socket import LIFETIME
+from kernel.clock import rfc3339
+
+TICK: Final = 1.0
+COUNTED: Final = "typing.counted"
+
+Place = tuple[LogKey, str | None]
+"""A channel, or a thread of it."""
+
+
+class TypingCrowd:
+    """What those who watch on one node hear of typists. `run` must be running."""
+
+    def __init__(self, shard: Shard, hub: Hub, audience: Audience) -> None:
+        self._shard = shard
+        self._hub = hub
+        self._audience = audience
+        self._typists: dict[Place, dict[str, float]] = {}
+        self._told: dict[Place, int] = {}
+        for type in ("typing.started", "typing.stopped"):
+            hub.on_passing(type, self.heard)
+
+    def heard(self, entry: Entry) -> None:
+        """Somebody types somewhere, or has stopped."""
+        ears = self._hub.watching(entry.key)
+        if not ears:
+            return
+        watched = self._audience.channels.get(entry.key)
+        if watched is None or not watched.large:
+            self._hub.tell(ears, entry)
+            return
+        data = orjson.loads(entry.event)["data"]
+        typists = self._typists.setdefault((entry.key, data["thread_id"]), {})
+        if entry.type == "typing.started":
+            typists[data["user_id"]] = self._shard.clock.monotonic() + LIFETIME
+        else:
+            typists.pop(data["user_id"], None)
+
+    async def run(self) -> None:
+        """Tell for ever."""
+        while True:
+            await asyncio.sleep(TICK)
+            self.round()
+
+    def round(self) -> None:
+        """Tell the numbers that are others now. A typist whose time is over counts no more."""
+        now = self._shard.clock.monotonic()
+        for place, typists in list(self._typists.items()):
+            for user_id in [user_id for user_id, until in typists.items() if until <= now]:
+                del typists[user_id]
+            if len(typists) != self._told.get(place, 0):
+                self._tell(place, len(typists))
+            if typists:
+                self._told[place] = len(typists)
+            else:
+                del self._typists[place]
+                self._told.pop(place, None)
+
+    def _tell(self, place: Place, count: int) -> None:
+        key, thread_id = place
+        event = {
+            "type": COUNTED,
+            "channel_id": key.channel_id,
+            "seq": None,
+            "epoch": self._shard.epoch,
+            "at": rfc3339(self._shard.clock.now()),
+            "actor": None,
+            "data": {"aggregated": True, "count": count, "thread_id": thread_id},
+        }
+        self._hub.tell(self._hub.watching(key), Entry(key.app_id, key.log, 0, COUNTED, orjson.dumps(event)))

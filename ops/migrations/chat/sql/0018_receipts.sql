@@ -1,0 +1,182 @@
+-- How far messages have reached a member's devices; what was read was delivered too, whatever this says.
+alter table chat.members add column delivered_number bigint not null default 0;
+
+-- Whether others see how far somebody has read in channels of a type.
+alter table chat.channel_types add column receipts boolean not null default true;
+
+-- Who does not want to be seen reading, or receiving. No row: is seen.
+create table chat.privacy (
+    app_id             uuid not null,
+    user_id            text collate "C" not null,
+    read_receipts      boolean not null default true,
+    delivery_receipts  boolean not null default true,
+    primary key (app_id, user_id)
+);
+alter table chat.privacy enable row level security;
+alter table chat.privacy force row level security;
+create policy tenant on chat.privacy to natter_app
+    using (app_id = nullif(current_setting('natter.app_id', true), '')::uuid)
+    with check (app_id = nullif(current_setting('natter.app_id', true), '')::uuid);
+create policy engine on chat.privacy to natter_engine using (true) with check (true);
+grant select, insert, update, delete on chat.privacy to natter_app, natter_engine;
+
+-- The new owner needs create on the schema for the moment only.
+grant create on schema chat to natter_engine;
+set local role natter_engine;
+
+-- Move read and delivery positions of many members of many apps in one transaction, one verdict each.
+--   p_kinds     read, delivered: forward to the number; unread: back to the number before the message
+--   p_numbers   up to where; null, without a message either: the end
+--   p_messages  a message of the channel instead
+-- No member twice in a channel. verdict: ok, no_channel (the user is no member of it), no_message.
+-- A moved read position is an entry of the reader's own log, whose seq is the position's version. The commit row also
+-- names the channels whose receipts moved, as `r:<channel>` with the transaction's id, for nodes that missed the bus.
+create function chat.move_positions(
+    p_apps uuid[], p_channels text[], p_users text[], p_kinds text[], p_numbers bigint[], p_messages uuid[],
+    p_at timestamptz
+) returns table (
+    ord bigint, verdict text, read_number bigint, delivered_number bigint, last_number bigint,
+    read_moved boolean, delivered_moved boolean, seq bigint, shows_read boolean, shows_delivered boolean, xid bigint
+)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+begin
+    -- The readers' own logs alone: a thousand readers of one channel must not queue behind its writer.
+    perform chat.lock_logs(p_apps, array(select 'u:' || u from unnest(p_users) with ordinality x(u, o) order by o));
+    -- Sends move their authors' positions, so the rows are held, in the order in which sends take them.
+    perform 1 from (
+        select distinct x.app_id, x.channel_id, x.user_id
+        from unnest(p_apps, p_channels, p_users) x(app_id, channel_id, user_id) order by 1, 2, 3 offset 0
+    ) x cross join lateral (
+        select 1 from chat.members b
+        where b.app_id = x.app_id and b.channel_id = x.channel_id and b.user_id = x.user_id for no key update
+    ) held;
+
+    return query
+    with judged as materialized (
+        select i.*, b.read_number as old_read, b.delivered_number as old_delivered, h.last_number,
+            coalesce(v.read_receipts, true) as shows_read, coalesce(v.delivery_receipts, true) as shows_delivered,
+            case when b.user_id is null then 'no_channel'
+                 when i.message_id is not null and m.id is null then 'no_message'
+                 else 'ok' end as judgement,
+            least(case when i.kind <> 'unread' then coalesce(m.number, i.number, h.last_number)
+                       when m.id is not null then coalesce((
+                           select p.number from chat.messages p
+                           where p.app_id = i.app_id and p.channel_id = i.channel_id and p.seq < m.seq
+                           order by p.seq desc limit 1), 0)
+                       else greatest(i.number - 1, 0) end, h.last_number) as target
+        from unnest(p_apps, p_channels, p_users, p_kinds, p_numbers, p_messages) with ordinality
+             as i(app_id, channel_id, user_id, kind, number, message_id, ord)
+        left join lateral (
+            select b.*, greatest(b.history_from, b.cleared_to, c.truncated_to) as first_seq
+            from chat.members b join chat.channels c on c.app_id = b.app_id and c.id = b.channel_id
+            where b.app_id = i.app_id and b.channel_id = i.channel_id and b.user_id = i.user_id and c.deleted_at is null
+            offset 0
+        ) b on true
+        left join chat.log_heads h on h.app_id = i.app_id and h.log = 'c:' || i.channel_id
+        left join chat.messages m on m.app_id = i.app_id and m.id = i.message_id and m.channel_id = i.channel_id
+            and m.seq >= b.first_seq  -- what it does not see is not there for it
+        left join chat.privacy v on v.app_id = i.app_id and v.user_id = i.user_id
+    ), wanted as materialized (
+        select j.*,
+            case when j.judgement <> 'ok' then j.old_read
+                 when j.kind = 'read' then greatest(j.old_read, j.target)
+                 when j.kind = 'unread' then least(j.old_read, j.target)
+                 else j.old_read end as new_read,
+            case when j.judgement = 'ok' and j.kind = 'delivered' then greatest(j.old_delivered, j.target)
+                 -- What was read was delivered, and stays so.
+                 when j.judgement = 'ok' and j.kind = 'unread' then greatest(j.old_delivered, j.old_read)
+                 else j.old_delivered end as new_delivered
+        from judged j
+    ), stored as (
+        update chat.members b set read_number = w.new_read, delivered_number = w.new_delivered
+        from wanted w
+        where b.app_id = w.app_id and b.channel_id = w.channel_id and b.user_id = w.user_id
+          and (w.new_read <> w.old_read or w.new_delivered <> w.old_delivered)
+    ), told as materialized (
+        select w.*, row_number() over (partition by w.app_id, w.user_id order by w.ord) as nth
+        from wanted w where w.new_read <> w.old_read
+    ), heads as (
+        insert into chat.log_heads as h (app_id, log, last_seq, last_xid)
+            select t.app_id, 'u:' || t.user_id, count(*), chat.xid() from told t group by 1, 2 order by 1, 2
+            on conflict (app_id, log) do update
+                set last_seq = h.last_seq + excluded.last_seq, last_xid = excluded.last_xid
+            returning h.app_id, h.log, h.last_seq
+    ), placed as materialized (
+        select t.*, h.last_seq - max(t.nth) over (partition by t.app_id, t.user_id) + t.nth as place
+        from told t join heads h on h.app_id = t.app_id and h.log = 'u:' || t.user_id
+    ), written as (
+        insert into chat.events (app_id, log, seq, type, at, actor, message_id, data, xid)
+        select p.app_id, 'u:' || p.user_id, p.place, 'unread.changed', p_at, p.user_id, null,
+               jsonb_build_object('channel_id', p.channel_id, 'read_number', p.new_read, 'last_number', p.last_number,
+                   'unread', greatest(p.last_number - p.new_read, 0), 'marked_unread', p.kind = 'unread'), chat.xid()
+        from placed p order by p.ord
+    ), hinted as (
+        insert into chat.commits (xid, at, apps, logs, seqs)
+        select chat.xid(), p_at, array_agg(n.app_id), array_agg(n.log), array_agg(n.seq)
+        from (
+            select h.app_id, h.log, h.last_seq as seq from heads h
+            union all
+            select distinct w.app_id, 'r:' || w.channel_id, chat.xid() from wanted w
+            where (w.new_read <> w.old_read and w.shows_read)
+               or (w.new_delivered <> w.old_delivered and w.shows_delivered)
+        ) n having count(*) > 0
+    )
+    select w.ord, w.judgement, w.new_read, w.new_delivered, w.last_number, w.new_read <> w.old_read,
+           w.new_delivered <> w.old_delivered, p.place, w.shows_read, w.shows_delivered,
+           pg_current_xact_id_if_assigned()::text::bigint
+    from wanted w left join placed p on p.ord = w.ord
+    order by w.ord;
+end $$;
+
+-- Read everything of up to p_limit channels of a user, of one type or of all: one entry of its own log for all of them.
+-- Returns the channels whose position moved; one more than p_limit are never looked at.
+create function chat.read_all(p_app uuid, p_user text, p_type text, p_limit int, p_at timestamptz)
+returns table (channel_id text, read_number bigint, seq bigint, shows_read boolean, xid bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+declare v_channels text[]; v_numbers bigint[]; v_seq bigint; v_shows boolean;
+begin
+    perform chat.lock_logs(array[p_app], array['u:' || p_user]);
+    with behind as materialized (
+        select b.channel_id from chat.members b
+        join chat.log_heads h on h.app_id = p_app and h.log = 'c:' || b.channel_id
+        join chat.channels c on c.app_id = p_app and c.id = b.channel_id and c.deleted_at is null
+        where b.app_id = p_app and b.user_id = p_user and h.last_number > b.read_number
+          and (p_type is null or c.type = p_type)
+        order by b.channel_id limit p_limit
+    ), held as materialized (
+        select b.channel_id from behind x cross join lateral (
+            select b.channel_id from chat.members b
+            where b.app_id = p_app and b.channel_id = x.channel_id and b.user_id = p_user for no key update) b
+    ), moved as (
+        update chat.members b set read_number = h.last_number
+        from held x, chat.log_heads h
+        where b.app_id = p_app and b.channel_id = x.channel_id and b.user_id = p_user
+          and h.app_id = p_app and h.log = 'c:' || x.channel_id and b.read_number < h.last_number
+        returning b.channel_id, b.read_number
+    )
+    select array_agg(m.channel_id order by m.channel_id), array_agg(m.read_number order by m.channel_id)
+    into v_channels, v_numbers from moved m;
+    if v_channels is null then return; end if;
+    v_shows := coalesce((select v.read_receipts from chat.privacy v where v.app_id = p_app and v.user_id = p_user), true);
+    insert into chat.log_heads as h (app_id, log, last_seq, last_xid) values (p_app, 'u:' || p_user, 1, chat.xid())
+        on conflict (app_id, log) do update set last_seq = h.last_seq + 1, last_xid = excluded.last_xid
+        returning last_seq into v_seq;
+    insert into chat.events (app_id, log, seq, type, at, actor, message_id, data, xid)
+        values (p_app, 'u:' || p_user, v_seq, 'unread.cleared', p_at, p_user, null, jsonb_build_object('channels', (
+            select jsonb_agg(jsonb_build_object('channel_id', x.c, 'read_number', x.n)) from unnest(v_channels, v_numbers) x(c, n)
+        )), chat.xid());
+    insert into chat.commits (xid, at, apps, logs, seqs)
+        select chat.xid(), p_at, array_agg(p_app), array_agg(x.log), array_agg(x.seq) from (
+            select 'u:' || p_user as log, v_seq as seq
+            union all select 'r:' || c, chat.xid() from unnest(v_channels) c where v_shows
+        ) x;
+    return query select x.c, x.n, v_seq, v_shows, chat.xid() from unnest(v_channels, v_numbers) x(c, n);
+end $$;
+
+revoke execute on function chat.move_positions, chat.read_all from public;
+reset role;
+revoke create on schema chat from natter_engine;
