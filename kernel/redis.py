@@ -11,8 +11,9 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from kernel.redis_url import cluster_members
 
-REDIS_ERRORS: Final = (RedisError, RedisClusterException, OSError)
-"""What an ordinary call raises when the server, or a part of the cluster, is away."""
+REDIS_ERRORS: Final = (RedisError, RedisClusterException, OSError, AttributeError)
+"""What an ordinary call raises when the server, or a part of the cluster, is away. The last is what redis-py stumbles
+over when another task has found its connection broken and closed it (`None` has no `writelines`)."""
 
 _TIMEOUTS: Final[dict[str, Any]] = {"socket_connect_timeout": 2, "socket_timeout": 5, "health_check_interval": 15}
 

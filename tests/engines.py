@@ -41,7 +41,8 @@ def engines_of_tests(*, in_memory: bool = False) -> Engines:
         reachable_folder(in_memory=in_memory),
         bin_dir=Path(bin_dir) if bin_dir else None,
         # A killed server loses nothing without fsync, only a machine that goes down does; tests kill servers.
-        postgres_settings={"fsync": "off", "full_page_writes": "off"},
+        # Statistics are as a test makes them: nobody renews them in between on a machine that takes its time.
+        postgres_settings={"fsync": "off", "full_page_writes": "off", "autovacuum": "off"},
     )
 
 

@@ -271,7 +271,11 @@ class Limiter:
                     await self._urgent.wait()
             except TimeoutError:
                 pass
-            await self.settle()
+            try:
+                await self.settle()
+            except Exception as error:
+                # A defect; but with no rounds at all the limits of the shard's nodes would go their own ways for good.
+                _log.error("limits.round_failed", exc_info=error)
             self._sweep()
             if self.away:
                 await asyncio.sleep(1.0)

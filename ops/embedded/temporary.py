@@ -141,8 +141,9 @@ class Engines:
 
     def stop(self) -> None:
         for server in reversed(self.servers):
-            # Their data goes with them: PostgreSQL need not write it out first.
-            stop_process(server.process, ((signal.SIGQUIT, 10.0),))
+            # Their data goes with them, so PostgreSQL need not write it out first; Valkey knows no such word.
+            word = signal.SIGQUIT if isinstance(server.engine, Postgres) else signal.SIGKILL
+            stop_process(server.process, ((word, 10.0),))
 
     async def _template(self, plane: Plane) -> str:
         if plane not in self._templates:

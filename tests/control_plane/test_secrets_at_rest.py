@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,15 +37,24 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
         def emit(self, record: logging.LogRecord) -> None:
             lines.append(record.getMessage())
 
-    before = structlog.get_config()["processors"]
-    structlog.configure(processors=[keep, *before])
+    before = structlog.get_config()
+    structlog.configure(processors=[keep, *before["processors"]], cache_logger_on_first_use=False)
+    forget_forms()
     handler = Keep(level=logging.DEBUG)
     logging.getLogger().addHandler(handler)
     # Statements with their parameters: what a careless setting would write.
     logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
     yield lines
     logging.getLogger().removeHandler(handler)
-    structlog.configure(processors=before)
+    structlog.configure(**before)
+
+
+def forget_forms() -> None:
+    """Loggers that were used while another test configured logging may have kept that form for ever."""
+    for module in list(sys.modules.values()):
+        for value in list(vars(module).values()):
+            if type(value).__name__ == "BoundLoggerLazyProxy":
+                vars(value).pop("bind", None)
 
 
 async def whole_life(world: World) -> list[str]:

@@ -75,7 +75,12 @@ async def test_connections_that_the_server_ended_are_opened_anew(database, chat_
         while True:
             try:
                 second = await pid(statement)
-            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError):
+            except (
+                asyncpg.PostgresConnectionError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+                asyncpg.AdminShutdownError,
+            ):
                 continue  # it was in use before the end was heard of
             break
     assert second != first
