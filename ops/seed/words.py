@@ -21,7 +21,7 @@ def room(place: int) -> str:
     all_rooms = len(_WORDS["teams"]) * len(_WORDS["matters"])
     if place % 6 == 5 and place // 6 < len(_WORDS["places"]):
         return _WORDS["places"][place // 6]
-    again, within = divmod(place * 7, all_rooms)
+    again, within = place // all_rooms, place * 7 % all_rooms
     matter, team = divmod(within, len(_WORDS["teams"]))
     return f"{_WORDS['teams'][team]} {_WORDS['matters'][matter]}" + (f" {again + 1}" if again else "")
 

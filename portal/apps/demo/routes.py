@@ -1,6 +1,6 @@
 """`/apps/{app_id}/demo`: the page, the tokens it renews, and the one thing that it may mend."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from litestar import Request, Response, get, post
@@ -17,6 +17,8 @@ from portal.http.page import page, redirect
 from portal.http.policy import content_policy
 from portal.http.scope import AppScope, AppScopeDependency, VisitDependency
 from portal.http.visit import Visit
+
+_BOTH: Final = "both"
 
 
 class DemoHindered(Conflict):
@@ -36,18 +38,21 @@ class SessionForm(Form, frozen=True, kw_only=True):
 async def show_demo(
     request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
 ) -> Response[str]:
-    """Two users side by side, or what keeps them from chatting."""
+    """Two users side by side, one of them over the whole width (`?as=`), or what keeps them from chatting."""
     app_scope.member.require("demo.use")
     origin = own_origin(request, visit.deps)
     place = await _place(visit, app_scope, origin)
     if not isinstance(place, Place):
         return page(request, "apps/demo/hindered.html", scope=app_scope, hindrance=place, origin=origin)
+    who = request.query_params.get("as", _BOTH)
     return page(
         request,
         "apps/demo/page.html",
         scope=app_scope,
         place=place,
         users=USERS,
+        who=who if who in USERS else _BOTH,
+        active=who if who in USERS else next(iter(USERS)),
         policy=content_policy(connect=(origin_of(place.node), socket_origin(place.node))),
     )
 

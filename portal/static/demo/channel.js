@@ -3,7 +3,6 @@
  * else, the next name is taken.
  */
 const NAMES = ["demo", "demo-2", "demo-3"];
-const PAGE = 50;
 
 export class Channel {
   id = null;
@@ -26,15 +25,5 @@ export class Channel {
         if (error.code !== "channel_exists" || id === NAMES.at(-1)) throw error;
       }
     }
-  }
-
-  /** `[channel, page]`: its state for this user, then the newest messages, which so are not older. */
-  async load(rest) {
-    const channel = await rest.get(`/v1/channels/${this.id}`);
-    return [channel, await rest.get(`/v1/channels/${this.id}/messages?limit=${PAGE}`)];
-  }
-
-  before(rest, seq) {
-    return rest.get(`/v1/channels/${this.id}/messages?limit=${PAGE}&before=${seq}`);
   }
 }

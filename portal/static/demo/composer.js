@@ -1,26 +1,45 @@
-/** The field at the bottom of a pane: grows with its text, keeps it across reloads, sends on Enter. */
+/** The field under the messages: grows with its text, keeps it across reloads, sends on Enter, says that one types. */
+import { avatar, element, part } from "./elements.js";
+import { OFFERED } from "./offered.js";
+
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
+const TYPING_EVERY = 3000;
+const SUGGESTED = 6;
 
 export class Composer {
-  constructor(pane, keep, { send, editLast }) {
-    this.form = pane.querySelector("[data-part=composer]");
-    this.field = this.form.querySelector("textarea");
-    this.keep = keep;
-    this.field.value = keep.draft;
-    this.form.addEventListener("submit", (event) => {
+  #typed = 0;
+  #quoted = null;
+  #mentioned = new Map();
+
+  constructor(form, session, { send, editLast }) {
+    Object.assign(this, { form, session, send, editLast, place: null });
+    this.field = form.querySelector("textarea");
+    this.names = part(form, "names");
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#send(send);
+      this.#submit();
     });
-    this.field.addEventListener("input", () => this.#changed());
-    this.field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault();
-        this.#send(send);
-      } else if (event.key === "ArrowUp" && !this.field.value) {
-        event.preventDefault();
-        editLast();
-      }
+    this.field.addEventListener("input", () => this.#typing());
+    this.field.addEventListener("keydown", (event) => this.#key(event));
+    this.field.addEventListener("blur", () => this.#suggest([]));
+    this.names.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      const option = event.target.closest("[role=option]");
+      if (option) this.#choose(option);
     });
+    part(form, "unquote").addEventListener("click", () => {
+      this.quote(null);
+      this.focus();
+    });
+    this.#changed();
+  }
+
+  /** Write into another place, with the draft that is kept of it. */
+  show(place) {
+    this.place = place;
+    this.#mentioned.clear();
+    this.quote(null);
+    this.field.value = place ? this.session.keep.draft(this.#key_of(place)) : "";
     this.#changed();
   }
 
@@ -28,20 +47,138 @@ export class Composer {
     this.field.focus({ preventScroll: true });
   }
 
-  #send(send) {
-    const text = this.field.value.trim();
-    if (!text) return;
-    this.field.value = "";
-    this.#changed();
-    send(text);
+  /** Answer this message; null: none. */
+  quote(message) {
+    this.#quoted = message;
+    part(this.form, "quoting").hidden = !message;
+    if (!message) return;
+    part(this.form, "quoted-who").textContent = this.session.people.name(message.user_id);
+    part(this.form, "quoted-text").textContent = message.text;
     this.focus();
   }
 
+  #key_of({ id, thread }) {
+    return thread ?? id;
+  }
+
+  #key(event) {
+    const option = this.names.querySelector("[aria-selected=true]");
+    if (option && (event.key === "Enter" || event.key === "Tab")) this.#choose(option);
+    else if (option && (event.key === "ArrowDown" || event.key === "ArrowUp")) this.#walk(event.key === "ArrowDown" ? 1 : -1);
+    else if (option && event.key === "Escape") this.#suggest([]);
+    else if (event.key === "Escape" && this.#quoted) this.quote(null);
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit();
+    else if (event.key === "ArrowUp" && !this.field.value) this.editLast();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #submit() {
+    const text = this.field.value.trim();
+    if (!text || !this.place) return;
+    const extra = {};
+    if (this.#quoted) {
+      const { id, user_id, text: said } = this.#quoted;
+      Object.assign(extra, { quoted_id: id, quoted: { id, user_id, text: said, deleted: false } });
+    }
+    const users = [...this.#mentioned].filter(([name]) => text.includes(name)).map(([, id]) => id);
+    const channel = /(^|\s)@channel\b/.test(text);
+    if (this.#may && (users.length || channel)) extra.mentions = { users, ...(channel && { channel }) };
+    this.field.value = "";
+    this.#mentioned.clear();
+    this.quote(null);
+    this.#changed();
+    this.#stop();
+    this.send(text, extra);
+    this.focus();
+  }
+
+  #typing() {
+    this.#changed();
+    this.#complete();
+    if (!this.field.value) return this.#stop();
+    if (Date.now() - this.#typed < TYPING_EVERY) return;
+    this.#typed = Date.now();
+    this.session.say("typing.start", this.#where());
+  }
+
+  #stop() {
+    if (!this.#typed) return;
+    this.#typed = 0;
+    this.session.say("typing.stop", this.#where());
+  }
+
+  #where() {
+    const { id, thread } = this.place;
+    const threads = OFFERED.has("thread typing");
+    return { channel_id: id, ...(thread && threads && { thread_id: thread }) };
+  }
+
   #changed() {
-    this.keep.draft = this.field.value;
-    this.form.querySelector("button").disabled = !this.field.value.trim();
+    if (this.place) this.session.keep.setDraft(this.#key_of(this.place), this.field.value);
+    part(this.form, "send").disabled = !this.field.value.trim();
     if (GROWS_BY_ITSELF) return;
     this.field.style.height = "auto";
     this.field.style.height = `${this.field.scrollHeight + 2}px`;
+  }
+
+  // -- mentions --------------------------------------------------------------------------------------------------------
+
+  get #may() {
+    return OFFERED.has("mentions");
+  }
+
+  async #complete() {
+    const before = this.field.value.slice(0, this.field.selectionStart);
+    const word = /(?:^|\s)@([\p{L}\p{N} ._-]{0,30})$/u.exec(before)?.[1];
+    if (word === undefined || !this.#may || !this.place) return this.#suggest([]);
+    const { place } = this;
+    place.members ??= this.session.rest.get(`/v1/channels/${place.id}/members?limit=100`).then(({ members }) => members, () => []);
+    const members = await place.members;
+    if (place !== this.place) return;
+    const { people, user } = this.session;
+    const named = members.filter((member) => member.user_id !== user).map(({ user_id }) => [user_id, people.name(user_id)]);
+    const fits = ([, name]) => name.toLowerCase().split(/\s+/).some((each) => each.startsWith(word.toLowerCase()));
+    const found = named.filter((each) => fits(each) || each[1].toLowerCase().startsWith(word.toLowerCase()));
+    if ("channel".startsWith(word.toLowerCase())) found.push([null, "channel"]);
+    this.#suggest(found.slice(0, SUGGESTED));
+  }
+
+  #suggest(found) {
+    const options = found.map(([id, name], index) => {
+      const face = avatar(id ?? "channel", id ? name : "@");
+      const option = element("li", "", face, element("span", "", id ? name : "channel: everybody here"));
+      option.setAttribute("role", "option");
+      option.id = `${this.names.id}-${index}`;
+      option.dataset.name = name;
+      if (id) option.dataset.id = id;
+      return option;
+    });
+    this.names.replaceChildren(...options);
+    this.names.hidden = !options.length;
+    this.field.setAttribute("aria-expanded", String(options.length > 0));
+    this.#select(options[0]);
+  }
+
+  #select(option) {
+    for (const each of this.names.children) each.setAttribute("aria-selected", String(each === option));
+    if (option) this.field.setAttribute("aria-activedescendant", option.id);
+    else this.field.removeAttribute("aria-activedescendant");
+  }
+
+  #walk(step) {
+    const all = [...this.names.children];
+    const at = all.findIndex((each) => each.getAttribute("aria-selected") === "true");
+    this.#select(all[(at + step + all.length) % all.length]);
+  }
+
+  #choose({ dataset: { name, id } }) {
+    const end = this.field.selectionStart;
+    const start = this.field.value.lastIndexOf("@", end - 1);
+    this.field.setRangeText(`@${name} `, start, end, "end");
+    if (id) this.#mentioned.set(`@${name}`, id);
+    this.#suggest([]);
+    this.#changed();
   }
 }

@@ -94,7 +94,7 @@ export class Connection {
     if (name === "connection.ready") this.#ready(payload);
     else if (name === "sync.cursor") this.cursor = payload.cursor;
     else if (name === "connection.closing") this.#closing = payload;
-    else if (payload?.seq) this.on.event(payload);
+    else if (payload?.type) this.on.event(payload);
   }
 
   #ready(data) {

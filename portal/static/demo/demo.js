@@ -5,6 +5,7 @@ import { Portal } from "./portal.js";
 import { Wire } from "./wire.js";
 
 const AGAIN_AFTER = 3000;
+const BOTH = "both";
 
 class Demo {
   constructor(root) {
@@ -14,9 +15,10 @@ class Demo {
     this.portal = new Portal({ sessionUrl: session, csrf, node });
     this.log = new Wire(root.querySelector("[data-part=wire]"));
     this.panes = [...root.querySelectorAll("[data-part=pane]")].map((pane) => new Pane(pane, this));
-    this.channel = new Channel(this.panes[0].rest, this.panes[1].rest);
-    this.active = this.panes[0];
-    this.panes.forEach((pane) => pane.begin(this.channel));
+    this.channel = new Channel(this.panes[0].session.rest, this.panes[1].session.rest);
+    this.active = this.panes.find((pane) => pane.root.hasAttribute("data-active")) ?? this.panes[0];
+    // What is kept in the browser is shown before anything was asked of the network.
+    this.panes.forEach((pane) => pane.session.keep.channel && pane.open(pane.session.keep.channel, { look: false }));
     this.#listen();
   }
 
@@ -25,11 +27,12 @@ class Demo {
     try {
       await this.channel.open();
       this.panes.forEach((pane) => {
-        pane.trouble = null;
+        pane.session.trouble = null;
+        if (!pane.session.places.current) pane.open(this.channel.id, { look: false });
         if (pane.connection.state === "connecting") pane.connection.connect();
       });
     } catch (error) {
-      this.panes.forEach((pane) => pane.fail(error));
+      this.panes.forEach((pane) => pane.session.fail(error));
       this.retry = setTimeout(() => this.start(), AGAIN_AFTER);
     }
   }
@@ -65,6 +68,8 @@ class Demo {
     this.panes.forEach((pane) => {
       for (const event of ["pointerdown", "focusin"]) pane.root.addEventListener(event, () => this.#activate(pane));
     });
+    this.views = [...this.root.querySelectorAll("[data-view-of]")];
+    this.views.forEach((button) => button.addEventListener("click", () => this.#view(button.dataset.viewOf)));
     this.tabs = [...this.root.querySelectorAll("[role=tab]")];
     this.tabs.forEach((tab, index) => {
       tab.addEventListener("click", () => this.#activate(this.panes[index]));
@@ -91,11 +96,24 @@ class Demo {
     this.panes.forEach((pane, index) => {
       const on = pane === this.active;
       pane.root.toggleAttribute("data-active", on);
-      pane.root.querySelector("[data-part=log]").setAttribute("aria-live", on ? "polite" : "off");
+      pane.root.querySelectorAll("[role=log]").forEach((log) => log.setAttribute("aria-live", on ? "polite" : "off"));
       this.tabs[index].setAttribute("aria-selected", String(on));
       this.tabs[index].tabIndex = on ? 0 : -1;
-      if (on && pane.list.pinned) pane.list.end();
+      if (on && pane.conversation.list.pinned) pane.conversation.list.end();
     });
+  }
+
+  /** Both users side by side, or one of them over the whole width: the address says which, so that it can be shared. */
+  #view(who) {
+    const url = new URL(location.href);
+    if (who === BOTH) url.searchParams.delete("as");
+    else url.searchParams.set("as", who);
+    history.replaceState(null, "", url);
+    this.root.dataset.as = who;
+    this.views.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.viewOf === who)));
+    const pane = this.panes.find((each) => each.user === who);
+    if (pane) this.#activate(pane);
+    this.panes.forEach((each) => each.draw());
   }
 
   #tabKey(event, index) {

@@ -1,47 +1,87 @@
-/** Draws the timeline: only what changed is touched, so that focus, selection and the place on the screen stay. */
+/** Draws the timeline of a place: only what changed is touched, so that focus, selection and the place on the screen stay. */
+import { part } from "./elements.js";
 import { drawDay, drawMessage, drawNew } from "./rows.js";
 import { timeline } from "./timeline.js";
 
+const KEYS = { e: "edit", Delete: "delete", r: "quote", t: "thread", "+": "react", p: "pin" };
 const NEAR_END = 48;
 const LOAD_AHEAD = 200;
 const DRAW = { day: drawDay, new: drawNew, message: drawMessage };
 
 export class MessageList {
-  /** `act(verb, id, text)` is called for edit, delete, retry and discard; `older()` loads a page, resolves when drawn. */
-  constructor(pane, store, { act, older, moved }) {
-    Object.assign(this, { pane, store, act, older, moved });
-    this.log = pane.querySelector("[data-part=log]");
-    this.rows = pane.querySelector("[data-part=rows]");
-    this.beginning = pane.querySelector("[data-part=beginning]");
-    this.jump = pane.querySelector("[data-part=jump]");
+  /**
+   * `act(verb, id, detail)` is called for whatever is done to a message. `older()`, `newer()` and `latest()` load, and
+   * resolve when drawn. `around()` says what rows need to know, see `drawMessage`.
+   */
+  constructor(root, { act, older, newer, latest, moved, around }) {
+    Object.assign(this, { root, act, older, newer, latest, moved, around });
+    this.log = part(root, "log");
+    this.rows = part(root, "rows");
+    this.beginning = part(root, "beginning");
+    this.jump = part(root, "jump");
+    this.#listen();
+    this.show(null);
+  }
+
+  /** Draw another place from now on, from its newest message. */
+  show(place) {
+    this.place = place;
     this.drawn = new Map();
+    this.rows.replaceChildren();
     /** At the newest message, and to be kept there. */
     this.pinned = true;
     this.position = 0;
     this.seen = 0;
     this.editing = null;
     this.confirming = null;
-    this.loadingOlder = false;
-    this.#listen();
+    this.loading = false;
+  }
+
+  get store() {
+    return this.place.store;
   }
 
   render() {
+    if (!this.place) return;
+    this.context = this.around();
     this.#look();
     const anchor = this.pinned ? null : this.#anchor();
-    const { me, newAfter, loaded, hasBefore } = this.store;
+    const { me, newAfter, loaded, hasBefore, hasAfter } = this.store;
     const messages = this.store.view();
-    this.#patch(timeline(messages, { me, newAfter, now: new Date() }));
-    this.pane.dataset.content = messages.length ? "messages" : loaded ? "empty" : "loading";
+    const { readers } = this.place;
+    this.#patch(timeline(messages, { me, newAfter, now: new Date(), readers, named: this.context.authors }));
+    this.root.dataset.content = this.place.problem ? "failed" : messages.length ? "messages" : loaded ? "empty" : "loading";
     this.beginning.hidden = !loaded || hasBefore || !messages.length;
-    if (anchor) this.log.scrollTop += anchor.row.offsetTop - anchor.top;
-    else this.#toEnd();
+    if (anchor?.row.isConnected) this.log.scrollTop += anchor.row.offsetTop - anchor.top;
+    else if (this.pinned && !hasAfter) this.#toEnd();
     this.position = this.log.scrollTop;
     this.#countBelow();
   }
 
+  /** Whether the newest message is in sight. */
+  get atEnd() {
+    return this.pinned && Boolean(this.place) && !this.store.hasAfter;
+  }
+
+  /** Bring a message of the window into sight, marked for a moment. */
+  reveal(id) {
+    const row = this.#row(id);
+    if (!row) return false;
+    this.pinned = false;
+    row.scrollIntoView({ block: "center" });
+    this.position = this.log.scrollTop;
+    row.classList.remove("found");
+    requestAnimationFrame(() => row.classList.add("found"));
+    row.focus({ preventScroll: true });
+    this.#countBelow();
+    return true;
+  }
+
   /** Go to the newest message. */
-  end({ smooth = false } = {}) {
+  async end({ smooth = false } = {}) {
+    if (!this.place) return;
     this.pinned = true;
+    if (this.store.hasAfter) await this.latest();
     this.#toEnd(smooth);
     this.#countBelow();
     this.moved();
@@ -92,13 +132,14 @@ export class MessageList {
   #draw(item) {
     const id = item.key;
     const mode = this.editing === id ? "editing" : this.confirming === id ? "confirming" : "reading";
-    const signature = JSON.stringify([item, mode, this.pane.dataset.state]);
+    const around = this.context;
+    const signature = JSON.stringify([item, mode, around.online, item.kind === "message" && around.names(item)]);
     const known = this.drawn.get(id);
     if (known?.signature === signature) return known.row;
     const row = known?.row ?? document.createElement("li");
     // An open editor is left alone, whatever happens to the message meanwhile.
     if (!(known?.mode === "editing" && mode === "editing")) {
-      DRAW[item.kind](row, item, { mode, pane: this.pane, online: this.pane.dataset.state === "online" });
+      DRAW[item.kind](row, item, { mode, around });
     }
     this.drawn.set(id, { row, signature, mode });
     return row;
@@ -115,7 +156,7 @@ export class MessageList {
     const { scrollTop, clientHeight, scrollHeight } = this.log;
     if (scrollTop === this.position) return;
     this.position = scrollTop;
-    this.pinned = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    this.pinned = scrollHeight - scrollTop - clientHeight < NEAR_END && !this.place?.store.hasAfter;
   }
 
   /** The first row in sight and where it stands. */
@@ -127,26 +168,28 @@ export class MessageList {
 
   #toEnd(smooth = false) {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.log.scrollTo({ top: this.log.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
+    // A long way is not scrolled through: whatever is drawn meanwhile would stop it on the way.
+    const near = this.log.scrollHeight - this.log.scrollTop < 3 * this.log.clientHeight;
+    this.log.scrollTo({ top: this.log.scrollHeight, behavior: smooth && near && !calm ? "smooth" : "instant" });
   }
 
   #countBelow() {
-    if (this.pinned) this.seen = this.store.lastNumber;
+    if (this.atEnd) this.seen = this.store.lastNumber;
     const below = Math.max(0, this.store.lastNumber - this.seen);
-    this.jump.hidden = this.pinned;
+    this.jump.hidden = this.pinned && !this.store.hasAfter;
     this.jump.querySelector("[data-part=jump-count]").textContent = below ? String(below) : "";
     this.jump.setAttribute("aria-label", below ? `Jump to latest, ${below} new` : "Jump to latest");
   }
 
-  async #loadOlder() {
-    if (this.loadingOlder || !this.store.hasBefore) return;
-    this.loadingOlder = true;
-    this.pane.dataset.older = "loading";
+  async #load(more, mark) {
+    if (this.loading) return;
+    this.loading = true;
+    this.root.dataset[mark] = "loading";
     try {
-      await this.older();
+      await more();
     } finally {
-      this.loadingOlder = false;
-      delete this.pane.dataset.older;
+      this.loading = false;
+      delete this.root.dataset[mark];
     }
   }
 
@@ -155,11 +198,14 @@ export class MessageList {
   #listen() {
     this.log.addEventListener("scroll", () => {
       this.#look();
-      if (this.position < LOAD_AHEAD) this.#loadOlder();
+      if (!this.place) return;
+      const left = this.log.scrollHeight - this.position - this.log.clientHeight;
+      if (this.position < LOAD_AHEAD && this.store.hasBefore) this.#load(this.older, "older");
+      else if (left < LOAD_AHEAD && this.store.hasAfter) this.#load(this.newer, "newer");
       this.#countBelow();
       this.moved();
     });
-    new ResizeObserver(() => this.pinned && this.#toEnd()).observe(this.log);
+    new ResizeObserver(() => this.atEnd && this.#toEnd()).observe(this.log);
     this.jump.addEventListener("click", () => this.end({ smooth: true }));
     this.rows.addEventListener("click", (event) => this.#clicked(event));
     this.log.addEventListener("keydown", (event) => this.#key(event));
@@ -167,19 +213,22 @@ export class MessageList {
   }
 
   #clicked(event) {
-    const verb = event.target.closest("[data-do]")?.dataset.do;
+    const button = event.target.closest("[data-do]");
     const row = event.target.closest("li[data-id]");
-    if (verb && row) this.#do(verb, row.dataset.id, row);
+    if (button && row) this.#do(button.dataset.do, row.dataset.id, row, button);
   }
 
-  #do(verb, id, row) {
+  #do(verb, id, row, button) {
     if (verb === "edit") return this.edit(id);
     if (verb === "delete") return this.confirm(id);
     if (verb === "keep" || verb === "cancel") return this.settle(id);
-    const text = row.querySelector("textarea")?.value.trim();
-    if (verb === "save" && !text) return this.confirm(id);
-    this.act(verb, id, text);
-    return this.settle(id);
+    if (verb === "save" || verb === "remove" || verb === "retry" || verb === "discard") {
+      const text = row.querySelector("textarea")?.value.trim();
+      if (verb === "save" && !text) return this.confirm(id);
+      this.act(verb, id, { text });
+      return this.settle(id);
+    }
+    return this.act(verb, id, { emoji: button?.dataset.emoji, target: button?.dataset.target, button: button ?? row, row });
   }
 
   #key(event) {
@@ -192,10 +241,10 @@ export class MessageList {
       this.#walk(row, event.key === "ArrowUp" ? -1 : 1);
     } else if (event.key === "Escape" && this.confirming) {
       this.settle(this.confirming);
-    } else if (event.target === row && row.dataset.own !== undefined && event.key === "e") {
-      this.edit(row.dataset.id);
-    } else if (event.target === row && row.dataset.own !== undefined && event.key === "Delete") {
-      this.confirm(row.dataset.id);
+    } else if (event.target === row && KEYS[event.key]) {
+      const button = row.querySelector(`[data-part=actions] [data-do=${KEYS[event.key]}]`);
+      if (!button) return;
+      this.#do(KEYS[event.key], row.dataset.id, row, button);
     } else return;
     event.preventDefault();
   }
@@ -214,7 +263,7 @@ export class MessageList {
     this.rows.addEventListener("pointerdown", (event) => {
       const row = event.target.closest("li[data-id]");
       if (event.pointerType !== "touch" || !row) return;
-      timer = setTimeout(() => row.focus(), 450);
+      timer = setTimeout(() => row.focus({ preventScroll: true }), 450);
     });
     for (const end of ["pointerup", "pointercancel", "pointermove"]) this.rows.addEventListener(end, stop);
     this.rows.addEventListener("contextmenu", (event) => event.pointerType === "touch" && event.preventDefault());

@@ -7,18 +7,17 @@ const PAUSE = 1000;
 export class Outbox {
   #busy = false;
 
-  constructor(store, connection, channel) {
-    this.store = store;
-    this.connection = connection;
-    this.channel = channel;
+  /** `acknowledged(op, message)` is told before the operation goes. */
+  constructor(operations, connection, acknowledged) {
+    Object.assign(this, { operations, connection, acknowledged });
   }
 
   /** Call it whenever something was added, and when the connection is back. */
   async flush() {
-    if (this.#busy || !this.channel.id) return;
+    if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let op = this.store.next(); op && this.connection.online; op = this.store.next()) {
+      for (let op = this.operations.next(); op && this.connection.online; op = this.operations.next()) {
         const pause = await this.#attempt(op);
         if (pause) await new Promise((wake) => setTimeout(wake, pause));
       }
@@ -29,21 +28,23 @@ export class Outbox {
 
   /** Milliseconds to wait before the next attempt. */
   async #attempt(op) {
-    this.store.tried(op);
+    // From now on the server may know of it, so it cannot be changed in place any more.
+    this.operations.update(op, { tried: true });
     try {
-      const { message } = await this.connection.emit(EVENTS[op.kind], this.#payload(op));
-      this.store.acknowledged(op, message);
+      const { message } = await this.connection.emit(EVENTS[op.kind], payload(op));
+      this.acknowledged(op, message);
+      this.operations.remove(op);
       return 0;
     } catch (error) {
       if (!(error instanceof Refused)) return PAUSE; // no answer: it stays, and is sent again
       if (error.retryable) return (error.retryAfter ?? 1) * 1000;
-      this.store.refused(op, { code: error.code, message: error.message });
+      this.operations.update(op, { error: { code: error.code, message: error.message } });
       return 0;
     }
   }
+}
 
-  #payload(op) {
-    if (op.kind === "send") return { id: op.id, channel_id: this.channel.id, text: op.text };
-    return op.kind === "edit" ? { id: op.id, text: op.text } : { id: op.id };
-  }
+function payload(op) {
+  if (op.kind === "send") return { id: op.id, channel_id: op.channel, text: op.text, ...op.with };
+  return op.kind === "edit" ? { id: op.id, text: op.text } : { id: op.id };
 }

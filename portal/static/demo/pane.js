@@ -1,77 +1,90 @@
-/** One user: a store, a connection, and their place on the page. */
-import { Composer } from "./composer.js";
-import { Connection } from "./connection.js";
-import { Keep } from "./keep.js";
-import { MessageList } from "./list.js";
-import { Outbox } from "./outbox.js";
-import { Rest } from "./rest.js";
+/** One user's place on the page: the list of channels, the one that is open, and what stands beside it. */
+import { Beside } from "./beside.js";
+import { Conversation } from "./conversation.js";
+import { flag, part } from "./elements.js";
+import { Roster } from "./roster.js";
+import { Session } from "./session.js";
 import { statusOf } from "./status.js";
-import { Store } from "./store.js";
-
-const CAUGHT_UP_FOR = 5000;
-const LOAD_AGAIN = 2000;
+import { ago } from "./times.js";
 
 export class Pane {
+  #drawing = null;
+
   /** `page` has `node`, `key`, `app`, `usageUrl`, `portal`, `wire(line)`, `askPortal()`, `attends(pane)`. */
   constructor(root, page) {
-    this.root = root;
-    this.page = page;
-    this.user = root.dataset.user;
-    this.name = root.dataset.name;
-    this.replaying = false;
-    this.replayed = 0;
-    this.caughtUp = null;
-    this.trouble = null;
-    const keep = new Keep(page.app, this.user);
-    this.store = new Store(this.user, keep);
-    this.rest = new Rest({ node: page.node, tokens: page.portal, user: this.user });
-    this.connection = new Connection({
-      url: page.node,
-      key: page.key,
+    Object.assign(this, { root, page, user: root.dataset.user, name: root.dataset.name });
+    this.session = new Session({
+      page,
       user: this.user,
-      tokens: page.portal,
+      name: this.name,
       on: {
-        state: () => this.draw(),
-        ready: (data) => this.#ready(data),
-        event: (event) => this.#event(event),
-        wire: (...line) => this.#wire(...line),
-        unreachable: () => page.askPortal(),
-        refused: () => page.askPortal(),
+        changed: () => this.drawSoon(),
+        reading: () => this.reading,
+        wire: (direction, name, payload, took) => page.wire({ pane: this, direction, name, payload, took }),
+        askPortal: () => page.askPortal(),
+        gone: (id) => this.#gone(id),
       },
     });
+    const draw = () => this.draw();
+    this.roster = new Roster(part(root, "channels"), this.session, (id) => this.open(id));
+    this.conversation = new Conversation(part(root, "conversation"), this.session, {
+      draw,
+      moved: () => this.markRead(),
+      thread: (message) => this.beside.thread(message),
+      pin: (message) => this.beside.pin(message),
+    });
+    this.beside = new Beside(part(root, "beside"), this.session, this.conversation, draw);
+    part(root, "back").addEventListener("click", () => this.look("channels"));
+    part(root, "pin-channel").addEventListener("click", () => this.#arrange(({ pin_order }) => ({ pinned: pin_order == null })));
+    part(root, "mute-channel").addEventListener("click", () => this.#arrange(({ muted_at }) => ({ muted: !muted_at })));
+    part(root, "switch").addEventListener("click", () => this.#toggle());
+    part(root, "again").addEventListener("click", () => page.hurry());
+    root.addEventListener("keydown", (event) => this.#key(event));
+    this.draw();
   }
 
-  /** Show what is kept in the browser; nothing has been asked of the network yet. */
-  begin(channel) {
-    this.channel = channel;
-    this.outbox = new Outbox(this.store, this.connection, channel);
-    this.list = new MessageList(this.root, this.store, {
-      act: (verb, id, text) => this.#act(verb, id, text),
-      older: () => this.#older(),
-      moved: () => this.markRead(),
-    });
-    this.composer = new Composer(this.root, this.store.keep, {
-      send: (text) => this.#send(text),
-      editLast: () => this.list.editLast(),
-    });
-    this.#part("switch").addEventListener("click", () => this.#toggle());
-    this.#part("again").addEventListener("click", () => this.page.hurry());
-    this.store.subscribe(() => this.draw());
+  get connection() {
+    return this.session.connection;
+  }
+
+  /** Open a channel, and look at it. */
+  open(id, { look = true } = {}) {
+    const same = this.session.places.current?.id === id;
+    this.conversation.show(this.session.places.show(id));
+    if (!same) this.beside.close();
+    if (look) this.look("messages");
     this.draw();
+    if (look && !matchMedia("(pointer: coarse)").matches) this.conversation.composer.focus();
+  }
+
+  /** Where there is room for one of them: the channels, or the messages of one. */
+  look(at) {
+    this.root.dataset.view = at;
+    if (at === "channels") {
+      this.beside.close();
+      this.roster.draw();
+      this.root.querySelector("[aria-current=true]")?.focus();
+    } else this.markRead();
   }
 
   /** Whether its user sees new messages as they come. */
   get reading() {
-    return this.page.attends(this) && this.list.pinned && !this.replaying && this.store.loaded;
+    const { session, conversation } = this;
+    const seen = part(this.root, "conversation").offsetParent !== null;
+    const { current } = session.places;
+    return seen && this.page.attends(this) && conversation.list.atEnd && !session.replaying && Boolean(current?.store.loaded);
   }
 
   async markRead() {
-    const { store, connection } = this;
-    if (!this.reading || !store.unread || !connection.online || this.marking) return;
+    const { session } = this;
+    const place = session.places.current;
+    if (!place || !this.reading || !place.store.unread || !session.online || this.marking) return;
     this.marking = true;
     try {
-      const position = { channel_id: this.channel.id, number: store.lastNumber };
-      store.read(await connection.emit("receipt.read", position));
+      const position = { channel_id: place.id, number: place.store.lastNumber };
+      const read = await session.connection.emit("receipt.read", position);
+      session.channels.read(read);
+      place.store.read(read);
     } catch {
       // It stays unread; the next look or reconnect marks it.
     } finally {
@@ -81,123 +94,125 @@ export class Pane {
 
   /** Its user turned to the other pane or another window. */
   left() {
-    if (!this.store.unread) this.store.clearNew();
+    const store = this.session.places.current?.store;
+    if (store && !store.unread) store.clearNew();
+  }
+
+  /** Draw in the next frame, once, however much happens until then. */
+  drawSoon() {
+    if (this.#drawing !== null) return;
+    const frame = document.hidden ? (action) => setTimeout(action, 100) : requestAnimationFrame;
+    this.#drawing = frame(() => {
+      this.#drawing = null;
+      this.draw();
+    });
   }
 
   draw() {
-    if (!this.list) return;
-    const { root, store, connection } = this;
-    const status = statusOf(this);
+    if (!this.beside) return;
+    const { root, session, connection } = this;
+    const status = statusOf(session);
     root.dataset.state = connection.state;
     root.dataset.tone = status.tone;
-    this.#part("status").textContent = status.label;
-    this.#part("bar").hidden = !status.bar;
-    this.#part("bar-text").textContent = status.bar ?? "";
-    this.#part("again").hidden = !status.again;
-    const link = this.#part("bar-link");
+    setText(part(root, "status"), status.label);
+    part(root, "bar").hidden = !status.bar;
+    setText(part(root, "bar-text"), status.bar ?? "");
+    part(root, "again").hidden = !status.again;
+    const link = part(root, "bar-link");
     link.hidden = !status.link;
     if (status.link) [link.href, link.textContent] = [status.link.href, status.link.text];
-    this.#part("switch").setAttribute("aria-checked", String(connection.state !== "off"));
+    part(root, "switch").setAttribute("aria-checked", String(connection.state !== "off"));
+    const { unread } = session.channels;
     for (const badge of this.page.badges(this)) {
-      badge.hidden = !store.unread;
-      badge.querySelector("[data-part=count]").textContent = String(store.unread);
+      badge.hidden = !unread;
+      setText(part(badge, "count"), unread > 999 ? "999+" : String(unread));
     }
-    this.list.render();
+    this.#head();
+    this.roster.draw();
+    this.conversation.draw();
+    this.beside.draw();
     this.markRead();
   }
 
-  // -- the connection --------------------------------------------------------------------------------------------------
-
-  async #ready(data) {
-    this.trouble = null;
-    if (data.recovered) this.#beginReplay();
-    if (data.recovered === false) this.store.opening();
-    if (!data.user.name) this.rest.call("PATCH", "/v1/users/me", { name: this.name }).catch(() => {});
-    if (this.store.incomplete) await this.#load();
-    this.outbox.flush();
-    this.draw();
+  #head() {
+    const { session, roster } = this;
+    const place = session.places.current;
+    const entry = place && session.channels.get(place.id);
+    const others = session.channels.unread - (entry?.unread ?? 0);
+    const back = part(this.root, "back-count");
+    back.hidden = others <= 0;
+    setText(back, others > 99 ? "99+" : String(others));
+    flag(this.root, "opened", place);
+    if (!entry) return;
+    const title = roster.title(entry);
+    const presence = entry.other && session.people.presence(entry.other);
+    const line = this.#about(entry, place, presence);
+    const { membership } = entry.channel;
+    const signature = JSON.stringify([entry.id, title, presence?.status, line, membership]);
+    if (this.headed === signature) return;
+    this.headed = signature;
+    part(this.root, "channel-face").replaceChildren(roster.face(entry));
+    setText(part(this.root, "channel-title"), title);
+    setText(part(this.root, "channel-about"), line);
+    for (const [name, on] of [["pin-channel", membership?.pin_order != null], ["mute-channel", membership?.muted_at != null]]) {
+      const button = part(this.root, name);
+      button.hidden = !membership;
+      button.setAttribute("aria-pressed", String(on));
+    }
   }
 
-  /** Ask for the history; when that fails, again, for as long as the connection stands. */
-  async #load() {
-    this.store.opening();
+  /** Change how the open channel stands in this user's own list. */
+  async #arrange(wish) {
+    const { session } = this;
+    const entry = session.channels.get(session.places.current?.id);
+    if (!entry?.channel.membership) return;
     try {
-      const found = await this.channel.load(this.rest);
-      this.trouble = null;
-      this.store.open(...found);
+      const change = { channel_id: entry.id, ...wish(entry.channel.membership) };
+      session.channels.membership(entry.id, await session.connection.emit("membership.arrange", change));
     } catch (error) {
-      this.fail(error);
-      clearTimeout(this.loading);
-      this.loading = setTimeout(() => this.connection.online && this.store.incomplete && this.#load(), LOAD_AGAIN);
+      session.fail(error);
     }
   }
 
-  /** What is replayed after a break is new to the user, even while this pane is looked at. */
-  #beginReplay() {
-    this.replaying = true;
-    this.replayed = 0;
-    setTimeout(() => this.#endReplay(), 400);
+  /** The line under a channel's name: where the other one is, or how many there are. */
+  #about({ channel, other }, place, presence) {
+    if (other) return presence ? whereabouts(presence) : "";
+    const members = channel.member_count;
+    const count = members === 1 ? "1 member" : `${members.toLocaleString()} members`;
+    const there = place.present?.filter((id) => ["online", "away"].includes(this.session.people.presence(id)?.status));
+    const here = place.crowd ?? there?.length;
+    const frozen = channel.frozen ? " · frozen" : "";
+    return (here ? `${count}, ${here.toLocaleString()} online` : count) + frozen;
   }
 
-  #endReplay() {
-    this.replaying = false;
-    this.caughtUp = this.replayed;
-    clearTimeout(this.forgetting);
-    this.forgetting = setTimeout(() => {
-      this.caughtUp = null;
-      this.draw();
-    }, CAUGHT_UP_FOR);
+  #gone(id) {
+    if (this.conversation.place?.id !== id) return;
+    this.session.places.close(id);
+    this.conversation.show(null);
+    this.beside.close();
+    this.look("channels");
     this.draw();
   }
 
-  #event(event) {
-    if (event.type === "unread.changed" && event.data.channel_id === this.channel.id) this.store.read(event.data);
-    if (event.channel_id !== this.channel.id) return;
-    const fresh = this.store.event(event, this.reading);
-    if (fresh && this.replaying && event.type === "message.created" && event.actor !== this.user) this.replayed += 1;
-  }
-
-  fail(error) {
-    // Errors of the browser have numbers as codes, and mean that no answer came.
-    this.trouble = typeof error.code === "string" ? { code: error.code, message: error.message } : { code: "unreachable" };
-    this.draw();
-  }
-
-  #wire(direction, name, payload, took) {
-    this.page.wire({ pane: this, direction, name, payload, took });
-  }
-
-  // -- what its user does ----------------------------------------------------------------------------------------------
-
-  #send(text) {
-    this.list.pinned = true;
-    this.store.send(text);
-    this.outbox.flush();
-  }
-
-  #act(verb, id, text) {
-    if (verb === "save") this.store.edit(id, text);
-    else if (verb === "remove") this.store.remove(id);
-    else if (verb === "retry") this.store.retry(id);
-    else if (verb === "discard") this.store.discard(id);
-    this.outbox.flush();
-  }
-
-  async #older() {
-    const oldest = Math.min(...[...this.store.messages.values()].map((message) => message.seq));
-    try {
-      this.store.older(await this.channel.before(this.rest, oldest));
-    } catch {
-      // Scrolling there again asks again.
-    }
+  #key(event) {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    if (this.beside.isOpen) this.beside.close();
+    else if (event.target.closest("[data-part=conversation]")) this.look("channels");
   }
 
   #toggle() {
     if (this.connection.state === "off") this.connection.connect();
     else this.connection.disconnect();
   }
+}
 
-  #part(name) {
-    return this.root.querySelector(`[data-part="${name}"]`);
-  }
+function whereabouts({ status, text, last_active_at }) {
+  const said = text ? ` · ${text}` : "";
+  if (status === "online") return `Online${said}`;
+  if (status === "away") return `Away${said}`;
+  return last_active_at ? `Last seen ${ago(new Date(last_active_at), new Date())}${said}` : `Offline${said}`;
+}
+
+function setText(at, text) {
+  if (at.textContent !== text) at.textContent = text;
 }

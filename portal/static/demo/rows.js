@@ -1,5 +1,8 @@
 /** One row of the timeline. Whatever a user wrote goes in as text, never as markup. */
-import { clock } from "./timeline.js";
+import { avatar, copy, element, flag, part } from "./elements.js";
+import { ago, clock } from "./times.js";
+
+const READERS_SHOWN = 4;
 
 export function drawDay(row, { label }) {
   row.className = "day";
@@ -11,7 +14,8 @@ export function drawNew(row) {
   row.replaceChildren(element("span", "", "New"));
 }
 
-export function drawMessage(row, item, { mode, pane, online }) {
+/** `around`: `{online, people, can(verb, message), me}`. */
+export function drawMessage(row, item, { mode, around }) {
   const { message, own, first, last } = item;
   row.className = "message";
   row.tabIndex = -1;
@@ -19,44 +23,140 @@ export function drawMessage(row, item, { mode, pane, online }) {
   flag(row, "own", own && !message.deleted_at);
   flag(row, "first", first);
   flag(row, "last", last);
+  flag(row, "pinned", message.pin && !message.deleted_at);
   row.dataset.side = own ? "own" : "other";
   row.dataset.state = message.removing ? "removing" : message.state;
-  const part = copy(pane, "message");
-  const body = part.querySelector("[data-part=bubble]");
-  if (mode === "editing") body.replaceWith(editor(pane, message));
-  else fill(body, message);
-  if (mode !== "reading" || !own || message.deleted_at || message.removing) {
-    part.querySelector("[data-part=actions]").remove();
-  }
-  const below = part.querySelector("[data-part=below]");
-  if (mode === "confirming") below.replaceWith(copy(pane, "confirm"));
-  else if (message.state === "refused") below.replaceWith(refusal(pane, message));
-  else below.replaceChildren(...underline(item, pane, online));
-  row.replaceChildren(part);
+  const made = copy("message");
+  const name = around.people.name(message.user_id);
+  if (item.named && !own) {
+    if (last) part(made, "face").append(avatar(message.user_id, name));
+    if (first) part(made, "author").textContent = name;
+  } else part(made, "face").remove();
+  if (!part(made, "author").textContent) part(made, "author").remove();
+  const body = part(made, "bubble");
+  if (mode === "editing") body.replaceWith(editor(message));
+  else fill(body, message, around);
+  actions(part(made, "actions"), item, mode, around);
+  reactions(part(made, "reactions"), message);
+  threadLink(part(made, "thread"), message, around);
+  const below = part(made, "below");
+  if (mode === "confirming") below.replaceWith(copy("confirm"));
+  else if (message.state === "refused") below.replaceWith(refusal(message));
+  else below.replaceChildren(...underline(item, around));
+  row.replaceChildren(made);
 }
 
-function fill(body, message) {
+function fill(body, message, around) {
   if (message.deleted_at) {
     body.classList.add("deleted");
     body.textContent = "Message deleted";
     return;
   }
-  body.textContent = message.text;
+  if (message.quoted && mayQuote(message)) body.append(quote(message.quoted, around));
+  body.append(...words(message, around));
   const edited = message.changed || message.updated_at !== message.created_at;
   if (edited) body.append(" ", element("span", "edited", "edited"));
 }
 
-/** What stands under a message: the minute under the last of a group, and how far the user's own has come. */
-function underline({ message, own, last, at }, pane, online) {
-  if (message.state === "waiting") {
-    const words = online ? waitingWords(message) : "Waiting for the connection";
-    return [copy(pane, "icon-clock"), element("span", "", words)];
+function mayQuote(message) {
+  return !message.removing;
+}
+
+function quote({ id, user_id, text, deleted }, { people }) {
+  const made = element("button", "quote");
+  made.type = "button";
+  made.dataset.do = "go";
+  made.dataset.target = id;
+  made.append(element("span", "quote-who", people.name(user_id)), element("span", "", deleted ? "Message deleted" : text));
+  return made;
+}
+
+/** The text, with those it mentions marked. */
+function words({ text, mentions }, { people, me }) {
+  if (!mentions) return [text];
+  const named = new Map(mentions.users.map((id) => [`@${people.name(id)}`, id]));
+  if (mentions.channel) named.set("@channel", null);
+  if (mentions.here) named.set("@here", null);
+  const found = [];
+  let rest = text;
+  while (rest) {
+    const next = [...named.keys()].map((name) => [rest.indexOf(name), name]).filter(([at]) => at >= 0).sort((a, b) => a[0] - b[0])[0];
+    if (!next) break;
+    const [at, name] = next;
+    const mark = element("span", "mention", name);
+    if (named.get(name) === me || named.get(name) === null) mark.dataset.me = "";
+    found.push(rest.slice(0, at), mark);
+    rest = rest.slice(at + name.length);
   }
-  if (!last) return [];
+  return [...found, rest];
+}
+
+function actions(group, { message, own }, mode, { can }) {
+  const gone = mode !== "reading" || message.deleted_at || message.removing || message.seq === null;
+  const waits = message.seq === null && own && mode === "reading" && !message.removing;
+  for (const button of [...group.children]) {
+    const verb = button.dataset.do;
+    const offered = verb === "edit" || verb === "delete" ? (waits || !gone) && can(verb, message) : !gone && can(verb, message);
+    if (!offered) button.remove();
+    else if (verb === "pin") {
+      const words = message.pin ? "Unpin" : "Pin";
+      button.title = words;
+      button.setAttribute("aria-label", words);
+    }
+  }
+  if (!group.children.length) group.remove();
+}
+
+function reactions(group, { reactions: counts, own_reactions: own = [], deleted_at }) {
+  const shown = deleted_at ? [] : Object.entries(counts ?? {});
+  if (!shown.length) return group.remove();
+  for (const [emoji, count] of shown) {
+    const chip = element("button", "chip", element("span", "", emoji), element("span", "", String(count)));
+    chip.type = "button";
+    chip.dataset.do = "react-with";
+    chip.dataset.emoji = emoji;
+    const mine = own.includes(emoji);
+    chip.setAttribute("aria-pressed", String(mine));
+    chip.setAttribute("aria-label", `${emoji}, ${count}${mine ? ", yours too" : ""}`);
+    group.append(chip);
+  }
+}
+
+function threadLink(link, { reply_count, last_reply_at, thread_participants = [] }, { people }) {
+  if (!reply_count) return link.remove();
+  const faces = thread_participants.slice(0, 3).map((id) => avatar(id, people.name(id)));
+  part(link, "faces").append(...faces);
+  part(link, "count").textContent = reply_count === 1 ? "1 reply" : `${reply_count} replies`;
+  part(link, "when").textContent = last_reply_at ? ago(new Date(last_reply_at), new Date()) : "";
+}
+
+/** What stands under a message: the minute under the last of a group, how far the user's own has come, and who has read it. */
+function underline(item, around) {
+  const { message, own, last, at } = item;
+  if (message.state === "waiting") {
+    const said = around.online ? waitingWords(message) : "Waiting for the connection";
+    return [copy("icon-clock"), element("span", "", said)];
+  }
+  const readers = seen(item, around);
+  if (!last) return readers;
   const time = element("time", "", clock(at));
   time.dateTime = message.created_at;
   time.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "medium" });
-  return own && !message.deleted_at ? [time, copy(pane, "icon-sent")] : [time];
+  const shown = [time];
+  if (message.pin && !message.deleted_at) shown.unshift(copy("icon-pinned"));
+  if (own && !message.deleted_at) shown.push(copy(item.seen ? "icon-read" : "icon-sent"));
+  return [...shown, ...readers];
+}
+
+function seen({ readBy, named }, { people }) {
+  if (!readBy.length || !named) return [];
+  const names = readBy.map((id) => people.name(id));
+  const group = element("span", "readers", ...readBy.slice(0, READERS_SHOWN).map((id) => avatar(id, people.name(id))));
+  if (readBy.length > READERS_SHOWN) group.append(element("span", "", `+${readBy.length - READERS_SHOWN}`));
+  group.setAttribute("role", "img");
+  group.title = `Read up to here by ${names.slice(0, 12).join(", ")}${names.length > 12 ? " and others" : ""}`;
+  group.setAttribute("aria-label", group.title);
+  return [group];
 }
 
 function waitingWords({ removing, kind }) {
@@ -64,32 +164,15 @@ function waitingWords({ removing, kind }) {
   return kind === "edit" ? "Saving" : "Sending";
 }
 
-function refusal(pane, message) {
-  const part = copy(pane, "refused");
+function refusal(message) {
+  const made = copy("refused");
   const verb = { send: "Not sent", edit: "Not saved", delete: "Not deleted" }[message.kind];
-  part.querySelector("[data-part=reason]").textContent = `${verb}. ${message.error.message}`;
-  return part;
-}
-
-function editor(pane, message) {
-  const part = copy(pane, "editor");
-  part.querySelector("textarea").value = message.text;
-  return part;
-}
-
-function copy(pane, name) {
-  const template = pane.closest("[data-demo]").querySelector(`template[data-template=${name}]`);
-  return template.content.firstElementChild.cloneNode(true);
-}
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = text;
+  part(made, "reason").textContent = `${verb}. ${message.error.message}`;
   return made;
 }
 
-function flag(row, name, on) {
-  if (on) row.dataset[name] = "";
-  else delete row.dataset[name];
+function editor(message) {
+  const made = copy("editor");
+  made.querySelector("textarea").value = message.text;
+  return made;
 }

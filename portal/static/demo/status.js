@@ -1,11 +1,11 @@
 /** The connection in words: a quiet label in the header, and a thin bar when there is something to know or to do. */
 const WORDS = { connecting: "Connecting", online: "Online", away: "Reconnecting", off: "Offline", refused: "Not connected" };
 
-/** `{label, tone, bar, again, link}` of a pane. `tone` is `good`, `quiet`, `warning` or `danger`. */
-export function statusOf({ connection, store, trouble, caughtUp, page }) {
+/** `{label, tone, bar, again, link}` of a session. `tone` is `good`, `quiet`, `warning` or `danger`. */
+export function statusOf({ connection, operations: { all }, trouble, caughtUp, page }) {
   const label = WORDS[connection.state];
-  const waits = waiting(store.operations.filter((op) => !op.error));
-  const limit = store.operations.find((op) => op.error?.code === "quota_exceeded")?.error;
+  const waits = waiting(all.filter((op) => !op.error));
+  const limit = all.find((op) => op.error?.code === "quota_exceeded")?.error;
   const problem = connection.problem ?? trouble ?? limit;
   if (problem) return { label, ...explain(problem, page) };
   switch (connection.state) {

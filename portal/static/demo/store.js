@@ -1,28 +1,31 @@
 /**
- * One user's view of the channel: what the server said, and on top of it what this user did and the server has not
- * acknowledged. Whatever is drawn is computed from these two, so nothing has to be taken back.
+ * One user's view of the messages of a channel, or of a thread in it: a window of what the server said, and on top of it
+ * what this user did and the server has not acknowledged. Whatever is drawn is computed from these two, so nothing has to
+ * be taken back.
  */
 import { messageId } from "./ids.js";
+
+/** Messages that a window holds; beyond that the far end goes, and is asked for again when it is scrolled to. */
+const MOST = 300;
 
 export class Store {
   #listeners = new Set();
   /** What came while the history was being asked for; null at other times. */
   #meanwhile = null;
 
-  constructor(me, keep) {
-    this.me = me;
-    this.keep = keep;
-    /** Acknowledged messages by id. */
+  constructor({ me, channel, thread = null, operations }) {
+    Object.assign(this, { me, channel, thread, all: operations });
+    /** Acknowledged messages of the window by id. */
     this.messages = new Map();
-    /** What waits for its acknowledgement, oldest first: `{key, kind: send|edit|delete, id, text, at, tried, error}`. */
-    this.operations = keep.operations();
     this.loaded = false;
     this.hasBefore = false;
+    this.hasAfter = false;
     this.applied = 0;
     this.lastNumber = 0;
     this.readNumber = 0;
     /** Messages of others with a higher number stand below the "New" line; null for no line. */
     this.newAfter = null;
+    operations.subscribe((op) => this.#owns(op) && this.changed());
   }
 
   subscribe(listener) {
@@ -31,6 +34,10 @@ export class Store {
 
   changed() {
     for (const listener of this.#listeners) listener();
+  }
+
+  get operations() {
+    return this.all.all.filter((op) => this.#owns(op));
   }
 
   get unread() {
@@ -42,6 +49,24 @@ export class Store {
     return !this.loaded || this.#meanwhile !== null;
   }
 
+  get first() {
+    return Math.min(...[...this.messages.values()].map((message) => message.seq));
+  }
+
+  get last() {
+    return Math.max(0, ...[...this.messages.values()].map((message) => message.seq));
+  }
+
+  #owns(op) {
+    return op.channel === this.channel && (op.thread ?? null) === this.thread;
+  }
+
+  /** Whether a message stands in this window: a reply stands in its thread, and in the channel when it says so. */
+  holds(message) {
+    if (this.thread) return message.thread_id === this.thread;
+    return !message.thread_id || Boolean(message.also_in_channel);
+  }
+
   // -- what the server says --------------------------------------------------------------------------------------------
 
   /** The history is being asked for: what comes meanwhile is kept, because the answer may be older. */
@@ -49,51 +74,93 @@ export class Store {
     this.#meanwhile ??= [];
   }
 
-  /** The channel and its newest messages, on the first load and when a resume was not possible. The page must not be
+  /** The channel and a page of messages, on the first load and when a resume was not possible. The page must not be
    * older than the channel: from the channel's `seq` on, events tell. */
   open(channel, page) {
-    this.messages.clear();
-    this.hasBefore = page.has_before;
     this.loaded = true;
     this.applied = channel.seq;
     this.lastNumber = channel.last_number;
     this.readNumber = channel.membership?.read_number ?? 0;
-    this.newAfter = this.unread ? this.readNumber : null;
-    page.messages.forEach((message) => this.#take(message));
+    this.newAfter = this.unread && !this.thread ? this.readNumber : null;
+    this.#window(page);
     const kept = this.#meanwhile ?? [];
     this.#meanwhile = null;
     kept.forEach((apply) => apply());
     this.changed();
   }
 
-  older(page) {
-    page.messages.forEach((message) => this.#take(message));
-    this.hasBefore = page.has_before;
+  /** Another window of the same messages. */
+  replace(page) {
+    this.#window(page);
     this.changed();
   }
 
+  older(page) {
+    page.messages.forEach((message) => this.#take(message));
+    this.hasBefore = page.has_before;
+    this.#trim("last");
+    this.changed();
+  }
+
+  newer(page) {
+    page.messages.forEach((message) => this.#take(message));
+    this.hasAfter = page.has_after;
+    this.#trim("first");
+    this.changed();
+  }
+
+  #window(page) {
+    this.messages.clear();
+    this.hasBefore = page.has_before;
+    this.hasAfter = page.has_after;
+    page.messages.forEach((message) => this.#take(message));
+  }
+
+  /** Keep the window small by its far end. */
+  #trim(end) {
+    const over = this.messages.size - MOST;
+    if (over <= 0) return;
+    const rows = [...this.messages.values()].sort((a, b) => a.seq - b.seq);
+    const gone = end === "last" ? rows.slice(-over) : rows.slice(0, over);
+    gone.forEach((message) => this.messages.delete(message.id));
+    if (end === "last") this.hasAfter = true;
+    else this.hasBefore = true;
+  }
+
   /** An event of the channel's log; whether it was new. A resume may repeat events: those are dropped by `seq`. */
-  event({ type, seq, data }, reading) {
+  event(event, reading) {
     if (this.#meanwhile) {
-      this.#meanwhile.push(() => this.event({ type, seq, data }, reading));
+      this.#meanwhile.push(() => this.event(event, reading));
       return false;
     }
+    const { type, seq, data } = event;
     if (!this.loaded || seq <= this.applied) return false;
     this.applied = seq;
-    if (!data.message) return true;
-    if (type === "message.created") this.#count(data.message, reading);
-    this.#take(data.message);
+    if (data.emoji) this.#reacted(type, data);
+    if (data.thread) this.#threaded(data.thread);
+    if (type === "message.pinned" || type === "message.unpinned") this.#pinned(data);
+    const { message } = data;
+    if (message) {
+      const mine = this.holds(message);
+      if (mine && type === "message.created") this.#count(message, reading);
+      const known = this.messages.has(message.id);
+      // Beyond the window's end it is only counted: it is loaded when one scrolls there.
+      if (known || (mine && !this.hasAfter && type === "message.created")) this.#take(message);
+      else if (mine && message.seq > this.first && message.seq < this.last) this.#take(message);
+      if (reading && !this.hasAfter && this.messages.size > MOST + 50) this.#trim("first");
+    }
     this.changed();
     return true;
   }
 
   /** This user's read position moved, here or on another device. */
-  read({ read_number }) {
+  read({ read_number, marked_unread }) {
     if (this.#meanwhile) {
-      this.#meanwhile.push(() => this.read({ read_number }));
+      this.#meanwhile.push(() => this.read({ read_number, marked_unread }));
       return;
     }
-    this.readNumber = Math.max(this.readNumber, read_number);
+    this.readNumber = marked_unread ? read_number : Math.max(this.readNumber, read_number);
+    if (marked_unread) this.newAfter = read_number;
     this.changed();
   }
 
@@ -104,6 +171,7 @@ export class Store {
   }
 
   #count(message, reading) {
+    if (this.thread || message.silent) return;
     const own = message.user_id === this.me;
     if (!own && this.newAfter === null && !reading) this.newAfter = this.lastNumber;
     this.lastNumber = Math.max(this.lastNumber, message.number);
@@ -114,83 +182,100 @@ export class Store {
     const known = this.messages.get(message.id);
     // A page of history and an event may cross: the later state stands, and a deletion is final.
     if (known && (known.deleted_at || known.updated_at > message.updated_at)) return;
-    this.messages.set(message.id, message);
+    // Events are the same for everybody, so they say nothing of this user's own.
+    const own = message.own_reactions ?? known?.own_reactions;
+    this.messages.set(message.id, own ? { ...message, own_reactions: own } : message);
     // It is stored, whatever became of the answer to its sending.
     const sent = this.operations.find((op) => op.kind === "send" && op.id === message.id && op.error);
-    if (sent) this.#remove(sent);
+    if (sent) this.all.remove(sent);
+  }
+
+  #change(id, fields) {
+    const known = this.messages.get(id);
+    if (known) this.messages.set(id, { ...known, ...fields });
+  }
+
+  #reacted(type, { message_id, user_id, emoji, reactions, replaced }) {
+    const known = this.messages.get(message_id);
+    if (!known) return;
+    let own = known.own_reactions ?? [];
+    if (user_id === this.me) {
+      own = own.filter((each) => each !== emoji && !replaced?.includes(each));
+      if (type === "reaction.added") own.push(emoji);
+    }
+    this.#change(message_id, { reactions, own_reactions: own });
+  }
+
+  #threaded(thread) {
+    this.#change(thread.id, {
+      reply_count: thread.reply_count,
+      last_reply_at: thread.last_reply_at,
+      thread_participants: thread.participants,
+      thread_participant_count: thread.participant_count,
+    });
+  }
+
+  #pinned({ message_id, pin }) {
+    this.#change(message_id, { pin: pin ?? undefined });
   }
 
   // -- what this user does ---------------------------------------------------------------------------------------------
 
-  send(text) {
+  /** `extra`: whatever else the message says (`quoted_id`, `mentions`); `quoted` is drawn until the server says so. */
+  send(text, { quoted, ...extra } = {}) {
     const id = messageId();
     this.newAfter = null;
-    this.#add({ key: id, kind: "send", id, text });
+    const thread = this.thread ? { thread_id: this.thread } : {};
+    this.#add({ key: id, kind: "send", id, text, with: { ...thread, ...extra }, quoted });
   }
 
   edit(id, text) {
     const waiting = this.operations.find((op) => op.id === id && op.kind !== "delete" && (!op.tried || op.error));
-    if (waiting) this.#update(waiting, { text, error: null });
-    else if (this.#shown(id)?.text !== text) this.#add({ key: messageId(), kind: "edit", id, text });
+    if (waiting) this.all.update(waiting, { text, error: null });
+    else if (this.shown(id)?.text !== text) this.#add({ key: messageId(), kind: "edit", id, text });
   }
 
   remove(id) {
     const unsent = this.operations.find((op) => op.id === id && op.kind === "send" && (!op.tried || op.error));
-    this.operations.filter((op) => op.id === id && op.kind === "edit" && !op.tried).forEach((op) => this.#remove(op));
-    if (unsent) this.#remove(unsent);
+    this.operations.filter((op) => op.id === id && op.kind === "edit" && !op.tried).forEach((op) => this.all.remove(op));
+    if (unsent) this.all.remove(unsent);
     else this.#add({ key: messageId(), kind: "delete", id, text: "" });
-    this.changed();
   }
 
   /** Give up a change that was refused. */
   discard(id) {
-    this.operations.filter((op) => op.id === id && op.error).forEach((op) => this.#remove(op));
-    this.changed();
+    this.operations.filter((op) => op.id === id && op.error).forEach((op) => this.all.remove(op));
   }
 
   /** Try what was refused once more, with the same id. */
   retry(id) {
-    this.operations.filter((op) => op.id === id && op.error).forEach((op) => this.#update(op, { error: null }));
+    this.operations.filter((op) => op.id === id && op.error).forEach((op) => this.all.update(op, { error: null }));
+  }
+
+  /** A reaction as if it were stored; whoever sends it takes it back when it is not. Returns whether it is on now. */
+  react(id, emoji) {
+    const known = this.messages.get(id);
+    if (!known) return null;
+    const own = known.own_reactions ?? [];
+    const on = !own.includes(emoji);
+    const counts = { ...known.reactions };
+    counts[emoji] = (counts[emoji] ?? 0) + (on ? 1 : -1);
+    if (counts[emoji] <= 0) delete counts[emoji];
+    this.#change(id, { reactions: counts, own_reactions: on ? [...own, emoji] : own.filter((each) => each !== emoji) });
+    this.changed();
+    return on;
   }
 
   // -- for the outbox --------------------------------------------------------------------------------------------------
 
-  next() {
-    return this.operations.find((op) => !op.error);
-  }
-
-  /** From now on the server may know of it, so it cannot be changed in place any more. */
-  tried(op) {
-    this.#update(op, { tried: true });
-  }
-
   acknowledged(op, message) {
-    this.#remove(op);
     if (op.kind === "send") this.#count(message, true);
-    this.#take(message);
+    if (this.loaded && (this.messages.has(message.id) || (op.kind === "send" && !this.hasAfter))) this.#take(message);
     this.changed();
-  }
-
-  refused(op, error) {
-    this.#update(op, { error });
   }
 
   #add(op) {
-    const whole = { at: new Date().toISOString(), tried: false, error: null, ...op };
-    this.operations.push(whole);
-    this.keep.put(whole);
-    this.changed();
-  }
-
-  #update(op, fields) {
-    Object.assign(op, fields);
-    this.keep.put(op);
-    this.changed();
-  }
-
-  #remove(op) {
-    this.operations = this.operations.filter((other) => other !== op);
-    this.keep.drop(op);
+    this.all.add({ ...op, channel: this.channel, thread: this.thread });
   }
 
   // -- what is drawn ---------------------------------------------------------------------------------------------------
@@ -200,8 +285,8 @@ export class Store {
     const rows = [...this.messages.values()].sort((a, b) => a.seq - b.seq);
     const shown = new Map(rows.map((message) => [message.id, { ...message, state: "stored" }]));
     for (const op of this.operations) {
+      if (op.kind === "send" && (shown.has(op.id) || this.hasAfter)) continue;
       const before = shown.get(op.id) ?? this.#blank(op);
-      if (op.kind === "send" && shown.has(op.id)) continue;
       if (!before) continue;
       const state = op.error ? "refused" : "waiting";
       const change = op.kind === "delete" ? { removing: true } : { text: op.text, changed: op.kind === "edit" };
@@ -210,13 +295,13 @@ export class Store {
     return [...shown.values()];
   }
 
-  #shown(id) {
+  shown(id) {
     return this.view().find((message) => message.id === id);
   }
 
   #blank(op) {
     if (op.kind !== "send") return null; // an edit of a message that is on an older page
     const times = { created_at: op.at, updated_at: op.at, deleted_at: null };
-    return { id: op.id, user_id: this.me, text: op.text, number: null, seq: null, ...times };
+    return { id: op.id, user_id: this.me, text: op.text, number: null, seq: null, quoted: op.quoted, ...op.with, ...times };
   }
 }

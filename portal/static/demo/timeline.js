@@ -1,9 +1,16 @@
 /**
- * From messages to what is drawn: day separators, the "New" line, and messages grouped by author and minute.
+ * From messages to what is drawn: day separators, the "New" line, messages grouped by author, and who has read
+ * how far.
  *
  * Pure: `{key, kind: day|new|message, …}` in order. A message has `first` and `last` of its group.
  */
-export function timeline(messages, { me, newAfter, now }) {
+import { dayName } from "./times.js";
+
+/** Messages of one author that follow each other within this time are a group. */
+const TOGETHER = 3 * 60_000;
+
+/** `readers`: `Map(user → number)` of the others. `named`: whether the authors' names are shown. */
+export function timeline(messages, { me, newAfter, now, readers = new Map(), named = false }) {
   const items = [];
   let previous = null;
   let day = null;
@@ -16,32 +23,30 @@ export function timeline(messages, { me, newAfter, now }) {
     if (isNew) items.push({ key: "new", kind: "new" });
     const apart = isNew || today !== day || !previous || !together(previous.message, message);
     if (apart && previous) previous.last = true;
-    const item = { key: message.id, kind: "message", message, at, own: message.user_id === me, first: apart, last: false };
+    const own = message.user_id === me;
+    const item = { key: message.id, kind: "message", message, at, own, named, first: apart, last: false, readBy: [] };
     items.push(item);
     previous = item;
     marked ||= isNew;
     day = today;
   }
   if (previous) previous.last = true;
+  seat(items, readers);
   return items;
 }
 
 function together(a, b) {
-  return a.user_id === b.user_id && a.created_at.slice(0, 16) === b.created_at.slice(0, 16);
+  if (a.system || b.system) return false;
+  return a.user_id === b.user_id && Date.parse(b.created_at) - Date.parse(a.created_at) < TOGETHER;
 }
 
-function dayName(at, now) {
-  const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
-  if (days === 0) return "Today";
-  if (days === 1) return "Yesterday";
-  const year = at.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  return at.toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long", year });
-}
-
-function midnight(date) {
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
-}
-
-export function clock(at) {
-  return at.toLocaleTimeString(undefined, { hour: "numeric", minute: "2-digit" });
+/** Each reader stands at the last message that it has read; under one's own, whether anybody has. */
+function seat(items, readers) {
+  const messages = items.filter((item) => item.kind === "message" && item.message.number !== null);
+  for (const [user, number] of readers) {
+    const at = messages.findLast((item) => item.message.number <= number);
+    if (at) at.readBy.push(user);
+  }
+  let most = Math.max(0, ...readers.values());
+  for (const item of messages) item.seen = item.own && item.message.number <= most;
 }

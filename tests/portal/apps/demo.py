@@ -26,10 +26,13 @@ class Demo:
     async def online(self, *users: str) -> None:
         for user in users or NAMES:
             await expect(self.pane(user)).to_have_attribute("data-state", "online", timeout=20_000)
-            await expect(self.pane(user)).not_to_have_attribute("data-content", "loading")
+            await expect(self.conversation(user)).not_to_have_attribute("data-content", "loading")
 
     def pane(self, user: str) -> Locator:
         return self.page.locator(f"#pane-{user}")
+
+    def conversation(self, user: str) -> Locator:
+        return self.pane(user).locator("[data-part=conversation]")
 
     def field(self, user: str) -> Locator:
         return self.page.get_by_label(f"Message as {NAMES[user]}", exact=True)

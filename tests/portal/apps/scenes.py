@@ -14,8 +14,10 @@ from playwright.async_api import Page, expect
 
 from control_plane.apps.service import set_allowed_origins
 from control_plane.keys.api_keys import create_secret_key, revoke_api_key
-from kernel.ids import parse_id
+from kernel.contracts import AppSnapshot
+from kernel.ids import format_id, parse_id
 from ops.ports import free_port
+from ops.seed.tenant import Seeding, Wish, shard_of_the_past
 from tests.portal.apps.demo import ADA, GRACE, NAMES, Demo
 from tests.portal.apps.house import House, open_house
 from tests.portal.browser import chromium
@@ -177,6 +179,54 @@ async def chat(house: House) -> list[Shot]:
     ]
 
 
+async def seeded(house: House) -> list[Shot]:
+    """The demo with much in it: the list, a channel, a search that finds nothing, and messages that do not come."""
+    app = await house.app("Busy")
+    wish = Wish(users=60, channels=40, messages=3_000, months=3, until=datetime.now(UTC))
+    shard = house.whole.settings.shard_settings(app.app.shard)
+    snapshot = AppSnapshot(
+        app_id=app.app.public_id,
+        organization_id=format_id("org", app.app.organization_id),
+        version=app.app.version,
+        shard=app.app.shard,
+        environment="development",
+        status="active",
+    )
+    async with shard_of_the_past(shard.database_url, shard.id, wish.until) as past:
+        await Seeding(past, snapshot, wish, lambda words: None).run()
+    path = f"/apps/{app.app.public_id}/demo"
+
+    async def show_list(page: Page) -> None:
+        await Demo(page).online(ADA)
+        back = page.locator(f"#pane-{ADA} [data-part=back]")
+        if await back.is_visible():
+            await back.click()
+        await expect(page.locator(f"#pane-{ADA} .roster-row").first).to_be_visible()
+
+    async def open_one(page: Page) -> None:
+        await show_list(page)
+        await page.locator(f"#pane-{ADA} .roster-row button").nth(1).click()
+        await expect(page.locator(f"#pane-{ADA} li.message").first).to_be_visible()
+
+    async def find_none(page: Page) -> None:
+        await show_list(page)
+        await page.get_by_label("Search Ada's channels").fill("nothing like it")
+
+    async def fail(page: Page) -> None:
+        await page.route("**/messages?*", lambda route: route.abort())
+        await show_list(page)
+        await page.locator(f"#pane-{ADA} .roster-row button").nth(2).click()
+        await expect(Demo(page).bar(ADA)).to_be_visible()
+
+    return [
+        Shot("demo-seeded-both", path, house.owner, show_list),
+        Shot("demo-seeded-list", f"{path}?as={ADA}", house.owner, show_list),
+        Shot("demo-seeded-channel", f"{path}?as={ADA}", house.owner, open_one),
+        Shot("demo-seeded-none", f"{path}?as={ADA}", house.owner, find_none),
+        Shot("demo-seeded-failing", f"{path}?as={ADA}", house.owner, fail, settled=False),
+    ]
+
+
 async def docs(house: House) -> list[Shot]:
     """What is there to read, for members and for strangers."""
     return [
@@ -223,7 +273,7 @@ async def _use(portal: Portal, app_id: UUID) -> None:
 
 async def main(folder: Path, words: list[str]) -> None:
     async with open_house(free_port()) as house, chromium() as browser:
-        for scene in (new_app, keys, usage, chat, docs):
+        for scene in (new_app, keys, usage, chat, seeded, docs):
             shots = await scene(house)
             wanted = [shot for shot in shots if not words or any(word in shot.name for word in words)]
             await take(house.portal, browser, wanted, folder)

@@ -206,7 +206,7 @@ async def test_a_history_that_cannot_be_had_is_asked_for_again(house: House, hou
     await page.route("**/v1/channels/demo/messages?*", lambda route: route.abort())
     await page.reload()
     await expect(demo.bar(ADA)).to_contain_text("does not answer")
-    await expect(demo.pane(ADA)).to_have_attribute("data-content", "loading")
+    await expect(demo.conversation(ADA)).to_have_attribute("data-content", "loading")
     await page.unroute("**/v1/channels/demo/messages?*")
     await demo.until_texts(ADA, ["Before."])
     await expect(demo.bar(ADA)).to_be_hidden()
@@ -242,7 +242,7 @@ async def test_edit_in_place(house: House, house_tab: HouseTab) -> None:
         await expect(demo.row(user, "Hello.")).to_contain_text("edited")
     await demo.until_stored(ADA)
     assert (await history(house, app))[0]["text"] == "Hello."
-    await expect(demo.row(GRACE, "Hello.").locator("[data-do]")).to_have_count(0)
+    await expect(demo.row(GRACE, "Hello.").locator("[data-do=edit], [data-do=delete]")).to_have_count(0)
 
 
 async def test_escape_leaves_a_message_as_it_was(house: House, house_tab: HouseTab) -> None:
@@ -310,7 +310,7 @@ async def test_unread_counts_until_the_pane_is_looked_at(house: House, house_tab
     await expect(demo.unread(GRACE)).to_have_text("2")
     await expect(demo.pane(GRACE).locator("li.new + li")).to_contain_text("One.")
     assert await unread(house, app, GRACE) == 2
-    await demo.pane(GRACE).locator("[data-part=log]").click()
+    await demo.conversation(GRACE).locator("[data-part=log]").click()
     await expect(demo.unread(GRACE)).to_be_hidden()
     for _ in range(100):
         if await unread(house, app, GRACE) == 0:
@@ -329,7 +329,7 @@ async def test_older_messages_load_and_nothing_jumps(house: House, house_tab: Ho
     await page.reload()
     await demo.online()
     await expect(demo.row(GRACE, "Message 119.")).to_be_visible()
-    log = demo.pane(GRACE).locator("[data-part=log]")
+    log = demo.conversation(GRACE).locator("[data-part=log]")
     loaded = len(await demo.texts(GRACE))
     assert loaded == 50
     jumps = await log.evaluate(
@@ -362,10 +362,10 @@ async def test_who_reads_above_is_told_what_comes_below(house: House, house_tab:
     demo, app = await opened(house, await house_tab())
     await send(house, app, ADA, *(f"Message {number}." for number in range(40)))
     await demo.until_texts(GRACE, [f"Message {number}." for number in range(40)])
-    log = demo.pane(GRACE).locator("[data-part=log]")
+    log = demo.conversation(GRACE).locator("[data-part=log]")
     await log.click()
     await log.evaluate("log => { log.scrollTop = 40 }")
-    jump = demo.pane(GRACE).locator("[data-part=jump]")
+    jump = demo.conversation(GRACE).locator("[data-part=jump]")
     await expect(jump).to_have_attribute("aria-label", "Jump to latest")
     top = await log.evaluate("log => log.scrollTop")
     await send(house, app, ADA, "News.", "More news.")
@@ -532,3 +532,72 @@ async def test_nothing_moves_for_who_asked_for_that(house: House, house_tab: Hou
         "document.getAnimations().filter(animation => animation.effect.getTiming().duration > 1).length"
     )
     assert moving == 0
+
+
+async def test_two_browsers_see_each_others_signs(house: House, house_tab: HouseTab) -> None:
+    app = await house.app()
+    path = f"/apps/{app.app.public_id}/demo"
+    demos = {}
+    for user in (ADA, GRACE):
+        demos[user] = Demo(await house_tab())
+        await demos[user].page.goto(f"{path}?as={user}")
+        await demos[user].online(user)
+    ada, grace = demos[ADA], demos[GRACE]
+    await expect(ada.pane(GRACE)).to_be_hidden()
+    await expect(ada.conversation(ADA).locator("[data-part=channel-about]")).to_have_text("2 members, 2 online")
+    await ada.field(ADA).press_sequentially("Hel")
+    await expect(grace.conversation(GRACE).locator("[data-part=typing]")).to_have_text("Ada is typing")
+    await ada.say(ADA, "Hello, Grace.")
+    row = grace.row(GRACE, "Hello, Grace.")
+    await expect(row).to_be_visible()
+    await expect(grace.conversation(GRACE).locator("[data-part=typing]")).to_be_empty()
+    await row.hover()
+    await row.get_by_role("button", name="React").click()
+    await grace.page.get_by_role("menuitem", name="Party").click()
+    chip = grace.row(GRACE, "Hello, Grace.").locator(".chip")
+    await expect(chip).to_have_attribute("aria-pressed", "true")
+    seen = ada.row(ADA, "Hello, Grace.").locator(".chip")
+    await expect(seen).to_have_attribute("aria-label", "🎉, 1")
+    await seen.click()
+    await expect(chip).to_have_attribute("aria-label", "🎉, 2, yours too")
+    await chip.click()
+    await expect(seen).to_have_attribute("aria-label", "🎉, 1, yours too")
+    # Grace looks at her page, so Ada is told that she has read it.
+    await grace.conversation(GRACE).locator("[data-part=log]").click()
+    await expect(ada.row(ADA, "Hello, Grace.").get_by_role("img", name="Read", exact=True)).to_be_visible()
+
+
+async def test_a_long_list_of_channels_is_searched_opened_and_kept_small(house: House, house_tab: HouseTab) -> None:
+    app = await house.app()
+    url, headers = nodes(house)[0], {"authorization": f"Bearer {app.secret_key}"}
+    people = [{"id": ADA, "name": "Ada"}, {"id": GRACE, "name": "Grace"}]
+    await house.whole.http.post(f"{url}/v1/users", json={"users": people}, headers=headers)
+    for number in range(40):
+        wish = {"id": f"c{number}", "name": f"Channel {number}", "members": [ADA, GRACE]}
+        await house.whole.http.post(f"{url}/v1/channels", json=wish, headers=headers)
+    demo = Demo(await house_tab())
+    await demo.open(f"/apps/{app.app.public_id}/demo?as={ADA}")
+    rows = demo.pane(ADA).locator(".roster-row")
+    await expect(rows.first).to_be_visible()
+    assert await rows.count() < 30
+    for text in ("One.", "Two."):
+        sent = {"text": text, "user_id": GRACE}
+        await house.whole.http.post(f"{url}/v1/channels/c7/messages", json=sent, headers=headers)
+    await expect(rows.first).to_contain_text("Channel 7")
+    await expect(rows.first).to_contain_text("Grace: Two.")
+    await expect(rows.first.locator("[data-part=badge]")).to_have_text("2")
+    search = demo.pane(ADA).get_by_label("Search Ada's channels")
+    await search.fill("channel 3")
+    await expect(rows).to_have_count(11)
+    await search.fill("nothing like it")
+    await expect(demo.pane(ADA).get_by_text("No channel has a name like this.")).to_be_visible()
+    await search.press("Escape")
+    await rows.first.get_by_role("button").click()
+    await demo.until_texts(ADA, ["One.", "Two."])
+    await expect(demo.pane(ADA).locator("li.new + li")).to_contain_text("One.")
+    await expect(rows.first.locator("[data-part=badge]")).to_be_hidden()
+    await demo.conversation(ADA).get_by_role("button", name="Mute").click()
+    await expect(rows.first.get_by_role("img", name="Muted")).to_be_visible()
+    await demo.page.reload()
+    await demo.until_texts(ADA, ["One.", "Two."])
+    await expect(demo.pane(ADA).locator("[data-part=channel-title]")).to_have_text("Channel 7")

@@ -1,0 +1,152 @@
+/**
+ * A user's channels as the list shows them: the newest message, what is unread, who types. Reduced from events; knows
+ * nothing of pages and elements.
+ */
+const TYPES_FOR = 6000;
+
+export class Channels {
+  #entries = new Map();
+
+  constructor(me, changed) {
+    Object.assign(this, { me, changed });
+    this.loaded = false;
+  }
+
+  get(id) {
+    return this.#entries.get(id);
+  }
+
+  get size() {
+    return this.#entries.size;
+  }
+
+  get unread() {
+    let sum = 0;
+    for (const entry of this.#entries.values()) if (!muted(entry)) sum += entry.unread;
+    return sum;
+  }
+
+  /** The newest first, pinned ones before; without what the user put away. */
+  sorted() {
+    const shown = [...this.#entries.values()].filter(({ channel: { membership } }) => !membership?.archived_at && !membership?.hidden);
+    return shown.sort((a, b) => (pin(a) ?? Infinity) - (pin(b) ?? Infinity) || (a.at < b.at ? 1 : -1));
+  }
+
+  /** A channel as the server says it is. */
+  take(channel) {
+    const known = this.#entries.get(channel.id);
+    if (known && known.seq > channel.seq) return known;
+    const entry = known ?? { id: channel.id, typing: new Map(), last: undefined, at: channel.created_at };
+    Object.assign(entry, { channel, seq: channel.seq, lastNumber: channel.last_number });
+    entry.readNumber = Math.max(entry.readNumber ?? 0, channel.membership?.read_number ?? 0);
+    this.#entries.set(channel.id, entry);
+    this.#count(entry);
+    return entry;
+  }
+
+  /** These are all there are: what is not among them is gone. */
+  only(channels) {
+    const ids = new Set(channels.map((channel) => channel.id));
+    for (const id of [...this.#entries.keys()]) if (!ids.has(id)) this.#entries.delete(id);
+    channels.forEach((channel) => this.take(channel));
+  }
+
+  drop(id) {
+    if (this.#entries.delete(id)) this.changed();
+  }
+
+  /** The newest message of a channel, as asked for. */
+  preview(id, message) {
+    const entry = this.#entries.get(id);
+    if (!entry || (entry.last && message && entry.last.seq > message.seq)) return;
+    entry.last = message;
+    if (message && message.created_at > entry.at) entry.at = message.created_at;
+    this.changed();
+  }
+
+  members(id, members) {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.other = members.map((member) => member.user_id).find((user) => user !== this.me) ?? null;
+    this.changed();
+  }
+
+  /** An event of a channel's log. */
+  event({ type, seq, data, channel_id, at }) {
+    const entry = this.#entries.get(channel_id);
+    if (!entry || seq <= entry.seq) return;
+    entry.seq = seq;
+    if (type === "channel.updated") entry.channel = { ...entry.channel, ...shared(data.channel) };
+    if (type === "channel.deleted") return this.drop(channel_id);
+    if (type === "member.added") entry.channel = { ...entry.channel, member_count: entry.channel.member_count + 1 };
+    if (type === "member.removed") entry.channel = { ...entry.channel, member_count: entry.channel.member_count - 1 };
+    const { message } = data;
+    if (message && (!message.thread_id || message.also_in_channel)) this.#message(entry, type, message, at);
+    this.changed();
+  }
+
+  #message(entry, type, message, at) {
+    if (type !== "message.created") {
+      if (entry.last?.id === message.id) entry.last = message;
+      return;
+    }
+    entry.last = message;
+    entry.at = at;
+    entry.typing.delete(message.user_id);
+    entry.lastNumber = Math.max(entry.lastNumber, message.number);
+    if (message.user_id === this.me) entry.readNumber = Math.max(entry.readNumber, message.number);
+    const { membership } = entry.channel;
+    if (membership?.hidden && !message.silent) entry.channel = { ...entry.channel, membership: { ...membership, hidden: false } };
+    this.#count(entry);
+  }
+
+  /** The user's position, from its own log or from an answer. */
+  read({ channel_id, read_number, marked_unread }) {
+    const entry = this.#entries.get(channel_id);
+    if (!entry) return;
+    entry.readNumber = marked_unread ? read_number : Math.max(entry.readNumber, read_number);
+    this.#count(entry);
+    this.changed();
+  }
+
+  /** The user's membership is another one. */
+  membership(id, fields) {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    const { capabilities, channel_id, ...own } = fields;
+    entry.channel = { ...entry.channel, membership: { ...entry.channel.membership, ...own } };
+    if (capabilities) entry.channel.capabilities = capabilities;
+    this.changed();
+  }
+
+  /** Nobody is heard any more. */
+  hush() {
+    for (const entry of this.#entries.values()) for (const user of [...entry.typing.keys()]) this.typing(entry.id, user, false);
+  }
+
+  typing(id, user, on) {
+    const entry = this.#entries.get(id);
+    if (!entry || user === this.me) return;
+    clearTimeout(entry.typing.get(user));
+    entry.typing.delete(user);
+    if (on) entry.typing.set(user, setTimeout(() => this.typing(id, user, false), TYPES_FOR));
+    this.changed();
+  }
+
+  #count(entry) {
+    entry.unread = Math.max(0, entry.lastNumber - entry.readNumber);
+  }
+}
+
+/** What everybody gets: the user's own part stays. */
+function shared({ membership, capabilities, ...rest }) {
+  return rest;
+}
+
+export function muted({ channel: { membership } }) {
+  return Boolean(membership?.muted_at) && !(membership.muted_until && Date.parse(membership.muted_until) < Date.now());
+}
+
+function pin({ channel: { membership } }) {
+  return membership?.pin_order ?? null;
+}

@@ -1,0 +1,223 @@
+/**
+ * One user of the app: a connection, what it knows, and what it does. Pages and elements are the pane's.
+ *
+ * `on` has `changed()` for whatever is drawn, `wire(…)`, `attends()`, `askPortal()`, `gone(channel)`.
+ */
+import { Channels } from "./channels.js";
+import { Connection, Refused } from "./connection.js";
+import { Keep } from "./keep.js";
+import { Operations } from "./operations.js";
+import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
+import { Places } from "./places.js";
+import { Rest } from "./rest.js";
+
+const PAGE = 100;
+const PAGES = 3;
+const PREVIEWS_AHEAD = 40;
+const AT_ONCE = 4;
+const LOAD_AGAIN = 2000;
+const CAUGHT_UP_FOR = 5000;
+
+export class Session {
+  constructor({ page, user, name, on }) {
+    Object.assign(this, { page, user, name, on });
+    this.replaying = false;
+    this.replayed = 0;
+    this.caughtUp = null;
+    this.trouble = null;
+    this.keep = new Keep(page.app, user);
+    this.operations = new Operations(this.keep);
+    this.rest = new Rest({ node: page.node, tokens: page.portal, user });
+    this.people = new People(this.rest, () => on.changed());
+    this.channels = new Channels(user, () => on.changed());
+    this.places = new Places(this);
+    this.connection = new Connection({
+      url: page.node,
+      key: page.key,
+      user,
+      tokens: page.portal,
+      on: {
+        state: () => {
+          if (!this.connection?.online) this.channels.hush();
+          on.changed();
+        },
+        ready: (data) => this.#ready(data),
+        event: (event) => this.#event(event),
+        wire: (...line) => on.wire(...line),
+        unreachable: () => on.askPortal(),
+        refused: () => on.askPortal(),
+      },
+    });
+    this.outbox = new Outbox(this.operations, this.connection, (op, message) => this.places.acknowledged(op, message));
+    this.operations.subscribe(() => queueMicrotask(() => this.outbox.flush()));
+  }
+
+  get online() {
+    return this.connection.online;
+  }
+
+  /** Send an event whose answer nobody waits for long: what comes in passing. */
+  say(event, payload) {
+    if (this.online) this.connection.emit(event, payload).catch(() => {});
+  }
+
+  fail(error) {
+    // Errors of the browser have numbers as codes, and mean that no answer came.
+    this.trouble = typeof error.code === "string" ? { code: error.code, message: error.message } : { code: "unreachable" };
+    this.on.changed();
+  }
+
+  // -- the connection --------------------------------------------------------------------------------------------------
+
+  async #ready(data) {
+    this.trouble = null;
+    if (data.recovered) this.#beginReplay();
+    if (data.recovered === false) {
+      this.channels.only(data.channels ?? []);
+      this.places.reopen();
+    }
+    if (!data.user.name) this.rest.call("PATCH", "/v1/users/me", { name: this.name }).catch(() => {});
+    this.people.learn({ ...data.user, name: data.user.name || this.name });
+    this.outbox.flush();
+    await this.places.connected();
+    if (!this.channels.loaded || data.recovered === false) this.#loadChannels();
+    this.on.changed();
+  }
+
+  async #loadChannels() {
+    try {
+      let cursor = null;
+      for (let page = 0; page < PAGES; page += 1) {
+        const wish = { limit: PAGE, sort: ["-updated_at"], ...(cursor && { cursor }) };
+        const found = await this.rest.call("POST", "/v1/channels/query", wish);
+        found.channels.forEach((channel) => this.channels.take(channel));
+        cursor = found.next_cursor;
+        if (!cursor) break;
+      }
+      this.channels.loaded = true;
+      this.on.changed();
+      const next = this.channels.sorted().filter((entry) => entry.last === undefined);
+      next.sort((a, b) => b.channel.seq - a.channel.seq);
+      this.look(next.slice(0, PREVIEWS_AHEAD).map((entry) => entry.id));
+    } catch (error) {
+      this.fail(error);
+      clearTimeout(this.loading);
+      this.loading = setTimeout(() => this.online && this.#loadChannels(), LOAD_AGAIN);
+    }
+  }
+
+  /** Fetch what the list shows of these channels and nobody has said yet: the newest message, and who a direct one is with. */
+  look(ids) {
+    this.looking ??= [];
+    for (const id of ids) {
+      const entry = this.channels.get(id);
+      if (!entry || entry.last !== undefined || entry.looked) continue;
+      entry.looked = true;
+      this.looking.push(entry);
+    }
+    this.lookers ??= 0;
+    while (this.lookers < AT_ONCE && this.looking.length > this.lookers) {
+      this.lookers += 1;
+      this.#lookOn().finally(() => (this.lookers -= 1));
+    }
+  }
+
+  async #lookOn() {
+    for (let entry = this.looking.shift(); entry; entry = this.looking.shift()) {
+      const path = `/v1/channels/${entry.id}`;
+      try {
+        if (entry.channel.type === "direct") {
+          const { members } = await this.rest.get(`${path}/members?limit=2`);
+          this.channels.members(entry.id, members);
+          if (entry.other) this.#follow(entry.other);
+        }
+        const { messages } = await this.rest.get(`${path}/messages?limit=1`);
+        this.channels.preview(entry.id, messages[0] ?? null);
+      } catch (error) {
+        entry.looked = false;
+        if (!(error instanceof Refused) || error.retryable) {
+          await new Promise((wake) => setTimeout(wake, (error.retryAfter ?? 1) * 1000));
+        } else this.channels.preview(entry.id, null);
+      }
+    }
+  }
+
+  /** Hear of somebody's presence without watching a channel of theirs. */
+  #follow(user) {
+    this.following ??= new Set();
+    this.following.add(user);
+    clearTimeout(this.followSoon);
+    this.followSoon = setTimeout(async () => {
+      const user_ids = [...this.following].slice(0, 100);
+      this.following.clear();
+      const answer = await this.connection.emit("presence.subscribe", { user_ids }).catch(() => null);
+      if (answer?.presence) this.people.saw(answer.presence);
+    }, 100);
+  }
+
+  /** What is replayed after a break is new to the user, even while this pane is looked at. */
+  #beginReplay() {
+    this.replaying = true;
+    this.replayed = 0;
+    setTimeout(() => this.#endReplay(), 400);
+  }
+
+  #endReplay() {
+    this.replaying = false;
+    this.caughtUp = this.replayed;
+    clearTimeout(this.forgetting);
+    this.forgetting = setTimeout(() => {
+      this.caughtUp = null;
+      this.on.changed();
+    }, CAUGHT_UP_FOR);
+    this.on.changed();
+  }
+
+  // -- events ----------------------------------------------------------------------------------------------------------
+
+  #event(event) {
+    const { type, data, channel_id } = event;
+    if (event.seq === null) return this.#passing(event);
+    if (channel_id) {
+      this.channels.event(event);
+      const fresh = this.places.event(event);
+      if (fresh && this.replaying && type === "message.created" && event.actor !== this.user) this.replayed += 1;
+      if (type === "channel.deleted") this.on.gone(channel_id);
+      return;
+    }
+    if (type === "unread.changed") this.#read(data);
+    else if (type === "unread.cleared") data.channels.forEach((each) => this.#read(each));
+    else if (type === "membership.added") this.#joined(data.channel);
+    else if (type === "membership.removed") this.#left(data.channel_id);
+    else if (type === "membership.updated" || type === "membership.arranged") this.channels.membership(data.channel_id, data);
+    else if (type === "user.updated") this.people.learn(data.user);
+  }
+
+  #passing({ type, data, channel_id, actor }) {
+    if (type === "typing.started" || type === "typing.stopped") {
+      const on = type === "typing.started";
+      if (!this.places.typing(channel_id, data, on)) this.channels.typing(channel_id, data.user_id, on);
+    } else if (type === "profile.changed") this.people.learn(data.user);
+    else if (type === "presence.changed") this.people.saw([{ user_id: actor, ...data }]);
+    else if (type === "presence.counted") this.places.counted(channel_id, data);
+    else if (type === "receipts.read") this.places.receipts(channel_id, data);
+  }
+
+  #read(position) {
+    this.channels.read(position);
+    this.places.read(position);
+  }
+
+  #joined(channel) {
+    this.channels.take(channel);
+    this.look([channel.id]);
+    this.on.changed();
+  }
+
+  #left(id) {
+    this.channels.drop(id);
+    this.places.close(id);
+    this.on.gone(id);
+  }
+}
