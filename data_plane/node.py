@@ -39,6 +39,7 @@ from data_plane.limits.sockets import SocketLimits
 from data_plane.limits.store import BucketStore
 from data_plane.log import Entry, LogKey, LogReader, LogWriter
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
+from data_plane.messages.pace import Pace
 from data_plane.messages.send import SendService, created_entry
 from data_plane.metrics import NodeMetrics
 from data_plane.presence.audience import Audience
@@ -193,7 +194,9 @@ class Node:
         self.flusher = Flusher(self.system.pool, deps.clock, self._stored, rules=self.grants.rules)
         authenticator = Authenticator(self.snapshots, self.revocations, deps.vault, deps.clock)
         tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
-        sender = SendService(self.flusher, self.shard, self.activity, self.limiter)
+        self.pace = Pace(self.shard, self.limiter)
+        await self.pace.refresh()
+        sender = SendService(self.flusher, self.shard, self.activity, self.limiter, self.pace)
         sync = SyncService(self.shard)
         gate = NodeGate(authenticator, self.connections, self.users, deps.clock)
         audience = Audience(self.hub)
@@ -367,6 +370,7 @@ class Node:
     async def _every_round(self) -> None:
         await self.revocations.refresh()
         await self.hidden.refresh()
+        await self.pace.refresh()
         month = month_of(self.deps.clock.now())
         if month != self._month:
             # Who stays connected into a new month is active in it.

@@ -11,6 +11,7 @@ class Permission(StrEnum):
 
     MESSAGE_SEND = "message.send"
     MESSAGE_SEND_FROZEN = "message.send.frozen"
+    MESSAGE_SEND_SLOW = "message.send.slow"
     MESSAGE_EDIT_OWN = "message.edit.own"
     MESSAGE_EDIT_ANY = "message.edit.any"
     MESSAGE_DELETE_OWN = "message.delete.own"
@@ -34,6 +35,7 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
     {
         Permission.MESSAGE_SEND: "Send messages.",
         Permission.MESSAGE_SEND_FROZEN: "Send and edit even while the channel is frozen.",
+        Permission.MESSAGE_SEND_SLOW: "Send without waiting while the channel is slow.",
         Permission.MESSAGE_EDIT_OWN: "Edit one's own messages.",
         Permission.MESSAGE_EDIT_ANY: "Edit anybody's messages.",
         Permission.MESSAGE_DELETE_OWN: "Delete one's own messages.",

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from data_plane.limits.policies import POLICIES, REQUESTS, AppLimits, Group, Policy, limits_of, slack_of
+from data_plane.limits.policies import MESSAGES_SLOW, POLICIES, REQUESTS, AppLimits, Group, Policy, limits_of, slack_of
 from data_plane.limits.store import Ask, Away, BucketStore, Told
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
@@ -115,6 +115,17 @@ class Limiter:
             bucket = Bucket(policy, rate, app.app_id, f"{policy.name}:{subject}")
             self._buckets[app.app_id, policy.name, subject] = bucket
         elif bucket.rate is not rate:
+            bucket.set_rate(rate)
+        return bucket
+
+    def slow_bucket(self, app: AppSnapshot, channel_id: str, user_id: str, wait: int) -> Bucket:
+        """A member's bucket in a slow channel, where it waits so many seconds between two messages."""
+        rate, subject = Rate(wait * SECOND, 1), f"{channel_id}/{user_id}"
+        key = (app.app_id, MESSAGES_SLOW.name, subject)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket(MESSAGES_SLOW, rate, app.app_id, f"{MESSAGES_SLOW.name}:{subject}")
+        elif bucket.rate != rate:
             bucket.set_rate(rate)
         return bucket
 

@@ -52,6 +52,14 @@ MESSAGES_APP: Final = Policy(
 MESSAGES_CHANNEL: Final = Policy(
     name="messages.channel", key="channel", rate=rate(100, 500), counts="messages sent to one channel"
 )
+MESSAGES_SLOW: Final = Policy(
+    name="messages.slow",
+    key="channel",
+    # Each slow channel has its own.
+    rate=Rate(1, 1),
+    counts="messages sent by one member to a slow channel",
+    exact=True,
+)
 REQUESTS_USER: Final = Policy(
     name="requests.user", key="user", rate=rate(50, 250), counts="other requests and socket events of one user"
 )

@@ -8,6 +8,7 @@ from litestar.params import QueryParameter, SkipValidation
 
 from data_plane.channels.access import visible_channel
 from data_plane.dependencies import ANYBODY, ID_PATTERN, CallerDependency, ShardDependency
+from data_plane.grants.permissions import Permission
 from data_plane.limits.limiter import Limiter
 from data_plane.limits.policies import EVENTS_CONNECTION, MESSAGES_CHANNEL, POLICIES
 from data_plane.limits.views import LimitsView, LimitView
@@ -35,13 +36,17 @@ async def get_limits(
 ) -> LimitsView:
     """The rate limits that the caller is under, and how much of each is left over all nodes.
 
-    A user sees its own, a server those of the whole app. Asking counts as a request.
+    A user sees its own, a server those of the whole app. Asking counts as a request. Of a slow channel, `messages.slow`
+    tells in `reset` after how many seconds the user may send there again.
     """
     wanted = "app" if caller.is_server else "user"
     buckets = [limiter.bucket(caller.app, p, caller.user_id or "") for p in POLICIES if p.key == wanted]
     if channel_id is not None:
         async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-            await visible_channel(shard, uow, caller, channel_id)
+            found = await visible_channel(shard, uow, caller, channel_id)
+        wait = found.state.channel.slow_mode
+        if wait and not caller.is_server and Permission.MESSAGE_SEND_SLOW not in found.sight.allowed:
+            buckets.append(limiter.slow_bucket(caller.app, channel_id, caller.user_id or "", wait))
         buckets.append(limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id))
     await limiter.refresh(buckets)
     views: list[LimitView] = []

@@ -1,6 +1,6 @@
 """What can go wrong with messages."""
 
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict, NotFound, RateLimited
 
 
 class MessageIdTaken(Conflict):
@@ -20,3 +20,24 @@ class MessageDeleted(Conflict):
 def no_message() -> NotFound:
     """The same for a message that is not there, is another tenant's, or stands where the caller cannot look."""
     return NotFound("There is no such message.")
+
+
+class ChannelSlow(RateLimited):
+    """The channel is slow: a member waits `slow_mode` seconds between two messages, `retry_after_ms` of them still.
+    Whoever has `message.send.slow` does not wait."""
+
+    code = "channel_slow"
+    title = "The channel is slow"
+
+    @classmethod
+    def of(cls, refusal: RateLimited, channel_id: str, seconds: int) -> "ChannelSlow":
+        """From what the limit said."""
+        wait = refusal.retry_after or 1.0
+        return cls(
+            f"This channel is slow: one message every {seconds} s.",
+            retry_after=wait,
+            policy="messages.slow",
+            channel_id=channel_id,
+            slow_mode=seconds,
+            retry_after_ms=max(1, round(wait * 1000)),
+        )

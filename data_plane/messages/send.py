@@ -21,6 +21,7 @@ from data_plane.log import Entry, channel_log
 from data_plane.log.entries import make_entry
 from data_plane.messages.errors import MessageIdTaken, no_message
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
+from data_plane.messages.pace import Pace
 from data_plane.messages.repository import MessageRepository
 from data_plane.messages.schemas import Attachments, ChannelId, NewMessageId, Text, UserId, check_content, content_hash
 from data_plane.messages.views import MessageRow, MessageView, message_view
@@ -67,8 +68,11 @@ class Sent(msgspec.Struct, frozen=True):
 class SendService:
     """Sends for both edges. Holds no transaction: the flush has its own."""
 
-    def __init__(self, flusher: Flusher, shard: Shard, activity: ActivityTracker, limiter: Limiter) -> None:
+    def __init__(
+        self, flusher: Flusher, shard: Shard, activity: ActivityTracker, limiter: Limiter, pace: Pace | None = None
+    ) -> None:
         self._limiter = limiter
+        self._pace = pace or Pace(shard, limiter)
         self._flusher = flusher
         self._shard = shard
         self._activity = activity
@@ -78,8 +82,9 @@ class SendService:
 
         Raises `NotFound` for a channel that the author does not see, `MessageIdTaken` when the id stands for something
         else, `PermissionMissing`, `ChannelFrozen`, `Blocked`, `UserDeactivated`, `QuotaExceeded`, `RateLimited` for a
-        busy channel, `Unavailable`, `Overloaded`, `InvalidInput`. Nothing is awaited before the message is queued (but
-        for a plan that is full, and for a limit whose waiters are served in order), which keeps a sender's order.
+        busy channel, `ChannelSlow`, `Unavailable`, `Overloaded`, `InvalidInput`. Nothing is awaited before the message
+        is queued (but for a plan that is full, for a slow channel, and for a limit whose waiters are served in order),
+        which keeps a sender's order.
         """
         user_id = caller.acting_as(body.user_id)
         content = check_content(body.text, body.attachments, body.custom)
@@ -107,6 +112,9 @@ class SendService:
             subject=subject_of(caller.app, user_id),
         )
         bucket = self._limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id)
+        slow = None
+        if seconds := self._pace.seconds(caller.app_id, channel_id):
+            slow = await self._pace.admit(caller, channel_id, seconds, message.id)
         await self._room_in_channel(caller, channel_id, bucket)
         judged_by = self._shard.grants.of(caller.app_id).seq
         verdict = await self._flusher.append(message)
@@ -115,6 +123,8 @@ class SendService:
             verdict = await self._flusher.append(message)
         if verdict.verdict != "created":
             self._limiter.give_back(bucket)  # who is no member must not use up what the members have
+            if slow is not None:
+                self._limiter.give_back(slow)
         match verdict.verdict:
             case "created":
                 if message.count_active:

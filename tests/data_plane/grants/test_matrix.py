@@ -1,5 +1,6 @@
 """Every permission, over every route and event that checks it: who has nothing else may, who has all else may not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +66,7 @@ class Case:
     refused: str = "permission_missing"
     members: bool = True
     frozen: bool = False
+    slow: bool = False
 
 
 def rest(method: str, path: Callable[[Lab, str], str] | str, body: Any = None) -> Do:
@@ -110,6 +112,15 @@ CASES: dict[Permission, Case] = {
         needs=frozenset({P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN}),
         refused="channel_frozen",
         frozen=True,
+    ),
+    P.MESSAGE_SEND_SLOW: Case(
+        {
+            "rest": rest("POST", f"{PATH}/messages", TEXT),
+            "socket": emit("message.send", lambda lab, user: {"channel_id": "room", **TEXT}),
+        },
+        needs=frozenset({P.MESSAGE_SEND}),
+        refused="channel_slow",
+        slow=True,
     ),
     P.MESSAGE_EDIT_OWN: Case(
         {
@@ -219,6 +230,11 @@ async def furnish(lab: Lab, permission: Permission, case: Case) -> None:
         lab.messages[user] = sent["message"]["id"]
     if case.frozen:
         assert (await tenant.http.patch(PATH, json={"frozen": True})).is_success
+    if case.slow:
+        assert (await tenant.http.patch(PATH, json={"slow_mode": 3600})).is_success
+        async with asyncio.timeout(5):  # the node looks every second; the first message then passes
+            while (await lab.rest(WITHOUT, "POST", f"{PATH}/messages", TEXT)).code is None:
+                await asyncio.sleep(0.2)
     if case.members:
         for user, granted in has.items():
             assert (await lab.rest(user, "GET", PATH)).body["capabilities"] == sorted(of_channel(granted))
