@@ -179,7 +179,8 @@ export class Pane {
     if (other) return presence ? whereabouts(presence) : "";
     const members = channel.member_count;
     const count = members === 1 ? "1 member" : `${members.toLocaleString()} members`;
-    const there = place.present?.filter((id) => ["online", "away"].includes(this.session.people.presence(id)?.status));
+    const is = (id) => id === this.user || ["online", "away"].includes(this.session.people.presence(id)?.status);
+    const there = this.session.online ? place.present?.filter(is) : null;
     const here = place.crowd ?? there?.length;
     const frozen = channel.frozen ? " · frozen" : "";
     return (here ? `${count}, ${here.toLocaleString()} online` : count) + frozen;

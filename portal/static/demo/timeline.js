@@ -45,7 +45,7 @@ function seat(items, readers) {
   const messages = items.filter((item) => item.kind === "message" && item.message.number !== null);
   for (const [user, number] of readers) {
     const at = messages.findLast((item) => item.message.number <= number);
-    if (at) at.readBy.push(user);
+    if (at && at.message.user_id !== user) at.readBy.push(user); // whoever wrote it has read it
   }
   let most = Math.max(0, ...readers.values());
   for (const item of messages) item.seen = item.own && item.message.number <= most;

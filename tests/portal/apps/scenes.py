@@ -202,6 +202,7 @@ async def seeded(house: House) -> list[Shot]:
         if await back.is_visible():
             await back.click()
         await expect(page.locator(f"#pane-{ADA} .roster-row").first).to_be_visible()
+        await page.wait_for_load_state("networkidle")  # until then the last words come in, and the order with them
 
     async def open_one(page: Page) -> None:
         await show_list(page)
@@ -214,8 +215,7 @@ async def seeded(house: House) -> list[Shot]:
 
     async def fail(page: Page) -> None:
         await page.route("**/messages?*", lambda route: route.abort())
-        await show_list(page)
-        await page.locator(f"#pane-{ADA} .roster-row button").nth(2).click()
+        await page.reload()
         await expect(Demo(page).bar(ADA)).to_be_visible()
 
     return [
