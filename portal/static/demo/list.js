@@ -159,10 +159,10 @@ export class MessageList {
     this.pinned = scrollHeight - scrollTop - clientHeight < NEAR_END && !this.place?.store.hasAfter;
   }
 
-  /** The first row in sight and where it stands. */
+  /** The first message in sight and where it stands: a day's line moves up when older messages of that day come. */
   #anchor() {
     const top = this.log.scrollTop;
-    const row = [...this.rows.children].find((child) => child.offsetTop + child.offsetHeight > top);
+    const row = [...this.rows.children].find((child) => child.dataset.id && child.offsetTop + child.offsetHeight > top);
     return row && { row, top: row.offsetTop };
   }
 

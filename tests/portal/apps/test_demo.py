@@ -332,6 +332,10 @@ async def test_older_messages_load_and_nothing_jumps(house: House, house_tab: Ho
     log = demo.conversation(GRACE).locator("[data-part=log]")
     loaded = len(await demo.texts(GRACE))
     assert loaded == 50
+    # From the very top, too, where the day's line stands.
+    await log.evaluate("log => { log.scrollTop = 0 }")
+    await expect(demo.conversation(GRACE).locator("li.message")).to_have_count(100)
+    await expect(demo.row(GRACE, "Message 70.")).to_be_in_viewport()
     jumps = await log.evaluate(
         """async log => {
             const frame = () => new Promise(requestAnimationFrame);
