@@ -243,3 +243,15 @@ async def test_a_query_shows_who_is_no_member_what_it_may_watch(app):
     for name in ("open", "shut", "show", "den", "glass"):
         shown = (await app.call("GET", f"/v1/channels/{name}", as_user="eve")).status_code == 200
         assert shown == (name in ("glass", "open", "show"))
+
+
+async def test_who_may_only_watch_may_not_send(app):
+    await app.make_users("owner", "passer")
+    wish = {"id": "stream", "type": "livestream", "members": ["owner"], "user_id": "owner"}
+    assert (await app.call("POST", "/v1/channels", wish)).status_code == 201
+    seen = (await app.call("GET", "/v1/channels/stream", as_user="passer")).json()
+    assert "channel.watch" in seen["capabilities"] and "message.send" not in seen["capabilities"]
+    assert await app.verdict("stream", "passer") == "forbidden"
+    everyone = {"grants": {"user": ["channel.watch", "message.send"]}}
+    assert (await app.call("PUT", "/v1/channel-types/livestream", everyone)).is_success
+    assert await app.verdict("stream", "passer") == "created"
