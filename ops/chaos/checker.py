@@ -213,7 +213,7 @@ def _privacy(facts: Facts) -> Iterator[str]:
             typed.setdefault((o.app, o.channel, o.user), o.began)
     for c in facts.history.connections:
         for p in c.passing:
-            if typed.get((c.app, p.channel, p.by), float("inf")) > p.at:
+            if p.type.startswith("typing.") and typed.get((c.app, p.channel, p.by), float("inf")) > p.at:
                 yield f"{c.name} heard {p.type} of {p.by} in {p.channel}, where {p.by} had never typed."
             for gone, back in away.get((c.app, c.user, p.channel), ()):
                 if gone + REMOVAL_SECONDS < p.at < back:

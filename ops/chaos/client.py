@@ -164,9 +164,10 @@ class Socket:
             self._on_cursor(payload["cursor"])
         elif name == "connection.closing":
             self.closing = payload
-        elif self.record is not None and name.startswith("typing."):
-            by = payload["data"]["user_id"]
-            self.record.passing.append(Passing(payload["channel_id"], name, by, time.monotonic()))
+        elif self.record is not None and payload.get("seq", 0) is None:
+            if payload["channel_id"] is not None:
+                by = payload["data"].get("user_id", "")
+                self.record.passing.append(Passing(payload["channel_id"], name, by, time.monotonic()))
         elif self.record is not None and "seq" in payload:
             entry = entry_of(self.record.user, payload)
             self.record.heard.append(entry)

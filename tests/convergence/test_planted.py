@@ -89,7 +89,7 @@ def read(m: Convergence) -> None:
 DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
     "an edit is lost": (lost_on_the_way("message.updated"), edited, "messages"),
     "a message is lost": (lost_on_the_way("message.created"), edited, "messages"),
-    "a read position moves in silence": (never_written("unread.changed"), read, "channels"),
+    "a read position is lost": (lost_on_the_way("unread.changed"), read, "channels"),
     "a role changes in silence": (
         never_written("membership.updated"),
         lambda m: m.put_member("ann", "den", "bob", "moderator"),
