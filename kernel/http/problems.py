@@ -86,6 +86,7 @@ _PASSING: Final = frozenset(
         "QueryCanceledError",
         "ReadOnlySQLTransactionError",
         "SerializationError",
+        "TimeoutError",  # SQLAlchemy's own: every connection of the pool waits for a server that says nothing
         "TooManyConnectionsError",
     }
 )

@@ -6,6 +6,7 @@ import errno
 import pytest
 import uvloop
 from asyncpg.exceptions import InternalClientError, UndefinedTableError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kernel.http.problems import database_is_away
 
@@ -31,7 +32,14 @@ def test_a_transport_that_was_closed_in_between_is_a_database_that_is_away():
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EHOSTUNREACH, "no way"), ConnectionResetError(), TimeoutError(), InternalClientError("?")]
+    "error",
+    [
+        OSError(errno.EHOSTUNREACH, "no way"),
+        ConnectionResetError(),
+        TimeoutError(),
+        InternalClientError("?"),
+        PoolTimeout(),
+    ],
 )
 def test_a_connection_that_fails_is_one_too(error: Exception):
     assert database_is_away(error)
