@@ -183,7 +183,7 @@ def _node_matter(type: str, data: Any) -> tuple[str | None, int, int]:
         return data["user_id"], 0, 0
     if type == "membership.added":
         channel = data["channel"]
-        return channel["id"], data["from_seq"], (channel["membership"] or {}).get("history_from", 0)
+        return channel["id"], data["from_seq"], (channel.get("membership") or {}).get("history_from", 0)
     if type == "membership.removed":
         return data["channel_id"], 0, 0
     if type == "channel.updated" and "grants" in data.get("changed", ()):

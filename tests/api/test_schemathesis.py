@@ -56,6 +56,13 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "removeReaction": f"the same, and {_USERS}",
     "listReactions": f"the same, and {_CURSOR}",
     "listMessages": "one of `before`, `after` and `around` is given, not two",
+    "listReceipts": _CURSOR,
+    "listReaders": _CURSOR,
+    "listWatchers": _CURSOR,
+    "getUnread": _CURSOR,
+    "markUnread": "`number` or `message_id` is given, not both and not none",
+    "queryPresence": _USERS,
+    "putPresence": "`text_expires_at` belongs to a `text`, and is to come",
     "markRead": "`number` or `message_id` is given, not both",
 }
 """Operations whose valid requests may be refused with 422, for `sync` with 400, and why. All other checks stay."""

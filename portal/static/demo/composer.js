@@ -8,6 +8,7 @@ const SUGGESTED = 6;
 
 export class Composer {
   #typed = 0;
+  #early = false;
   #quoted = null;
   #mentioned = new Map();
 
@@ -36,11 +37,18 @@ export class Composer {
 
   /** Write into another place, with the draft that is kept of it. */
   show(place) {
+    // What was written before the first place was there belongs to it, and is sent if that was asked for.
+    const early = this.place ? "" : this.field.value;
+    const send = this.#early && place;
     this.place = place;
     this.#mentioned.clear();
     this.quote(null);
-    this.field.value = place ? this.session.keep.draft(this.#key_of(place)) : "";
+    this.field.value = early || (place ? this.session.keep.draft(this.#key_of(place)) : "");
     this.#changed();
+    if (send) {
+      this.#early = false;
+      this.#submit();
+    }
   }
 
   focus() {
@@ -76,7 +84,11 @@ export class Composer {
 
   #submit() {
     const text = this.field.value.trim();
-    if (!text || !this.place) return;
+    if (!text) return;
+    if (!this.place) {
+      this.#early = true;
+      return;
+    }
     const extra = {};
     if (this.#quoted) {
       const { id, user_id, text: said } = this.#quoted;
@@ -96,6 +108,7 @@ export class Composer {
 
   #typing() {
     this.#changed();
+    if (!this.place) return;
     this.#complete();
     if (!this.field.value) return this.#stop();
     if (Date.now() - this.#typed < TYPING_EVERY) return;
