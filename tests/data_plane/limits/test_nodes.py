@@ -345,6 +345,7 @@ async def test_nodes_count_together_in_a_cluster(cluster: ValkeyCluster) -> None
                         await limiter.refresh([b for plan in apps for b in limiter.buckets(MESSAGES, plan, "ada")])
                     if not first.away and not second.away:
                         return
+                    await asyncio.sleep(0.1)
 
         await together()
         for plan in apps:
