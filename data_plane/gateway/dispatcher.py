@@ -57,7 +57,11 @@ class Limits(Protocol):
     """What keeps a client to its rates; `data_plane.limits.sockets` has it."""
 
     def check(self, connection: Connection, event: str) -> Awaitable[None] | None:
-        """Charge an event; what is returned is awaited first. Raises `RateLimited`, here or there."""
+        """Charge an event; what is returned is awaited first. Raises `RateLimited`, here, for `held`, or there."""
+        ...
+
+    def held(self, connection: Connection, event: str, refusal: RateLimited, answer: Callable[[], None]) -> None:
+        """Call `answer`, now or later: a refusal of `check` is due."""
         ...
 
     def refill(self, connection: Connection) -> None:
@@ -160,7 +164,7 @@ class Dispatcher:
         """
         route = self._immediate.get(packet.event)
         if route is None:
-            return self._dispatch(connection, packet)
+            return self._admit(connection, packet)
         try:
             if self._limits is not None:
                 connection.credit -= 1
@@ -172,9 +176,38 @@ class Dispatcher:
         self._reply(connection, packet, answer)
         return None
 
-    async def _dispatch(self, connection: Connection, packet: Packet) -> None:
+    def _admit(self, connection: Connection, packet: Packet) -> "Coroutine[Any, Any, None] | None":
+        """Charge an event; who is refused costs no task."""
+        limits = self._limits
+        if connection.in_flight >= MAX_IN_FLIGHT:
+            if limits is not None:
+                limits.overdone(connection)
+            self._reply(connection, packet, {"error": TooManyInFlight().as_dict()})
+            return None
+        wait: Awaitable[None] | None = None
+        connection.in_flight += 1
+        if limits is not None:
+            try:
+                wait = limits.check(connection, packet.event)
+            except RateLimited as error:
+                refusal = error.with_traceback(None)  # its frames hold it, which makes a circle
+                limits.held(connection, packet.event, refusal, lambda: self._refuse(connection, packet.ack_id, refusal))
+                return None
+            except Exception as error:
+                connection.in_flight -= 1
+                self._reply(connection, packet, self._failure(packet, error))
+                return None
+        return self._dispatch(connection, packet, wait)
+
+    @staticmethod
+    def _refuse(connection: Connection, ack_id: int | None, refusal: RateLimited) -> None:
+        connection.in_flight -= 1
+        if ack_id is not None and not connection.closed:
+            connection.answer(Frame(encode_ack(ack_id, orjson.dumps({"error": refusal.as_dict()}))))
+
+    async def _dispatch(self, connection: Connection, packet: Packet, wait: Awaitable[None] | None) -> None:
         started = time.perf_counter()
-        answer = await self._answer(connection, packet)
+        answer = await self._answer(connection, packet, wait)
         self._reply(connection, packet, answer)
         if self._verbose:
             error = None if isinstance(answer, bytes) else answer.get("error")
@@ -186,14 +219,9 @@ class Dispatcher:
                 code=error["code"] if error else None,
             )
 
-    async def _answer(self, connection: Connection, packet: Packet) -> Answer:
-        if connection.in_flight >= MAX_IN_FLIGHT:
-            if self._limits is not None:
-                self._limits.overdone(connection)
-            return {"error": TooManyInFlight().as_dict()}
-        connection.in_flight += 1
+    async def _answer(self, connection: Connection, packet: Packet, wait: Awaitable[None] | None) -> Answer:
         try:
-            if self._limits is not None and (wait := self._limits.check(connection, packet.event)) is not None:
+            if wait is not None:
                 await wait
             route = self._routes.get(packet.event)
             if route is None:
@@ -222,6 +250,8 @@ class Dispatcher:
         known = as_natter_error(error)
         if not isinstance(error, NatterError):
             _log.error("socket.failed", exc_info=error, name=packet.event, code=known.code)
+        # Some frame of its way here holds it, mostly: a circle that only the collector of garbage would find.
+        error.with_traceback(None)
         return {"error": known.as_dict()}
 
     def _check_new(self, event: str) -> None:

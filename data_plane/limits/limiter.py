@@ -7,6 +7,7 @@ and one node alone never lets more than `burst + rate·t` pass. While Redis is a
 """
 
 import asyncio
+import random
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -23,9 +24,10 @@ from kernel.logging import get_logger
 PERIOD: Final = 0.1
 """Seconds between settlements, when none is waited for."""
 SWEEP: Final = 10.0
-MOST_SECONDS_HELD: Final = 1.0
+MOST_SECONDS_HELD: Final = 2.0
 """Refusals of one bucket leave ten a second, each held back so long at most. It slows who sends on at once to what
-costs little, and the wait that a refusal tells of is over by then or nearly so."""
+costs little, and the wait that a refusal tells of is over by then or nearly so. Each is held for half of its time at
+least and the rest by chance: thousands that are held equally long come back in one moment, again and again."""
 MOST_HELD: Final = 10_000
 _POLITE: Final = Rate(SECOND // 10, 20)
 """Refusals of one bucket that are answered at once."""
@@ -258,18 +260,29 @@ class Limiter:
 
     async def hold_back(self, bucket: Bucket, refusal: RateLimited) -> None:
         """Wait before a refusal is answered, if this bucket has had many lately."""
+        if wait := self.hold(bucket, refusal):
+            try:
+                await asyncio.sleep(wait)
+            finally:
+                self.let_go()
+
+    def hold(self, bucket: Bucket, refusal: RateLimited) -> float:
+        """The same without a task: seconds to wait before this refusal is answered, after which `let_go` must be
+        called; 0 when it is answered at once. What the refusal says of the time to wait is what is left then."""
         now = self.now()
         bucket.refusals = max(bucket.refusals, now) + _POLITE.every
         wait = min((bucket.refusals - now - _POLITE.window) / SECOND, MOST_SECONDS_HELD)
         if wait <= 0 or self._held >= MOST_HELD:
-            return
+            return 0.0
         bucket.refusals = min(bucket.refusals, now + _POLITE.window + round(MOST_SECONDS_HELD * SECOND))
         self._held += 1
-        try:
-            await asyncio.sleep(wait)
-        finally:
-            self._held -= 1
+        wait *= random.uniform(0.5, 1.0)  # noqa: S311 - spreading, not secrecy
         refusal.retry_after = max(0.001, round((refusal.retry_after or 0) - wait, 3))
+        return wait
+
+    def let_go(self) -> None:
+        """The end of one `hold`."""
+        self._held -= 1
 
     # -- settling ----------------------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """Limits of socket events. A refusal is the event's acknowledgement, like any other error."""
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from data_plane.gateway import closing
 from data_plane.gateway.connection import Connection
-from data_plane.limits.limiter import Bucket, Limiter
+from data_plane.limits.limiter import Limiter
 from data_plane.limits.policies import EVENTS, EVENTS_CONNECTION, REQUESTS
 from kernel.errors import RateLimited
 from kernel.gcra import SECOND, Rate, take
@@ -23,13 +24,20 @@ class SocketLimits:
 
     def check(self, connection: Connection, event: str) -> Awaitable[None] | None:
         """Charge an event to the connection's user and app. Null when it may go on; otherwise await what is returned,
-        which raises `RateLimited` or lets it go on."""
+        which raises `RateLimited` or lets it go on. Raises `RateLimited`, whose answer is for `held`."""
         caller = connection.caller
         buckets = self._limiter.buckets(EVENTS.get(event, REQUESTS), caller.app, caller.user_id)
-        try:
-            return None if self._limiter.try_pass(buckets) else self._limiter.admit(buckets)
-        except RateLimited as refusal:
-            return self._refuse(buckets, refusal)
+        return None if self._limiter.try_pass(buckets) else self._limiter.admit(buckets)
+
+    def held(self, connection: Connection, event: str, refusal: RateLimited, answer: Callable[[], None]) -> None:
+        """Have a refusal of `check` answered when it is time: at once, or later if there were many lately. A timer is
+        all that it costs to hold it."""
+        caller = connection.caller
+        bucket = self._limiter.buckets(EVENTS.get(event, REQUESTS), caller.app, caller.user_id)[0]
+        if wait := self._limiter.hold(bucket, refusal):
+            asyncio.get_running_loop().call_later(wait, self._let_go, answer)
+        else:
+            answer()
 
     def refill(self, connection: Connection) -> None:
         """Take one from the events that a connection may send without anybody else being asked; its `credit` is used
@@ -54,6 +62,6 @@ class SocketLimits:
         if wait > 0:
             connection.close(closing.FLOODING)
 
-    async def _refuse(self, buckets: Sequence[Bucket], refusal: RateLimited) -> None:
-        await self._limiter.hold_back(buckets[0], refusal)
-        raise refusal
+    def _let_go(self, answer: Callable[[], None]) -> None:
+        self._limiter.let_go()
+        answer()

@@ -30,6 +30,9 @@ from data_plane.tenancy.quotas import check_messages, check_new_active
 from kernel.errors import InvalidInput, RateLimited
 from kernel.ids import decode
 
+_SEEN: Final = 10.0
+"""Seconds for which an author that a busy channel refused, and who sees it, is refused again without asking anew."""
+_MOST_SEEN: Final = 10_000
 _BY_GRANTS: Final = frozenset({"forbidden", "frozen", "not_member"})
 """Verdicts that depend on what an app grants."""
 
@@ -76,6 +79,7 @@ class SendService:
         self._flusher = flusher
         self._shard = shard
         self._activity = activity
+        self._seen: dict[tuple[UUID, str | None, str], float] = {}
 
     async def send(self, caller: Caller, channel_id: str, body: SendMessage) -> Sent:
         """Store the message and return it, in the order of the calls within a channel.
@@ -154,8 +158,13 @@ class SendService:
                 await self._limiter.admit((bucket,))
         except RateLimited:
             # How busy a channel is, is nothing to tell to those who may not see it.
-            async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
-                await visible_channel(self._shard, uow, caller, channel_id)
+            key, now = (caller.app_id, caller.user_id, channel_id), self._shard.clock.monotonic()
+            if self._seen.get(key, 0.0) <= now:
+                async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
+                    await visible_channel(self._shard, uow, caller, channel_id)
+                if len(self._seen) >= _MOST_SEEN:
+                    self._seen.clear()
+                self._seen[key] = now + _SEEN
             raise
 
     async def _read(self, caller: Caller, message_id: UUID) -> MessageRow:

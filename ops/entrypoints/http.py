@@ -19,6 +19,8 @@ class OneWriteProtocol(HttpToolsProtocol):
         """The WebSocket's protocol gets the transport itself."""
         self.transport = self.transport.whole()  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()
+        # It holds this, and neither would go until somebody looks for garbage.
+        self.parser = None  # type: ignore[assignment]
 
 
 class _KeepsHeads:
