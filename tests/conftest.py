@@ -4,7 +4,10 @@
 together in one of them and in their order; so do those of a folder in `TOGETHER`, which share something costly.
 """
 
+import functools
+import gc
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +33,10 @@ hypothesis.settings.register_profile("explore", max_examples=2_000, **_ALWAYS)
 hypothesis.settings.load_profile("suite")
 
 
+# Every HTTP client reads the machine's certificates, for 18 ms. A run opens thousands, none of them to speak TLS.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
+
+
 @pytest.fixture(autouse=True)
 def no_unknown_events() -> Iterator[None]:
     """Whatever a socket client of a test hears must be told of by a definition; see `tests/schemas.py`."""
@@ -46,6 +53,12 @@ def pytest_configure() -> None:
     """Let no test process take a port that another one is about to listen on, or means to listen on again."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     keep_to_share(int(worker), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected to itself: no collection of garbage need walk all of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -161,6 +161,11 @@ class Forger:
         yield "a refresh token's form", "rt_" + "0" * 39, {"unauthenticated", "token_invalid"}
 
 
+def mistyped(credential: str) -> str:
+    """It with another last letter."""
+    return credential[:-1] + ("1" if credential[-1] == "0" else "0")
+
+
 def server_keys(house: House) -> Iterator[tuple[str, str, set[str]]]:
     """Secret keys that open nothing."""
     tenant = house.tenant
@@ -168,7 +173,7 @@ def server_keys(house: House) -> Iterator[tuple[str, str, set[str]]]:
     house.change(tenant, secret_keys=tenant.snapshot.secret_keys[:-1])
     yield "a revoked key", revoked, {"unauthenticated"}
     yield "an expired key", house.add_key(tenant, expires_at=house.installation.clock.now()), {"key_expired"}
-    yield "a mistyped key", tenant.secret_key[:-1] + "0", {"unauthenticated"}
+    yield "a mistyped key", mistyped(tenant.secret_key), {"unauthenticated"}
     yield "half a key", tenant.secret_key[:20], {"unauthenticated"}
     yield "a key of nobody", "sk_" + "0" * 39, {"unauthenticated"}
     yield "a key that is no ASCII", "sk_ключ", {"unauthenticated"}

@@ -13,7 +13,7 @@ from data_plane.reference import openapi_document
 from kernel.clock import rfc3339
 from kernel.contracts import UsageReport
 from kernel.errors import NotFound
-from tests.api.badness import QUERIES, VALUES, with_field
+from tests.api.badness import QUERIES, VALUES, mistyped, with_field
 from tests.api.house import House, Logs, Stored
 from tests.api.sweep import JSON, Checker, Entry, fields, fits, load, sweep
 from tests.api.wire import request
@@ -120,7 +120,7 @@ async def test_credentials_that_are_none_open_nothing(checker: Checker, quiet_ho
         "nothing": "",
         "garbage": "garbage",
         "a revoked one": await quiet_house.on_loop(revoked()),
-        "a mistyped one": quiet_house.node_credential[:-1] + "0",
+        "a mistyped one": mistyped(quiet_house.node_credential),
         "a secret key": quiet_house.opened.secret_key,
         "a publishable key": quiet_house.opened.publishable_key,
         "a user's token": quiet_house.token(quiet_house.tenant, "ada"),

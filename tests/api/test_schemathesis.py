@@ -24,7 +24,7 @@ from tests.api.test_examples import BYE, HELLO
 from tests.clients.installation import Tenant
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-EXAMPLES_AN_OPERATION = 40
+EXAMPLES_AN_OPERATION = 20
 
 _FREE_FORM = "`custom` and attachments are free, within limits on bytes, depth and numbers that JSON Schema cannot say"
 _USERS = "users that are named must exist, which is answered with 422 `unknown_users`"

@@ -6,6 +6,7 @@ const TYPES_FOR = 6000;
 
 export class Channels {
   #entries = new Map();
+  #early = new Map();
 
   constructor(me, changed) {
     Object.assign(this, { me, changed });
@@ -41,7 +42,24 @@ export class Channels {
     entry.readNumber = Math.max(entry.readNumber ?? 0, channel.membership?.read_number ?? 0);
     this.#entries.set(channel.id, entry);
     this.#count(entry);
+    const early = this.#early.get(channel.id);
+    this.#early.delete(channel.id);
+    early?.forEach((again) => again());
     return entry;
+  }
+
+  /** The list is whole: what it has not, is not this user's. */
+  complete() {
+    this.loaded = true;
+    this.#early.clear();
+  }
+
+  /** While the list is fetched: what is told of a channel that it does not hold yet is taken in when it comes. */
+  #keep(id, again) {
+    if (this.loaded) return;
+    const early = this.#early.get(id);
+    if (early) early.push(again);
+    else this.#early.set(id, [again]);
   }
 
   /** These are all there are: what is not among them is gone. */
@@ -72,9 +90,11 @@ export class Channels {
   }
 
   /** An event of a channel's log. */
-  event({ type, seq, data, channel_id, at }) {
+  event(event) {
+    const { type, seq, data, channel_id, at } = event;
     const entry = this.#entries.get(channel_id);
-    if (!entry || seq <= entry.seq) return;
+    if (!entry) return this.#keep(channel_id, () => this.event(event));
+    if (seq <= entry.seq) return;
     entry.seq = seq;
     if (type === "channel.updated") entry.channel = { ...entry.channel, ...shared(data.channel) };
     if (type === "channel.deleted") return this.drop(channel_id);
@@ -101,9 +121,10 @@ export class Channels {
   }
 
   /** The user's position, from its own log or from an answer. */
-  read({ channel_id, read_number, marked_unread }) {
+  read(position) {
+    const { channel_id, read_number, marked_unread } = position;
     const entry = this.#entries.get(channel_id);
-    if (!entry) return;
+    if (!entry) return this.#keep(channel_id, () => this.read(position));
     entry.readNumber = marked_unread ? read_number : Math.max(entry.readNumber, read_number);
     this.#count(entry);
     this.changed();

@@ -95,7 +95,7 @@ export class Session {
         cursor = found.next_cursor;
         if (!cursor) break;
       }
-      this.channels.loaded = true;
+      this.channels.complete();
       this.on.changed();
       const next = this.channels.sorted().filter((entry) => entry.last === undefined);
       next.sort((a, b) => b.channel.seq - a.channel.seq);
