@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from data_plane.channels.distinct import members_digest, wants_distinct
 from data_plane.channels.errors import ChannelExists
 from data_plane.channels.models import ChannelRow, ChannelState
 from data_plane.channels.repository import ChannelRepository
@@ -40,6 +41,7 @@ class ChannelCreation:
     async def create(self, uow: UnitOfWork, caller: Caller, wish: CreateChannel) -> tuple[ChannelView, bool]:
         """Create the channel and return its view and true; the same wish of the same caller again returns false.
 
+        A distinct one that its members have already is theirs, whatever else this wish says; that returns false too.
         Must come before the transaction's first write. Raises `ChannelExists` when the id is taken by anything else,
         also by a deleted channel, `UnknownUsers`, and `InvalidInput`; then nothing is written.
         """
@@ -50,11 +52,17 @@ class ChannelCreation:
             raise InvalidInput("A direct channel has exactly two members.", field="members")
         if wish.id == "query":
             raise InvalidInput("`query` is a word of the API and cannot be a channel's id.", field="id")
+        digest = members_digest(wish.type, members) if wants_distinct(wish, members) else None
         channel_id = wish.id or "ch_" + encode(self._shard.ids.uuid7())
 
         logs = self._shard.logs
         await logs.lock(uow, caller.app_id, [channel_log(channel_id), *map(user_log, members)])
         channels = ChannelRepository(uow.session, caller.app_id)
+        # Whoever creates a channel of the same members holds their logs too, so at most one of them finds nothing here.
+        theirs = await channels.of_members(digest) if digest is not None else None
+        # One that is deleted at this moment is nobody's.
+        if theirs is not None and (state := await channels.find(theirs, caller.user_id)) is not None:
+            return view_of(state, await standing_of(self._shard, uow, caller)), False
         if wish.id is not None and await channels.is_taken(channel_id):
             return await self._same_again(uow, caller, wish, creator, custom, members), False
         app_roles = await self._require_users(uow, caller, wish, creator, members)
@@ -73,12 +81,13 @@ class ChannelCreation:
             grants={},
             history=wish.history or kind.history,
             slow_mode=kind.slow_mode if wish.slow_mode is None else wish.slow_mode,
+            distinct=digest is not None,
             created_at=now,
             updated_at=now,
         )
         founders = _founders(members, creator, kind.creator_role, now)
         _check_founding(standing, channel, founders, caller)
-        await channels.add(channel)
+        await channels.add(channel, digest=digest)
         await MemberRepository(uow.session, caller.app_id).add(channel_id, founders)
         entries = _entries(channel, founders, creator, standings(standing.table, app_roles))
         await logs.append(uow, caller.app_id, entries, at=now)

@@ -49,6 +49,7 @@ def _state(row: Any, user_id: str) -> ChannelState:
         _, id, type, name, image, custom, created_by, frozen, created_at, updated_at, last_seq, last_number,
         member_count, role, joined_seq, joined_at, read_number, grants, _, _, history, truncated_to, slow_mode,
         history_from, cleared_to, member_custom, archived_at, hidden_number, muted_at, muted_until, pin_order,
+        is_distinct, truncated_number,
     ) = row  # fmt: skip
     return ChannelState(
         channel=ChannelRow(
@@ -65,6 +66,8 @@ def _state(row: Any, user_id: str) -> ChannelState:
             history=history,
             truncated_to=truncated_to,
             slow_mode=slow_mode,
+            distinct=is_distinct,
+            truncated_number=truncated_number,
         ),
         last_seq=last_seq,
         last_number=last_number,

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, DateTime, Integer, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +37,10 @@ class Channel(ChatModel):
     truncated_to: Mapped[int] = mapped_column(BigInteger)
     """The first seq of the log of which anybody sees a message."""
     slow_mode: Mapped[int] = mapped_column(Integer)
+    members_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Of type and members, where there is no second channel of these; see `distinct.py`."""
+    truncated_number: Mapped[int] = mapped_column(BigInteger)
+    """The number of the newest message that is gone with `truncated_to`."""
     """Seconds between two messages of one member."""
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -84,6 +88,8 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     history: str = ALL
     truncated_to: int = 0
     slow_mode: int = 0
+    distinct: bool = False
+    truncated_number: int = 0
 
 
 class ChannelState(msgspec.Struct, frozen=True, kw_only=True):

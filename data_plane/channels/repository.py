@@ -40,6 +40,8 @@ _CHANNEL = (
     Channel.history,
     Channel.truncated_to,
     Channel.slow_mode,
+    Channel.members_digest.is_not(None).label("is_distinct"),
+    Channel.truncated_number,
 )
 _HEAD = (LogHead.last_seq, LogHead.last_number, LogHead.member_count)
 
@@ -101,8 +103,16 @@ class ChannelRepository:
         last = 1 + channel["member_count"]
         return channel, {row.data["user_id"] for row in rows[1:] if row.seq <= last}
 
-    async def add(self, channel: ChannelRow) -> None:
-        """Insert a channel whose id was never used."""
+    async def of_members(self, digest: bytes) -> str | None:
+        """The id of the one channel of these members."""
+        query = select(Channel.id).where(
+            Channel.app_id == self._app_id, Channel.members_digest == digest, Channel.deleted_at.is_(None)
+        )
+        found: str | None = await self._session.scalar(query)
+        return found
+
+    async def add(self, channel: ChannelRow, *, digest: bytes | None = None) -> None:
+        """Insert a channel whose id was never used; with `digest` the one of its members."""
         await self._session.execute(
             insert(Channel).values(
                 app_id=self._app_id,
@@ -115,6 +125,7 @@ class ChannelRepository:
                 frozen=channel.frozen,
                 history=channel.history,
                 slow_mode=channel.slow_mode,
+                members_digest=digest,
                 created_at=channel.created_at,
                 updated_at=channel.updated_at,
             )
@@ -201,6 +212,8 @@ def state_of(row: Any, head: Any) -> ChannelState:
         history=row.history,
         truncated_to=row.truncated_to,
         slow_mode=row.slow_mode,
+        distinct=row.is_distinct,
+        truncated_number=row.truncated_number,
     )
     member = member_of(row) if row.user_id is not None else None
     return ChannelState(

@@ -45,7 +45,7 @@ _WANTED: Final[dict[str, bool | None]] = {"true": True, "false": False, "any": N
     security=ANYBODY,
     opt=answers(
         (201, ChannelView, "The channel was made now."),
-        (200, ChannelView, "The same request made it before; this is the channel as it is now."),
+        (200, ChannelView, "The same request made it before, or it is distinct and was there; as it is now."),
         errors=(ChannelExists, PermissionMissing, UnknownUsers, IdempotencyConflict),
     ),
 )
@@ -61,6 +61,9 @@ async def create_channel(
 
     Choose the `id` yourself and the request is safe to send again: the very same one is answered with the channel.
     Deleted channels keep their id.
+
+    A `distinct` channel is the one of its type with exactly these members: whoever asks again, on any node, gets it
+    with 200, whatever else the request says. A `direct` one without `id` is distinct.
     """
     require_scope(caller, "channels")
     key = await request_key(request, idempotency_key)

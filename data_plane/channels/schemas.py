@@ -17,7 +17,10 @@ MemberIds = Annotated[list[CustomerId], msgspec.Meta(max_length=MAX_MEMBERS_AT_O
 
 class CreateChannel(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels`. `user_id`: the creator, for a server to name. What is left out of `history` and
-    `slow_mode` is as the type has it."""
+    `slow_mode` is as the type has it.
+
+    `distinct`: the one channel of this type with exactly these members; left out, so for a `direct` one without `id`.
+    """
 
     id: CustomerId | None = None
     type: TypeName = "group"
@@ -27,6 +30,7 @@ class CreateChannel(Payload, frozen=True, kw_only=True):
     members: MemberIds = msgspec.field(default_factory=list)
     history: History | None = None
     slow_mode: SlowMode | None = None
+    distinct: bool | None = None
     user_id: CustomerId | None = None
 
 

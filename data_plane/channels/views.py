@@ -53,6 +53,8 @@ class ChannelView(TypedDict):
     """Messages with a lesser `seq` are gone for everybody; 0 when the channel was never truncated."""
     slow_mode: int
     """Seconds between two messages of one member; 0 for no such wait."""
+    distinct: bool
+    """The one channel of its type and members, who do not change."""
     created_at: Timestamp
     updated_at: Timestamp
     member_count: int
@@ -107,6 +109,7 @@ def channel_view(
         "history": channel.history,
         "truncated_to": channel.truncated_to,
         "slow_mode": channel.slow_mode,
+        "distinct": channel.distinct,
         "created_at": rfc3339(channel.created_at),
         "updated_at": rfc3339(channel.updated_at),
         "member_count": member_count,

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     MEMBER_ADD = "member.add"
     MEMBER_REMOVE = "member.remove"
     MEMBER_ROLE = "member.role"
+    MEMBER_CUSTOM = "member.custom"
     CHANNEL_CREATE = "channel.create"
     CHANNEL_WATCH = "channel.watch"
     CHANNEL_JOIN = "channel.join"
@@ -44,6 +45,7 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.MEMBER_ADD: "Add others, with a role that may do no more than whoever adds them.",
         Permission.MEMBER_REMOVE: "Remove members whose role may do no more than whoever removes them.",
         Permission.MEMBER_ROLE: "Change the role of members, within the same limit before and after.",
+        Permission.MEMBER_CUSTOM: "Change the custom data of other members.",
         Permission.CHANNEL_CREATE: "Create channels of the type. Only an app role's grant of it counts.",
         Permission.CHANNEL_WATCH: "See the channel, its members and history, and watch it, without being a member.",
         Permission.CHANNEL_JOIN: "Become a member, with the role `member`.",

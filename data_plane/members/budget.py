@@ -7,6 +7,7 @@ STATEMENTS: Final = {
     "queryMembers": 6,
     "addMembers": 8,
     "putMember": 5,
+    "updateMember": 7,
     "removeMember": 5,
     "joinChannel": 7,
     "leaveChannel": 9,

@@ -23,6 +23,14 @@ class TooManyPins(Conflict):
     title = "There are enough pinned channels"
 
 
+class DistinctIsFixed(Conflict):
+    """The channel is known by its members, so nobody is added and nobody goes. Begin another one for other people;
+    whoever wants to be rid of it archives or hides it."""
+
+    code = "distinct_is_fixed"
+    title = "The members of a distinct channel do not change"
+
+
 class DirectIsFixed(Conflict):
     """The two members of a direct channel are what it is: nobody joins, leaves or has a role."""
 

@@ -40,7 +40,7 @@ class MembershipRemoved(Data):
 
 EVENTS: Final = (
     ServerEvent("member.added", Place.CHANNEL, MemberView, "Somebody joined."),
-    ServerEvent("member.updated", Place.CHANNEL, MemberView, "A member has another role."),
+    ServerEvent("member.updated", Place.CHANNEL, MemberView, "A member has another role, or other custom data."),
     ServerEvent(
         "member.removed", Place.CHANNEL, MemberRemoved, "Somebody left or was removed. For that user nothing follows."
     ),

@@ -1,4 +1,5 @@
-"""`POST /v1/channels/{id}/members/query`: who is in a channel, by role, by when they came, by name."""
+"""`POST /v1/channels/{id}/members/query`: who is in a channel, by role, by when they came, by name, by what is kept
+with them."""
 
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -40,6 +41,8 @@ MEMBERS: Final = Resource(
         Index("members_by_joined", "joined_at", literal_column("chat.members.joined_at > '-infinity'", Boolean)),
     ),
     words="users",
+    custom=Member.custom,
+    declares=False,
 )
 
 

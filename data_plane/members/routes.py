@@ -20,9 +20,9 @@ from data_plane.dependencies import (
 from data_plane.grants.errors import LastOwner, PermissionMissing, RoleTooHigh
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
 from data_plane.members.arrange import Arranging
-from data_plane.members.errors import DirectIsFixed, TooManyPins, UnknownUsers
+from data_plane.members.errors import DirectIsFixed, DistinctIsFixed, TooManyPins, UnknownUsers
 from data_plane.members.query import query_members
-from data_plane.members.schemas import AddMembers, ArrangeChannel, JoinChannel, LeaveChannel, PutMember
+from data_plane.members.schemas import AddMembers, ArrangeChannel, JoinChannel, LeaveChannel, PutMember, UpdateMember
 from data_plane.members.service import MemberService
 from data_plane.members.views import Arrangement, MemberPage, Members, MemberView, QueriedMembers
 from data_plane.query.errors import BadFilter, QueryTooSlow
@@ -80,7 +80,7 @@ async def post_query(
     opt=answers(
         (201, Members, "At least one of them is new; each as it is now."),
         (200, Members, "All of them were members already, and keep their roles."),
-        errors=(PermissionMissing, RoleTooHigh, DirectIsFixed, UnknownUsers, IdempotencyConflict),
+        errors=(PermissionMissing, RoleTooHigh, DirectIsFixed, DistinctIsFixed, UnknownUsers, IdempotencyConflict),
     ),
 )
 async def add_members(
@@ -102,7 +102,7 @@ async def add_members(
 
         async def work() -> Answer:
             views, fresh = await MemberService(shard).add(
-                uow, caller, channel_id, data.user_ids, role=data.role, history=data.history
+                uow, caller, channel_id, data.user_ids, role=data.role, history=data.history, custom=data.custom
             )
             return Answer(201 if fresh else 200, Members(members=views))
 
@@ -119,7 +119,7 @@ async def add_members(
     opt=answers(
         (201, MemberView, "The user is a member now."),
         (200, MemberView, "The user was a member already; this is the membership as it is now."),
-        errors=(PermissionMissing, RoleTooHigh, LastOwner, DirectIsFixed, UnknownUsers),
+        errors=(PermissionMissing, RoleTooHigh, LastOwner, DirectIsFixed, DistinctIsFixed, UnknownUsers),
     ),
 )
 async def put_member(
@@ -137,9 +137,33 @@ async def put_member(
     wish = data or PutMember()
     async with shard.unit_of_work(caller.app_id) as uow:
         view, fresh = await MemberService(shard).put(
-            uow, caller, channel_id, user_id, role=wish.role, history=wish.history
+            uow, caller, channel_id, user_id, role=wish.role, history=wish.history, custom=wish.custom
         )
     return Answer(201 if fresh else 200, view).response()
+
+
+@patch(
+    "/v1/channels/{channel_id:str}/members/{user_id:str}",
+    operation_id="updateMember",
+    summary="Change what is kept with a member",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, MemberView, "The membership as it is now."), errors=(PermissionMissing,)),
+)
+async def update_member(
+    channel_id: ChannelPath,
+    user_id: UserPath,
+    data: JSONBody[UpdateMember],
+    caller: CallerDependency,
+    shard: ShardDependency,
+) -> MemberView:
+    """Set and take away fields of a membership's custom data: one's own, or with `member.custom` another's.
+
+    Everybody in the channel sees it, and gets `member.updated`.
+    """
+    require_scope(caller, "channels")
+    async with shard.unit_of_work(caller.app_id) as uow:
+        return await MemberService(shard).keep(uow, caller, channel_id, user_id, data)
 
 
 @delete(
@@ -150,7 +174,7 @@ async def put_member(
     security=ANYBODY,
     opt=answers(
         (204, None, "The user is no member, whether it was one before or not."),
-        errors=(PermissionMissing, RoleTooHigh, LastOwner, DirectIsFixed),
+        errors=(PermissionMissing, RoleTooHigh, LastOwner, DirectIsFixed, DistinctIsFixed),
     ),
 )
 async def remove_member(
@@ -173,7 +197,7 @@ async def remove_member(
     security=ANYBODY,
     opt=answers(
         (204, None, "The user is no member any more."),
-        errors=(PermissionMissing, LastOwner, DirectIsFixed, IdempotencyConflict),
+        errors=(PermissionMissing, LastOwner, DirectIsFixed, DistinctIsFixed, IdempotencyConflict),
     ),
 )
 async def leave_channel(
@@ -207,7 +231,7 @@ async def leave_channel(
     opt=answers(
         (201, ChannelView, "The user is a member now."),
         (200, ChannelView, "The user was a member already."),
-        errors=(PermissionMissing, DirectIsFixed, IdempotencyConflict),
+        errors=(PermissionMissing, DirectIsFixed, DistinctIsFixed, IdempotencyConflict),
     ),
 )
 async def join_channel(
@@ -258,5 +282,6 @@ async def arrange_channel(
 
 
 ROUTES: list[ControllerRouterHandler] = [
-    list_members, post_query, add_members, put_member, remove_member, join_channel, leave_channel, arrange_channel,
+    list_members, post_query, add_members, put_member, update_member, remove_member, join_channel, leave_channel,
+    arrange_channel,
 ]  # fmt: skip

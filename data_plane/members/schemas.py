@@ -1,7 +1,7 @@
 """Bodies of requests about members."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,21 +13,33 @@ from data_plane.grants.schemas import History, RoleName
 
 class AddMembers(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels/{id}/members`. `history`: what the new ones see of before; left out, as the channel
-    says."""
+    says. `custom` is kept with each new membership."""
 
     user_ids: Annotated[list[CustomerId], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS_AT_ONCE)]
     role: RoleName = "member"
     history: History | None = None
+    custom: dict[str, Any] | None = None
 
 
 class PutMember(Payload, frozen=True, kw_only=True):
     """Body of `PUT /v1/channels/{id}/members/{user_id}`. Without a role, a member keeps the one it has.
 
-    `history` is for who is no member yet.
+    `history` and `custom` are for who is no member yet.
     """
 
     role: RoleName | None = None
     history: History | None = None
+    custom: dict[str, Any] | None = None
+
+
+class UpdateMember(Payload, frozen=True, kw_only=True):
+    """Body of `PATCH /v1/channels/{id}/members/{user_id}`: fields of the membership's custom data to set, and to take
+    away; what is named in neither stays."""
+
+    set: dict[str, Any] = msgspec.field(default_factory=dict)
+    unset: Annotated[list[Annotated[str, msgspec.Meta(max_length=256)]], msgspec.Meta(max_length=100)] = msgspec.field(
+        default_factory=list
+    )
 
 
 class LeaveChannel(Payload, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Who is in a channel: list, add, change the role, remove."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from data_plane.channels.errors import no_channel
 from data_plane.channels.models import ALL, JOINED
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.views import ChannelView, channel_view
+from data_plane.custom import check_custom
 from data_plane.grants.defaults import DIRECT, MEMBER, OWNER, SCOPES
 from data_plane.grants.errors import LastOwner, unknown_role
 from data_plane.grants.permissions import Permission
@@ -18,14 +20,16 @@ from data_plane.grants.standing import Standing, standing_of_user, standings
 from data_plane.identity.caller import Caller
 from data_plane.log import channel_log, user_log
 from data_plane.log.writer import NewEntry
-from data_plane.members.errors import DirectIsFixed, UnknownUsers
+from data_plane.members.errors import DirectIsFixed, DistinctIsFixed, UnknownUsers
 from data_plane.members.models import MemberRow
 from data_plane.members.repository import MemberRepository
+from data_plane.members.schemas import UpdateMember
 from data_plane.members.views import MemberPage, MemberView, member_view
 from data_plane.paging import decode_cursor, page_of
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
+from kernel.errors import InvalidInput, NotFound
 
 _LIST = "members"
 
@@ -58,15 +62,17 @@ class MemberService:
         *,
         role: str = MEMBER,
         history: str | None = None,
+        custom: dict[str, Any] | None = None,
     ) -> tuple[list[MemberView], bool]:
-        """Add users; returns the view of each that was named and whether any is new. Members keep their role.
+        """Add users; returns the view of each that was named and whether any is new. Members keep what they have.
 
         `history` is what the new ones see of before, null for what the channel says.
 
-        Raises `NotFound`, `PermissionMissing`, `RoleTooHigh`, `DirectIsFixed`, and `UnknownUsers` when any user does
-        not exist; then nobody is added.
+        Raises `NotFound`, `PermissionMissing`, `RoleTooHigh`, `DirectIsFixed`, `DistinctIsFixed`, and `UnknownUsers`
+        when any user does not exist; then nobody is added.
         """
         named = list(dict.fromkeys(user_ids))
+        kept = check_custom(custom)
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), *map(user_log, named)])
         found = await self._changeable(uow, caller, channel_id)
         await self._require_giving(uow, caller, found, Permission.MEMBER_ADD, role)
@@ -74,7 +80,7 @@ class MemberService:
         there = await members.find(channel_id, named)
         missing = [user_id for user_id in named if user_id not in there]
         if missing:
-            joined = await self._join(uow, caller, found, missing, role, field="user_ids", history=history)
+            joined = await self._join(uow, caller, found, missing, role, "user_ids", history=history, custom=kept)
             there |= {row.user_id: row for row in joined}
         return [member_view(there[user_id]) for user_id in named], bool(missing)
 
@@ -87,21 +93,25 @@ class MemberService:
         *,
         role: str | None,
         history: str | None = None,
+        custom: dict[str, Any] | None = None,
     ) -> tuple[MemberView, bool]:
         """Let the user be a member, with this role if one is given; returns its view and whether it is new.
 
-        `history` is what a new one sees of before, null for what the channel says.
+        `history` is what a new one sees of before, null for what the channel says; `custom` is kept with it.
 
         A changed role is told to the channel, and to the user itself with what it may do now. Raises as `add` does,
         and `LastOwner`.
         """
+        kept = check_custom(custom)
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), user_log(user_id)])
         found = await self._changeable(uow, caller, channel_id)
         members = MemberRepository(uow.session, caller.app_id)
         member = (await members.find(channel_id, [user_id])).get(user_id)
         if member is None:
             await self._require_giving(uow, caller, found, Permission.MEMBER_ADD, role or MEMBER)
-            joined = await self._join(uow, caller, found, [user_id], role or MEMBER, field="user_id", history=history)
+            joined = await self._join(
+                uow, caller, found, [user_id], role or MEMBER, "user_id", history=history, custom=kept
+            )
             return member_view(joined[0]), True
         if role is None or role == member.role:
             found.require(Permission.MEMBER_ADD if role is None else Permission.MEMBER_ROLE)
@@ -126,6 +136,33 @@ class MemberService:
         await self._shard.logs.append(uow, caller.app_id, entries, at=truncate_ms(self._shard.clock.now()))
         return member_view(member), False
 
+    async def keep(
+        self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str, wish: UpdateMember
+    ) -> MemberView:
+        """Set and take away fields of a membership's custom data: one's own, or with `member.custom` another's.
+
+        What is so already is no change. Raises `NotFound`, `PermissionMissing`, `InvalidInput`.
+        """
+        if both := sorted(set(wish.set) & set(wish.unset)):
+            raise InvalidInput(f"`unset` names a field that `set` gives: {both[0][:80]}.", field="unset")
+        await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id)])
+        found = await visible_channel(self._shard, uow, caller, channel_id)
+        if user_id != caller.user_id:
+            found.require(Permission.MEMBER_CUSTOM)
+        members = MemberRepository(uow.session, caller.app_id)
+        member = (await members.find(channel_id, [user_id])).get(user_id)
+        if member is None:
+            raise NotFound("There is no such member.")
+        custom = {name: value for name, value in {**member.custom, **wish.set}.items() if name not in wish.unset}
+        custom = check_custom(custom, field="set")
+        if custom == member.custom:
+            return member_view(member)
+        await members.change(channel_id, user_id, {"custom": custom})
+        view = member_view(msgspec.structs.replace(member, custom=custom))
+        entry = NewEntry(log=channel_log(channel_id), type="member.updated", actor=caller.user_id, data=view)
+        await self._shard.logs.append(uow, caller.app_id, [entry], at=truncate_ms(self._shard.clock.now()))
+        return view
+
     async def join(self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str) -> tuple[ChannelView, bool]:
         """Let a user who may join become a member by itself; returns the channel as it sees it, and whether it is new.
 
@@ -144,7 +181,7 @@ class MemberService:
             found.require(Permission.CHANNEL_JOIN)
             if state.channel.type == DIRECT:
                 raise DirectIsFixed()
-            await self._join(uow, caller, found, [user_id], MEMBER, field="user_id")
+            await self._join(uow, caller, found, [user_id], MEMBER, "user_id")
             state = await channels.find(channel_id, user_id) or state
         viewer = Standing(found.standing.table, None if caller.is_server else found.standing.app_role)
         return view_of(state, viewer), fresh
@@ -152,7 +189,7 @@ class MemberService:
     async def remove(self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str) -> None:
         """Let the user be no member: the user itself, who may remove others, or a server may say so. Both logs tell it.
 
-        Raises `NotFound`, `PermissionMissing`, `RoleTooHigh`, `LastOwner`, `DirectIsFixed`.
+        Raises `NotFound`, `PermissionMissing`, `RoleTooHigh`, `LastOwner`, `DirectIsFixed`, `DistinctIsFixed`.
         """
         await self._shard.logs.lock(uow, caller.app_id, [channel_log(channel_id), user_log(user_id)])
         found = await self._changeable(uow, caller, channel_id)
@@ -161,6 +198,8 @@ class MemberService:
             found.require(Permission.MEMBER_REMOVE)
         elif state.member is not None:
             found.require(Permission.CHANNEL_LEAVE)
+        if state.channel.distinct:
+            raise DistinctIsFixed()
         await self._require_removable(uow, caller, found, user_id)
         if not await MemberRepository(uow.session, caller.app_id).remove(channel_id, [user_id]):
             return
@@ -232,12 +271,16 @@ class MemberService:
         found: Found,
         user_ids: Sequence[str],
         role: str,
-        *,
         field: str,
+        *,
         history: str | None = None,
+        custom: dict[str, Any] | None = None,
     ) -> list[MemberRow]:
-        """Make users members who are not; the logs are locked. Raises `UnknownUsers`, which blames `field`."""
+        """Make users members who are not; the logs are locked. Raises `DistinctIsFixed`, and `UnknownUsers`, which
+        blames `field`."""
         state = found.state
+        if state.channel.distinct:
+            raise DistinctIsFixed()
         members = MemberRepository(uow.session, caller.app_id)
         app_roles = await members.app_roles(user_ids)
         unknown = [user_id for user_id in user_ids if user_id not in app_roles]
@@ -255,6 +298,7 @@ class MemberService:
                 joined_at=now,
                 read_number=state.last_number,
                 history_from=_history_from(found, history, state.last_seq + place),
+                custom=custom or {},
             )
             for place, user_id in enumerate(user_ids, start=1)
         ]

@@ -1,6 +1,6 @@
 """A membership as others see it."""
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from data_plane.members.models import MemberRow
 from data_plane.query.plan import Explanation
@@ -14,6 +14,8 @@ class MemberView(TypedDict):
     user_id: str
     role: str
     joined_at: Timestamp
+    custom: dict[str, Any]
+    """Whatever your product keeps with the membership. Everybody in the channel sees it."""
 
 
 class Arrangement(TypedDict):
@@ -55,4 +57,4 @@ class QueriedMembers(TypedDict):
 
 def member_view(row: MemberRow) -> MemberView:
     """The membership without its read position, which is nobody else's business."""
-    return {"user_id": row.user_id, "role": row.role, "joined_at": rfc3339(row.joined_at)}
+    return {"user_id": row.user_id, "role": row.role, "joined_at": rfc3339(row.joined_at), "custom": row.custom}

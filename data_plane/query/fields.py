@@ -87,6 +87,8 @@ class Resource:
     words: str
     primary: str
     custom: Column | None = None
+    declares: bool = True
+    """Whether its custom fields can be declared. Where not, they are looked at row by row."""
 
 
 def of(*fields: Field) -> dict[str, Field]:

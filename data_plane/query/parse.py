@@ -123,6 +123,8 @@ class Parser:
         if own is not None and own.sorts:
             return SortKey(name, descending, field=own)
         sortable = ", ".join(f"`{each.name}`" for each in self._resource.fields.values() if each.sorts)
+        if own is None and name.startswith(CUSTOM) and not self._resource.declares:
+            raise BadFilter.at(path, f"sorts by {sortable}; a `-` before turns it round.")
         if own is None and name.startswith(CUSTOM) and self._resource.custom is not None:
             declared = self._declared.get(name.removeprefix(CUSTOM))
             if declared is None:

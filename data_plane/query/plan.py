@@ -136,6 +136,8 @@ def _advice(resource: Resource, plan: Plan) -> str:
         for condition in plan.rest
         if isinstance(condition, Condition) and condition.field is None and condition.declared is None
     ]
+    if undeclared and not resource.declares:
+        return f" Custom data of {resource.name} has no index; narrow by a field that has one as well."
     if undeclared:
         return f" Declare it: PUT /v1/indexes/{resource.name}/{undeclared[0]}."
     building = [c.name for c in plan.rest if isinstance(c, Condition) and c.declared and not c.declared.ready]

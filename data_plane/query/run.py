@@ -108,7 +108,7 @@ class Runner:
         return rows
 
     async def _declared(self, resource: Resource) -> dict[str, Declared]:
-        if resource.custom is None:
+        if resource.custom is None or not resource.declares:
             return {}
         rows = await self._session.execute(
             select(FieldIndex.field, FieldIndex.id, FieldIndex.type, FieldIndex.state).where(

@@ -137,6 +137,7 @@ async def life(scribe: Scribe) -> None:
     for _ in range(2):
         await say("addMembers", ada, {"user_ids": ["edsger"]}, channel_id="general")
         await say("putMember", ada, {"role": "moderator"}, channel_id="general", user_id="grace")
+    await say("updateMember", ada, {"set": {"desk": "4b"}, "unset": ["phone"]}, channel_id="general", user_id="grace")
     await say("removeMember", ada, channel_id="general", user_id="grace")
     await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")
     await say("queryMembers", ada, {"filter": {"role": "owner"}}, channel_id="general")
@@ -243,6 +244,8 @@ async def trouble(scribe: Scribe) -> None:
     await fail("too_many_defined", "putChannelType", sk, {"grants": {}}, name="one-more")
     await say("createChannel", ada, {"id": "pair", "type": "direct", "members": ["grace"]})
     await fail("direct_is_fixed", "leaveChannel", ada, channel_id="pair")
+    one = await say("createChannel", ada, {"members": ["grace"], "distinct": True})
+    await fail("distinct_is_fixed", "leaveChannel", ada, channel_id=one.json()["id"])
     await fail("message_id_taken", "sendMessage", grace, {"id": HELLO, "text": "Mine"}, channel_id="general")
     await fail("message_deleted", "editMessage", ada, {"text": "Again"}, message_id=BYE)
     service.MAX_EMOJI, most = 0, service.MAX_EMOJI  # type: ignore[misc]

@@ -64,7 +64,7 @@ ROUTES: dict[str, Entry] = {
     "PATCH /v1/users/me": Entry(body={"name": "Ada", "image": None, "custom": {}}, credential="user"),
     "POST /v1/channels": Entry(
         body={"id": "new", "type": "team", "name": "New", "image": "x", "custom": {}, "members": ["ada"],
-              "history": "all", "slow_mode": 0, "user_id": "ada"},
+              "history": "all", "slow_mode": 0, "distinct": False, "user_id": "ada"},
         headers=KEY,
     ),
     "GET /v1/channels": Entry(),
@@ -81,10 +81,14 @@ ROUTES: dict[str, Entry] = {
     "DELETE /v1/channels/{channel_id}": Entry({"channel_id": "spare"}, foreign=THEIR_CHANNEL),
     "GET /v1/channels/{channel_id}/members": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/members": Entry(
-        CHANNEL, {"user_ids": ["grace"], "role": "member", "history": "all"}, THEIR_CHANNEL, headers=KEY
+        CHANNEL, {"user_ids": ["grace"], "role": "member", "history": "all", "custom": {"a": 1}}, THEIR_CHANNEL,
+        headers=KEY,
     ),
     "PUT /v1/channels/{channel_id}/members/{user_id}": Entry(
-        {**CHANNEL, "user_id": "grace"}, {"role": "member", "history": "all"}, THEIR_CHANNEL
+        {**CHANNEL, "user_id": "grace"}, {"role": "member", "history": "all", "custom": {"a": 1}}, THEIR_CHANNEL
+    ),
+    "PATCH /v1/channels/{channel_id}/members/{user_id}": Entry(
+        {**CHANNEL, "user_id": "grace"}, {"set": {"a": 1}, "unset": ["b"]}, THEIR_CHANNEL
     ),
     "DELETE /v1/channels/{channel_id}/members/{user_id}": Entry({**CHANNEL, "user_id": "grace"}, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/leave": Entry(CHANNEL, {"user_id": "grace"}, THEIR_CHANNEL, headers=KEY),

@@ -103,6 +103,11 @@ class Channels(Base):
     def grant(self, type: str, role: str, grants: list[str]) -> None:
         self.run(self.serve("PUT", f"/v1/channel-types/{type}", {"grants": {role: grants}}))
 
+    @rule(user=st.none() | users, channel=channels, other=users, value=st.sampled_from(("here", None)))
+    def keep(self, user: str | None, channel: str, other: str, value: str | None) -> None:
+        wish = {"set": {"place": value}} if value else {"unset": ["place"]}
+        self.run(self.by(user, "PATCH", f"/v1/channels/{channel}/members/{other}", wish))
+
     async def by(self, user: str | None, method: str, path: str, body: Any = None) -> Any:
         """A call by a user, or by the server."""
         return await (self.serve(method, path, body) if user is None else self.act(user, method, path, body))

@@ -227,6 +227,14 @@ REST: dict[Operation, list[Try] | Open] = {
             user=Expect(200, {"channel": 404, "user": 422}),
         ),
     ],
+    ("PATCH", "/v1/channels/{channel_id}/members/{user_id}"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/members/{k.user}",
+            lambda k: {"set": {"note": "mine"}},
+            server=Expect(200, {"channel": 404, "user": 404}),
+            user=Expect(200, {"channel": 404, "user": 404}),
+        ),
+    ],
     ("DELETE", "/v1/channels/{channel_id}/members/{user_id}"): [
         Try(lambda k: f"/v1/channels/{k.channel}/members/{k.user}", server=GONE, user=GONE),
         Try(lambda k: f"/v1/channels/{k.channel}/members/{PERSON}", server=GONE, user=OWNER_STAYS),
