@@ -27,6 +27,18 @@ class ChannelDeleted(Data):
     channel_id: str
 
 
+class ChannelTruncated(Data):
+    """Data of `channel.truncated`."""
+
+    channel_id: str
+    truncated_to: int
+    """Messages with a lesser `seq` are gone."""
+    truncated_number: int
+    """The number of the newest of them: what is up to it is unread no more."""
+    hard: bool
+    """Their content is gone for good."""
+
+
 EVENTS: Final = (
     ServerEvent("channel.created", Place.CHANNEL, ChannelCreated, "The first entry of a channel's log."),
     ServerEvent(
@@ -34,6 +46,12 @@ EVENTS: Final = (
         Place.CHANNEL,
         ChannelUpdated,
         "Name, image, custom data, `frozen`, `history`, `slow_mode` or `grants` changed; `changed` says which.",
+    ),
+    ServerEvent(
+        "channel.truncated",
+        Place.CHANNEL,
+        ChannelTruncated,
+        "Messages up to some point are gone for everybody: drop those with a lesser `seq` than `truncated_to`.",
     ),
     ServerEvent(
         SKIPPED,

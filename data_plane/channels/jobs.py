@@ -1,7 +1,8 @@
-"""What follows the deletion of a channel, in small transactions: its members leave, its content is wiped.
+"""What follows the deletion of a channel, in small transactions: its members leave, its content is wiped; and how
+what a hard truncation took away is wiped.
 
 A large channel takes many batches. A job works for about a second and leaves the rest to a successor, because the
-transaction of its outbox row holds back every sync cursor while it is open. Both jobs may run twice.
+transaction of its outbox row holds back every sync cursor while it is open. All jobs may run twice.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,9 @@ from kernel.outbox import Handler
 
 DISBAND: Final = "channel.disband"
 PURGE: Final = "channel.purge"
-_WIPE: Final = text("select chat.wipe_channel(cast(:app as uuid), :channel, :after, :limit, :at)")
+WIPE: Final = "channel.wipe"
+_PURGE_SOME: Final = text("select chat.wipe_channel(cast(:app as uuid), :channel, :after, :limit, :at)")
+_WIPE_SOME: Final = text("select chat.wipe_truncated(cast(:app as uuid), :channel, :after, :before, :limit, :at)")
 
 
 class ChannelJobs:
@@ -42,7 +45,7 @@ class ChannelJobs:
 
     def handlers(self) -> Mapping[str, Handler]:
         """By topic, for the shard's outbox runner."""
-        return {DISBAND: self.disband, PURGE: self.purge}
+        return {DISBAND: self.disband, PURGE: self.purge, WIPE: self.wipe}
 
     async def disband(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
         """Let the members of a deleted channel go, each told in the own log."""
@@ -55,12 +58,19 @@ class ChannelJobs:
 
     async def purge(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
         """Wipe the content of a deleted channel; rows without content stay for the usage count."""
+        await self._batches(uow, PURGE, payload)
+
+    async def wipe(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
+        """Wipe the content of messages that a hard truncation took away."""
+        await self._batches(uow, WIPE, payload)
+
+    async def _batches(self, uow: UnitOfWork, topic: str, payload: dict[str, Any]) -> None:
         started = self._shard.clock.monotonic()
         after: int | None = payload["after"]
         while after is not None:
-            after = await self._wipe_some(UUID(payload["app_id"]), payload["channel_id"], after)
+            after = await self._wipe_some(payload | {"after": after})
             if after is not None and self._shard.clock.monotonic() - started >= self._budget:
-                await self._shard.outbox.put(uow, PURGE, payload | {"after": after}, now=self._shard.clock.now())
+                await self._shard.outbox.put(uow, topic, payload | {"after": after}, now=self._shard.clock.now())
                 return
 
     async def _let_some_go(self, app_id: UUID, channel_id: str) -> bool:
@@ -85,16 +95,18 @@ class ChannelJobs:
                 await self._shard.logs.append(uow, app_id, entries, at=truncate_ms(self._shard.clock.now()))
             return len(leaving) == self._members_batch
 
-    async def _wipe_some(self, app_id: UUID, channel_id: str, after: int) -> int | None:
+    async def _wipe_some(self, payload: dict[str, Any]) -> int | None:
+        bounds = {"before": payload["before"]} if "before" in payload else {}
         async with self._shard.system.unit_of_work() as uow:
             where_next: int | None = await uow.session.scalar(
-                _WIPE,
+                _WIPE_SOME if bounds else _PURGE_SOME,
                 {
-                    "app": app_id,
-                    "channel": channel_id,
-                    "after": after,
+                    "app": UUID(payload["app_id"]),
+                    "channel": payload["channel_id"],
+                    "after": payload["after"],
                     "limit": self._entries_batch,
                     "at": truncate_ms(self._shard.clock.now()),
+                    **bounds,
                 },
             )
             return where_next

@@ -10,8 +10,9 @@ from data_plane.channels.create import ChannelCreation
 from data_plane.channels.errors import ChannelExists
 from data_plane.channels.kept import Kept
 from data_plane.channels.query import ChannelQuery
-from data_plane.channels.schemas import CreateChannel, QueryChannels, UpdateChannel
+from data_plane.channels.schemas import CreateChannel, QueryChannels, TruncateChannel, UpdateChannel
 from data_plane.channels.service import ChannelService
+from data_plane.channels.truncate import Truncation
 from data_plane.channels.views import ChannelPage, ChannelView, QueriedChannels
 from data_plane.dependencies import (
     ANYBODY,
@@ -165,6 +166,32 @@ async def update_channel(
         return await ChannelService(shard).update(uow, caller, channel_id, data)
 
 
+@post(
+    "/v1/channels/{channel_id:str}/truncate",
+    status_code=200,
+    operation_id="truncateChannel",
+    summary="Truncate a channel",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, ChannelView, "The channel as it is now."), errors=(PermissionMissing,)),
+)
+async def truncate_channel(
+    channel_id: ChannelPath,
+    caller: CallerDependency,
+    shard: ShardDependency,
+    data: JSONBody[TruncateChannel | None] = None,
+) -> ChannelView:
+    """Take messages away for everybody: all of them, or those before a `seq` or a moment. Members stay, unread counts
+    are of what is left, and everybody gets `channel.truncated`.
+
+    Your server's history ends there too. Without `hard` the content stays in the database, for you to ask of it there;
+    with it the content is wiped within seconds. Needs `channel.truncate`.
+    """
+    require_scope(caller, "channels")
+    async with shard.unit_of_work(caller.app_id) as uow:
+        return await Truncation(shard).truncate(uow, caller, channel_id, data or TruncateChannel())
+
+
 @delete(
     "/v1/channels/{channel_id:str}",
     operation_id="deleteChannel",
@@ -189,5 +216,6 @@ ROUTES: list[ControllerRouterHandler] = [
     query_channels,
     get_channel,
     update_channel,
+    truncate_channel,
     delete_channel,
 ]

@@ -1,5 +1,6 @@
 """Bodies of requests about channels."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -48,6 +49,15 @@ class UpdateChannel(Payload, frozen=True, kw_only=True):
     history: History | msgspec.UnsetType = msgspec.UNSET
     slow_mode: SlowMode | msgspec.UnsetType = msgspec.UNSET
     grants: ChannelGrants | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class TruncateChannel(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/channels/{id}/truncate`. `before` is a `seq`, `before_time` a moment: what is older goes;
+    neither of them: everything there is. `hard` wipes the content, which nothing brings back."""
+
+    before: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
+    before_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    hard: bool = False
 
 
 class QueryChannels(Query, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ class MembershipView(TypedDict):
     read_number: int
     """The number of the last message that was read."""
     unread: int
-    """`last_number` of the channel minus `read_number`."""
+    """`last_number` of the channel minus `read_number`, or minus its `truncated_number` where that is greater."""
     joined_at: Timestamp
     history_from: int
     """The user sees messages with this `seq` and above; 0 for all there are."""
@@ -51,6 +51,8 @@ class ChannelView(TypedDict):
     """`all`, or `joined`: who becomes a member sees nothing of what was said before."""
     truncated_to: int
     """Messages with a lesser `seq` are gone for everybody; 0 when the channel was never truncated."""
+    truncated_number: int
+    """The number of the newest message that is gone so; what is up to it is unread to nobody."""
     slow_mode: int
     """Seconds between two messages of one member; 0 for no such wait."""
     distinct: bool
@@ -108,6 +110,7 @@ def channel_view(
         "grants": dict(channel.grants),
         "history": channel.history,
         "truncated_to": channel.truncated_to,
+        "truncated_number": channel.truncated_number,
         "slow_mode": channel.slow_mode,
         "distinct": channel.distinct,
         "created_at": rfc3339(channel.created_at),
@@ -115,17 +118,17 @@ def channel_view(
         "member_count": member_count,
         "last_number": last_number,
         "seq": last_seq,
-        "membership": membership_view(member, last_number) if member is not None else None,
+        "membership": membership_view(member, last_number, channel.truncated_number) if member is not None else None,
         "capabilities": standing.capabilities(channel, role) if standing is not None else None,
     }
 
 
-def membership_view(member: MemberRow, last_number: int) -> MembershipView:
-    """The membership; unread is arithmetic on positions."""
+def membership_view(member: MemberRow, last_number: int, truncated_number: int) -> MembershipView:
+    """The membership; unread is arithmetic on positions, and nothing that was truncated is."""
     return {
         "role": member.role,
         "read_number": member.read_number,
-        "unread": max(0, last_number - member.read_number),
+        "unread": max(0, last_number - max(member.read_number, truncated_number)),
         "joined_at": rfc3339(member.joined_at),
         "history_from": member.first_seq,
         "archived_at": maybe_time(member.archived_at),

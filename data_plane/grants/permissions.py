@@ -29,6 +29,7 @@ class Permission(StrEnum):
     CHANNEL_FREEZE = "channel.freeze"
     CHANNEL_SLOW = "channel.slow"
     CHANNEL_GRANTS = "channel.grants"
+    CHANNEL_TRUNCATE = "channel.truncate"
     CHANNEL_DELETE = "channel.delete"
 
 
@@ -54,6 +55,7 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.CHANNEL_FREEZE: "Freeze the channel, and thaw it.",
         Permission.CHANNEL_SLOW: "Make the channel slow, and quick again.",
         Permission.CHANNEL_GRANTS: "Change what roles that may do no more may do in this channel.",
+        Permission.CHANNEL_TRUNCATE: "Take messages away up to some point, for everybody.",
         Permission.CHANNEL_DELETE: "Delete the channel for everybody.",
     }
 )

@@ -11,6 +11,7 @@ _FIRST_SEQS: Final = (
     "select channel_id, greatest(history_from, cleared_to) as first from chat.members "
     "where app_id = $1 and user_id = $2 and (history_from > 0 or cleared_to > 0)"
 )
+_TRUNCATED: Final = "select id, truncated_to from chat.channels where app_id = $1 and id = any($2) and truncated_to > 0"
 
 
 class LogRange(NamedTuple):
@@ -37,6 +38,15 @@ class Commit(NamedTuple):
 
 class TooMuch(Exception):
     """More changed since the cursor than is worth replaying."""
+
+
+_CREATED: Final = "message.created"
+_OF_MESSAGES: Final = frozenset({_CREATED, "message.updated", "reaction.added", "reaction.removed"})
+"""Entries that carry something of a message which a truncation may have taken away since."""
+
+
+def _seq_of_message(entry: Entry) -> int:
+    return entry.seq if entry.type == _CREATED else entry.about
 
 
 class LogReader:
@@ -83,6 +93,9 @@ class LogReader:
         if any(entry.about for entry in entries):
             first = await self._first_seqs(app_id, user_id)
             entries = [skipped_entry(e) if 0 < e.about < first.get(e.log, 0) else e for e in entries]
+        if any(entry.type in _OF_MESSAGES for entry in entries):
+            gone = await self._truncated(app_id, {entry.log for entry in entries if entry.type in _OF_MESSAGES})
+            entries = [skipped_entry(e) if 0 < _seq_of_message(e) < gone.get(e.log, 0) else e for e in entries]
         return Changes(entries, page["cursor"], page["has_more"])
 
     async def _first_seqs(self, app_id: UUID, user_id: str) -> dict[str, int]:
@@ -90,6 +103,13 @@ class LogReader:
         pool = await self._database.pool()
         rows = await pool.fetch(_FIRST_SEQS, app_id, user_id)
         return {channel_log(row["channel_id"]): row["first"] for row in rows}
+
+    async def _truncated(self, app_id: UUID, logs: set[str]) -> dict[str, int]:
+        """By log, from where on anybody sees messages, of those that were truncated. What is gone is not told again to
+        who was away."""
+        pool = await self._database.pool()
+        rows = await pool.fetch(_TRUNCATED, app_id, [log.removeprefix(CHANNEL) for log in logs])
+        return {channel_log(row["id"]): row["truncated_to"] for row in rows}
 
     async def horizon(self) -> int:
         """Everything below it is decided for ever."""

@@ -44,13 +44,15 @@ _READ_ALL: Final = "select * from chat.read_all($1, $2, $3, $4, $5)"
 # The user's memberships, and their heads and channels by key: grows with the user's channels, with nothing else.
 _COUNTS: Final = text(
     "select c.id as channel_id, c.type, b.read_number, h.last_number, "
+    "h.last_number - greatest(b.read_number, c.truncated_number) as unread, "
     "b.muted_at is not null and (b.muted_until is null or b.muted_until > :now) as muted "
     "from chat.members b "
-    "cross join lateral (select id, type from chat.channels c where c.app_id = :app and c.id = b.channel_id "
-    "and c.deleted_at is null offset 0) c "
+    "cross join lateral (select id, type, truncated_number from chat.channels c "
+    "where c.app_id = :app and c.id = b.channel_id and c.deleted_at is null offset 0) c "
     "cross join lateral (select last_number from chat.log_heads h where h.app_id = :app "
     "and h.log = 'c:' || b.channel_id offset 0) h "
-    "where b.app_id = :app and b.user_id = :user and h.last_number > b.read_number order by c.id"
+    "where b.app_id = :app and b.user_id = :user and h.last_number > b.read_number "
+    "and h.last_number > c.truncated_number order by c.id"
 )
 _PAGE: Final = text(
     "select m.user_id, m.read_number, greatest(m.read_number, m.delivered_number) as delivered_number, "
@@ -178,7 +180,7 @@ class ReceiptService:
         muted = {"unread": 0, "channels": 0}
         for row in rows:
             of_type = muted if row.muted else by_type.setdefault(row.type, {"unread": 0, "channels": 0})
-            of_type["unread"] += row.last_number - row.read_number
+            of_type["unread"] += row.unread
             of_type["channels"] += 1
         shown = [row for row in rows if after is None or row.channel_id > after][: limit + 1]
         channels, following = page_of(
@@ -187,7 +189,7 @@ class ReceiptService:
             kind=_UNREAD,
             key=lambda row: str(row.channel_id),
             view=lambda row: {
-                "channel_id": row.channel_id, "type": row.type, "unread": row.last_number - row.read_number,
+                "channel_id": row.channel_id, "type": row.type, "unread": row.unread,
                 "read_number": row.read_number, "last_number": row.last_number, "muted": row.muted,
             },
         )  # fmt: skip
@@ -240,9 +242,7 @@ class ReceiptService:
             row = found.row
             channel = await visible_channel(self._shard, uow, caller, row.channel_id)
             self._require_shown(caller, channel)
-            if channel.state.member is not None and row.seq < max(
-                channel.state.member.first_seq, channel.state.channel.truncated_to
-            ):
+            if row.seq < found.first_seq:
                 raise no_message()
             size = channel.state.member_count
             members: list[Any] = []

@@ -78,6 +78,7 @@ ROUTES: dict[str, Entry] = {
                   "grants": {"guest": []}},
         THEIR_CHANNEL,
     ),
+    "POST /v1/channels/{channel_id}/truncate": Entry(CHANNEL, {"before": 1, "hard": False}, THEIR_CHANNEL),
     "DELETE /v1/channels/{channel_id}": Entry({"channel_id": "spare"}, foreign=THEIR_CHANNEL),
     "GET /v1/channels/{channel_id}/members": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/members": Entry(
@@ -199,11 +200,12 @@ def test_every_field_of_every_body_is_in_its_entry() -> None:
             schema = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
             fields = set(document["components"]["schemas"][schema]["properties"])
             left_out += [f"{name} {field}" for field in fields - set(entry.body or {})]
-    # A message is read up to a number or up to an id, and a user gives itself no role.
+    # A message is read up to a number or an id, a channel truncated to a seq or a moment; no user gives itself a role.
     assert sorted(left_out) == [
         "PATCH /v1/users/me role",
         "POST /v1/channels/{channel_id}/delivered message_id",
         "POST /v1/channels/{channel_id}/read message_id",
+        "POST /v1/channels/{channel_id}/truncate before_time",
         "POST /v1/channels/{channel_id}/unread message_id",
     ]
 

@@ -102,6 +102,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await carol.event("presence.counted")
     await alice.call("typing.start", channel_id="crowd")
     await carol.event("typing.counted")
+    await tenant.post("/v1/channels/crowd/truncate", before=1_000)
+    await alice.event("channel.truncated")
     assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success
     await carol.event("membership.removed")
     assert (await tenant.http.patch("/v1/channels/general", json={"name": "Everybody"})).is_success

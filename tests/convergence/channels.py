@@ -71,6 +71,10 @@ class Channels(Base):
     def change(self, user: str | None, channel: str, setting: dict[str, Any]) -> None:
         self.run(self.by(user, "PATCH", f"/v1/channels/{channel}", setting))
 
+    @rule(user=st.none() | users, channel=channels, wish=st.sampled_from(({}, {"before": 6}, {"hard": True})))
+    def truncate(self, user: str | None, channel: str, wish: dict[str, Any]) -> None:
+        self.run(self.by(user, "POST", f"/v1/channels/{channel}/truncate", wish))
+
     @rule(user=users, channel=channels)
     def delete(self, user: str, channel: str) -> None:
         self.run(self.act(user, "DELETE", f"/v1/channels/{channel}"))

@@ -130,7 +130,8 @@ class State:
         channel = self.channels[channel_id]
         membership = channel["membership"]
         if membership is not None:
-            membership = {**membership, "unread": max(0, channel["last_number"] - membership["read_number"])}
+            read = max(membership["read_number"], channel["truncated_number"])
+            membership = {**membership, "unread": max(0, channel["last_number"] - read)}
         return {**channel, "membership": membership, "capabilities": self.capabilities(channel)}
 
 
@@ -161,6 +162,14 @@ def channel_updated(state: State, event: Json, data: Json) -> None:
         state.messages[channel["id"]] = {}
         if channel["history"] == "all":
             state.unloaded.add(channel["id"])
+
+
+@on("channel.truncated")
+def channel_truncated(state: State, event: Json, data: Json) -> None:
+    channel = seen(state, event)
+    channel |= {name: data[name] for name in ("truncated_to", "truncated_number")}
+    messages = state.messages[channel["id"]]
+    state.messages[channel["id"]] = {key: one for key, one in messages.items() if one["seq"] >= data["truncated_to"]}
 
 
 @on("channel.deleted")

@@ -30,6 +30,7 @@ async def test_a_user_creates_a_channel_and_owns_it(app):
         "grants": {},
         "history": "all",
         "truncated_to": 0,
+        "truncated_number": 0,
         "distinct": False,
         "slow_mode": 0,
         "created_at": "2026-01-15T12:00:00.000Z",

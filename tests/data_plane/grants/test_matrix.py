@@ -166,6 +166,7 @@ CASES: dict[Permission, Case] = {
             "say again": rest("PUT", f"{PATH}/members/plain", {"role": "idle"}),
         }
     ),
+    P.CHANNEL_TRUNCATE: Case({"rest": rest("POST", f"{PATH}/truncate", {"before": 1, "hard": False})}),
     P.MEMBER_CUSTOM: Case({"rest": rest("PATCH", f"{PATH}/members/plain", {"set": {"a": 1}, "unset": ["b"]})}),
     P.CHANNEL_CREATE: Case({"rest": rest("POST", "/v1/channels", {"type": "lab"})}, members=False),
     P.CHANNEL_WATCH: Case(

@@ -183,6 +183,9 @@ REST: dict[Operation, list[Try] | Open] = {
         Try(lambda k: f"/v1/channels/{k.channel}", lambda k: {"name": "mine"}, server=HIDDEN, user=HIDDEN),
         Try(lambda k: f"/v1/channels/{k.channel}", lambda k: {"grants": {"guest": []}}, server=HIDDEN, user=HIDDEN),
     ],
+    ("POST", "/v1/channels/{channel_id}/truncate"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/truncate", lambda k: {"before": 1}, server=HIDDEN, user=HIDDEN),
+    ],
     ("DELETE", "/v1/channels/{channel_id}"): [
         Try(lambda k: f"/v1/channels/{k.channel}", server=GONE, user=GONE),
     ],
