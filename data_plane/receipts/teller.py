@@ -41,7 +41,9 @@ _POSITIONS: Final = """
            coalesce(v.read_receipts, true) as shows_read, coalesce(v.delivery_receipts, true) as shows_delivered,
            coalesce(u.last_seq, 0) as version
     from chat.log_heads h join chat.channels c on c.app_id = $1 and c.id = $2
-    left join chat.members m on h.member_count <= $3 and m.app_id = $1 and m.channel_id = $2
+    left join lateral (
+        select m.* from chat.members m
+        where h.member_count <= $3 and m.app_id = $1 and m.channel_id = $2 limit $3) m on true
     left join chat.privacy v on v.app_id = $1 and v.user_id = m.user_id
     left join chat.log_heads u on u.app_id = $1 and u.log = 'u:' || m.user_id
     where h.app_id = $1 and h.log = 'c:' || $2
@@ -54,10 +56,15 @@ _COUNT: Final = """
     from chat.members m left join chat.privacy v on v.app_id = $1 and v.user_id = m.user_id
     where m.app_id = $1 and m.channel_id = $2 and m.user_id is distinct from $4
 """
+# Who wrote the newest numbered message: among the last ones as a rule, and behind them where so many were silent.
 _NEWEST: Final = """
-    select h.last_number, (
-        select m.user_id from chat.messages m where m.app_id = $1 and m.channel_id = $2 and m.number = h.last_number
-        order by m.seq limit 1) as author
+    select h.last_number, case when h.last_number > 0 then coalesce(
+        (select n.user_id from (
+            select m.user_id, m.number, m.silent from chat.messages m where m.app_id = $1 and m.channel_id = $2
+            order by m.seq desc limit 100
+        ) n where n.number = h.last_number and not n.silent),
+        (select m.user_id from chat.messages m
+         where m.app_id = $1 and m.channel_id = $2 and m.number = h.last_number and not m.silent)) end as author
     from chat.log_heads h where h.app_id = $1 and h.log = 'c:' || $2
 """
 _log = get_logger(__name__)

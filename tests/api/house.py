@@ -64,8 +64,12 @@ class House:
         """The same, from another loop."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
 
+    async def chat_database(self) -> TemporaryDatabase:
+        """The shard's database, before anybody is connected to it."""
+        return await self.engines.fresh_database("chat")
+
     async def _open(self) -> None:
-        self.chat = await self.engines.fresh_database("chat")
+        self.chat = await self.chat_database()
         self.control = await self.engines.fresh_database("control")
         self.installation = Installation(self.chat.url, self.engines.redis_url)
         await (
