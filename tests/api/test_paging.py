@@ -20,7 +20,10 @@ MANY, PASSING = 12, 5
 """Things at the start, and how many of them go while pages are read."""
 PAGERS = {"limit", "cursor", "before", "after", "next_cursor", "has_more", "has_before"}
 """A route that takes or answers one of these has pages."""
-NO_PAGES: dict[str, str] = {"readAll": "a write, which says whether there was more than one call reads"}
+NO_PAGES: dict[str, str] = {
+    "readAll": "a write, which says whether there was more than one call reads",
+    "truncateChannel": "a write, which says where it ends",
+}
 """Routes that have one of these words and no pages, with the reason."""
 
 
