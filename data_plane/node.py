@@ -281,7 +281,9 @@ class Node:
             metrics=self._metrics_page,
             problem=self.problem,
         )
-        self.engine = EngineServer(self.gateway, max_buffered=MAX_BUFFERED, router=self.router)
+        self.engine = EngineServer(
+            self.gateway, max_buffered=MAX_BUFFERED, router=self.router, turns=self.gateway.turns
+        )
         self.router.open(self.engine.given_protocol)
         self.metrics.watch(
             connections=self.gateway.registry,

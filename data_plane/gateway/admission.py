@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from data_plane.gateway.turnstile import Turnstile
 from data_plane.identity.activity import subject_of
 from data_plane.identity.caller import Caller
 from kernel.clock import Clock, month_of, truncate_ms
@@ -17,7 +18,7 @@ from kernel.http.problems import database_is_away
 from kernel.logging import get_logger
 
 MAX_BATCH: Final = 16
-"""Users in one statement. What follows for each takes the event loop some tenths of a millisecond, in one go."""
+"""Users in one statement."""
 LANES: Final = 2
 """Statements under way at the same time."""
 
@@ -46,11 +47,13 @@ class _Waiting(msgspec.Struct, gc=False):
 
 
 class Admission:
-    """The queue of one node."""
+    """The queue of one node. What follows for each user takes the event loop some tenths of a millisecond, so that each
+    hears of its row in its turn, and the next statement waits for the last of them."""
 
-    def __init__(self, pool: Callable[[], Any], clock: Clock) -> None:
+    def __init__(self, pool: Callable[[], Any], clock: Clock, turns: Turnstile) -> None:
         self._pool = pool
         self._clock = clock
+        self._turns = turns
         self._queue: deque[_Waiting] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
@@ -85,6 +88,7 @@ class Admission:
                     waiting.done.set_exception(ClientGone())
             if batch:
                 await self._load(batch)
+                await asyncio.wait([waiting.done for waiting in batch])
 
     async def _load(self, batch: list[_Waiting]) -> None:
         try:
@@ -101,9 +105,7 @@ class Admission:
                     waiting.done.set_exception(error)
             return
         for row in rows:
-            waiting = batch[row["ord"] - 1]
-            if not waiting.done.done():
-                waiting.done.set_result(row)
+            self._turns.resolve(batch[row["ord"] - 1].done, row)
 
     async def _read(self, batch: list[_Waiting]) -> list[Any]:
         now = truncate_ms(self._clock.now())

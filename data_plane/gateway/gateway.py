@@ -16,7 +16,7 @@ from data_plane.gateway.connection import Connection, Registry, Transport
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.drain import depart
 from data_plane.gateway.engineio.frame import Frame
-from data_plane.gateway.session import Gate, Opened, SessionOpener, expires_in
+from data_plane.gateway.session import Gate, Opened, SessionOpener, Wish, expires_in
 from data_plane.log import Entry
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor
@@ -137,6 +137,7 @@ class Gateway:
         self._wires: set[Wire] = set()
         self._unauthenticated: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.turns = opener.turns
         self.registry = Registry()
         self.draining = False
 
@@ -162,7 +163,16 @@ class Gateway:
         return wire
 
     def received(self, wire: Wire, data: bytes) -> None:
-        """A packet arrived."""
+        """A packet arrived. Those of clients without a connection wait for their turn, so that thousands of tokens to
+        check keep nobody else waiting for longer than one."""
+        if wire.connection is not None:
+            self._received(wire, data)
+            return
+        if data.startswith(packets.CONNECT):
+            self._handshake_over(wire)  # from here on it waits for us, not we for it
+        self.turns.enter(self._received, wire, data)
+
+    def _received(self, wire: Wire, data: bytes) -> None:
         # What a client sends between its closing and its end must do nothing: its token may have been revoked.
         if wire.over or (wire.connection is not None and wire.connection.closed):
             return
@@ -170,6 +180,7 @@ class Gateway:
             packet = packets.decode(data)
         except packets.NamespaceRefused as error:
             wire.transport.send(Frame(packets.encode_connect_error(error.as_dict())))
+            self._await_authentication(wire)
             return
         except NatterError as error:
             self._protocol_error(wire, error)
@@ -178,11 +189,11 @@ class Gateway:
             if packet.namespace != "/":
                 refusal = packets.NamespaceRefused("There is one namespace: `/`.").as_dict()
                 wire.transport.send(Frame(packets.encode_connect_error(refusal, packet.namespace)))
+                self._await_authentication(wire)
             elif self.draining and wire.connection is None:
                 self._turn_away(wire)
             elif not wire.connecting and wire.connection is None:
-                wire.connecting = True
-                self._spawn(self._connect(wire, packet.payload))
+                self._connect(wire, packet.payload)
         elif wire.connection is None:
             self._protocol_error(wire, Malformed("The first packet must connect."))
         elif packet.type == packets.EVENT and wire.connection.leaving:
@@ -199,8 +210,13 @@ class Gateway:
 
     def ended(self, wire: Wire) -> None:
         """The transport is gone."""
-        self._wires.discard(wire)
         self._handshake_over(wire)
+        if wire.connection is not None:
+            wire.connection.closed = True
+        self.turns.enter(self._forget, wire)
+
+    def _forget(self, wire: Wire) -> None:
+        self._wires.discard(wire)
         self._detach(wire)
 
     def leave(self, wire: Wire, after_ms: int) -> None:
@@ -267,23 +283,31 @@ class Gateway:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    async def _connect(self, wire: Wire, auth: Any) -> None:
+    def _connect(self, wire: Wire, auth: Any) -> None:
+        wire.connecting = True
         try:
             wish = self._opener.identify(auth, wire.key)
-            # From here on it waits for us, not we for it.
-            self._handshake_over(wire)
+        except Exception as error:
+            self._refuse(wire, error)
+        else:
+            self._spawn(self._open(wire, wish))
+
+    def _refuse(self, wire: Wire, error: Exception) -> None:
+        known = as_natter_error(error)
+        if known.status >= 500:
+            _log.error("gateway.connect_failed", exc_info=error, code=known.code)
+        wire.connecting = False
+        self._await_authentication(wire)
+        wire.transport.send(Frame(packets.encode_connect_error(known.as_dict())))
+
+    async def _open(self, wire: Wire, wish: Wish) -> None:
+        try:
             announced = self._hub.announced
             opened = await self._opener.open(wire.transport, wish, lambda: not self._in_vain(wire))
         except ClientGone:
             return
         except Exception as error:
-            known = as_natter_error(error)
-            if known.status >= 500:
-                _log.error("gateway.connect_failed", exc_info=error, code=known.code)
-            wire.connecting = False
-            if wire.timer is None and wire.live:
-                self._await_authentication(wire)
-            wire.transport.send(Frame(packets.encode_connect_error(known.as_dict())))
+            self._refuse(wire, error)
             return
         if self._in_vain(wire):
             self._opener.released(opened.connection.caller)
@@ -341,6 +365,8 @@ class Gateway:
             wire.transport.close()
 
     def _await_authentication(self, wire: Wire) -> None:
+        if wire.timer is not None or wire.connecting or wire.connection is not None or not wire.live:
+            return
         self._unauthenticated[wire.address] = self._unauthenticated.get(wire.address, 0) + 1
         wire.timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._too_late, wire)
 

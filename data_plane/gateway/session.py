@@ -11,6 +11,7 @@ import orjson
 
 from data_plane.gateway.admission import Admission
 from data_plane.gateway.connection import Connection, Transport
+from data_plane.gateway.turnstile import Turnstile
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
 from data_plane.identity.errors import UserDeactivated
@@ -95,7 +96,9 @@ class SessionOpener:
         self._shard = shard
         self._gate = gate
         self._fresh_state = fresh_state
-        self._admission = Admission(shard.system.pool, shard.clock)
+        self.turns = Turnstile()
+        """Where those wait who come to this node or go, all in one line."""
+        self._admission = Admission(shard.system.pool, shard.clock, self.turns)
         self._reading = asyncio.Semaphore(MAX_READING)
         self._activity = activity
 

@@ -14,6 +14,7 @@ from data_plane.gateway.engineio.slow import Judge
 from data_plane.gateway.engineio.websocket import Elsewhere, Line, Refused, Upgrade, refuse, socket_factory
 from data_plane.gateway.peers import Router
 from data_plane.gateway.peers.hops import Way
+from data_plane.gateway.turnstile import Turnstile
 from kernel.http.linger import Linger
 
 CLOSE_GRACE: Final = 1.0
@@ -74,7 +75,7 @@ class EngineServer:
     """The HTTP side is an ASGI application, the WebSocket side uvicorn's `ws` factory.
 
     `max_buffered`: bytes that may wait for one client before its receiver hears `clogged`. `router`: who passes on what
-    belongs to sessions of other processes.
+    belongs to sessions of other processes. `turns`: where WebSockets wait to be opened.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class EngineServer:
         path: str = PATH,
         trusted_proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"}),
         router: Router | None = None,
+        turns: Turnstile | None = None,
     ) -> None:
         self.wire = wire
         self.limits = limits or Limits()
@@ -97,11 +99,13 @@ class EngineServer:
         self._path = path.rstrip("/")
         self._trusted = trusted_proxies
         self._patiently = Linger(self._serve)
-        self.websocket_protocol = socket_factory(self._accept, self.limits.max_payload)
+        self._turns = turns or Turnstile()
+        self.websocket_protocol = socket_factory(self._accept, self.limits.max_payload, self._turns)
 
     def given_protocol(self) -> Any:
         """The protocol for a WebSocket's connection that another worker gives; its `data_received` takes the head."""
-        return socket_factory(partial(self._accept, given=True), self.limits.max_payload)(None, None, None)
+        accept = partial(self._accept, given=True)
+        return socket_factory(accept, self.limits.max_payload, self._turns)(None, None, None)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one HTTP request under the path."""

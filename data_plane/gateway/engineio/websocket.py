@@ -334,10 +334,11 @@ class _Socket(WSProtocol):  # type: ignore[misc]
         return answer
 
 
-def socket_factory(accept: Callable[[Upgrade], Line], max_payload: int) -> Callable[..., asyncio.BaseProtocol]:
-    """What uvicorn's setting `ws` takes. `accept` makes a request's `Line`, or raises `Refused`."""
-
-    turns = Turnstile()
+def socket_factory(
+    accept: Callable[[Upgrade], Line], max_payload: int, turns: Turnstile
+) -> Callable[..., asyncio.BaseProtocol]:
+    """What uvicorn's setting `ws` takes. `accept` makes a request's `Line`, or raises `Refused`, when its turn has come
+    among `turns`."""
 
     def factory(config: Any, server_state: Any, app_state: Any) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = _Socket(accept, max_payload, turns)

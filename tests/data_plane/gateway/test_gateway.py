@@ -282,7 +282,7 @@ async def test_a_foreign_origin_is_refused_before_anything_else(house: House) ->
 async def test_events_before_connecting_end_the_transport(house: House) -> None:
     wire, line = house.line()
     house.packet(wire, "slow")
-    assert line.closed
+    await until(lambda: line.closed)
 
 
 @pytest.mark.parametrize("text", ['51-["a"]', "2[", "9", "2[1]"])
@@ -585,6 +585,7 @@ async def test_an_ended_connection_leaves_nothing_behind(house: House) -> None:
     wire, _ = await house.connect("alice")
     house.gateway.ended(wire)
     house.gateway.ended(wire)
+    await until(lambda: len(house.gateway.turns) == 0)
     assert len(house.gateway.registry) == 0
     assert not house.hub._streams
     assert house.gate.admitted == 0

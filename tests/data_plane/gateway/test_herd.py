@@ -63,9 +63,11 @@ async def test_a_herd_costs_a_share_of_a_statement_each_and_one_for_each_page(ho
         "select query, calls from pg_stat_statements s join pg_database d on d.oid = s.dbid "
         "where d.datname = current_database() and toplevel and query not like '%pg_stat%'"
     )
-    calls = {name: sum(row["calls"] for row in rows if name in row["query"]) for name in ("connect_users", "sync_page")}
-    assert USERS / MAX_BATCH <= calls["connect_users"] <= USERS / MAX_BATCH + LANES + 1
-    assert calls["sync_page"] == len(missing)
+    names = ("connect_users", "sync_page", "truncated_to > ")
+    calls = {name: sum(row["calls"] for row in rows if name in row["query"]) for name in names}
+    # Their tokens are checked one after another, so that the first statements begin with few.
+    assert USERS / MAX_BATCH <= calls["connect_users"] <= USERS / 3
+    assert calls["sync_page"] == len(missing) >= calls["truncated_to > "]
     # Nothing else but what asyncpg asks about types once: no transaction around them, no look-up, no clean-up.
     others = [row["query"] for row in rows if not any(name in row["query"] for name in calls)]
     assert [query for query in others if "typname" not in query and "current_setting" not in query] == []

@@ -101,6 +101,7 @@ class Process(House):
     def leave(self, who: "tuple[Any, Line]") -> None:
         """The client hangs up."""
         self.gateway.ended(who[0])
+        self.gateway._forget(who[0])  # which would come in its turn, and nobody is in front
 
 
 Nodes = list[Process]
