@@ -47,6 +47,10 @@ import data_plane.reference.budget
 import data_plane.sync.budget
 import data_plane.sync.events
 import data_plane.sync.routes
+import data_plane.threads.budget
+import data_plane.threads.events
+import data_plane.threads.routes
+import data_plane.threads.socket
 import data_plane.typing.budget
 import data_plane.typing.events
 import data_plane.users.budget
@@ -82,6 +86,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.grants.routes.ROUTES,
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
+    *data_plane.threads.routes.ROUTES,
     *data_plane.reactions.routes.ROUTES,
     *data_plane.receipts.routes.ROUTES,
     *data_plane.sync.routes.ROUTES,
@@ -90,6 +95,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
 )
 EVENTS: tuple[ServerEvent, ...] = (
     *data_plane.messages.events.EVENTS,
+    *data_plane.threads.events.EVENTS,
     *data_plane.reactions.events.EVENTS,
     *data_plane.receipts.events.EVENTS,
     *data_plane.channels.events.EVENTS,
@@ -104,6 +110,7 @@ EVENTS: tuple[ServerEvent, ...] = (
 """What clients get."""
 CALLS: tuple[ClientEvent, ...] = (
     *data_plane.messages.events.CALLS,
+    *data_plane.threads.events.CALLS,
     *data_plane.reactions.events.CALLS,
     *data_plane.receipts.events.CALLS,
     *data_plane.presence.events.CALLS,
@@ -130,6 +137,7 @@ STATEMENTS: dict[str, int] = {
     **data_plane.receipts.budget.STATEMENTS,
     **data_plane.reference.budget.STATEMENTS,
     **data_plane.sync.budget.STATEMENTS,
+    **data_plane.threads.budget.STATEMENTS,
     **data_plane.typing.budget.STATEMENTS,
     **data_plane.users.budget.STATEMENTS,
 }
@@ -142,6 +150,7 @@ def socket_routes(shard: Shard, sender: SendService, sync: SyncService, receipts
         send.socket_route(sender),
         *socket.socket_routes(shard),
         *data_plane.receipts.socket.socket_routes(receipts),
+        *data_plane.threads.socket.socket_routes(shard),
         *data_plane.reactions.socket.socket_routes(shard),
         *data_plane.members.socket.socket_routes(shard),
         data_plane.sync.routes.socket_route(sync),

@@ -73,7 +73,7 @@ class Truncation:
     async def _number_before(self, uow: UnitOfWork, caller: Caller, channel_id: str, seq: int) -> int:
         query = (
             select(Message.number)
-            .where(Message.app_id == caller.app_id, Message.channel_id == channel_id, Message.seq < seq)
+            .where(Message.app_id == caller.app_id, Message.channel_id == channel_id, Message.seq.between(1, seq - 1))
             .order_by(Message.seq.desc())
             .limit(1)
         )

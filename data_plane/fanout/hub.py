@@ -11,7 +11,7 @@ from uuid import UUID
 from data_plane.fanout.bus import slot_of
 from data_plane.fanout.stream import Recipient, Stream
 from data_plane.log import Entry, LogKey, channel_log
-from data_plane.log.entries import PROFILES, profile_in_channels, skipped_entry
+from data_plane.log.entries import PROFILES, profile_in_channels
 from data_plane.log.reader import LogRange, LogReader
 from kernel.logging import get_logger
 
@@ -125,7 +125,11 @@ class Hub:
             touched[stream.key] = stream
             if not ready:
                 continue
-            if entry.subject is None and len(ready) == 1 and not (entry.position and stream.first_seqs):
+            if (
+                entry.subject is None
+                and len(ready) == 1
+                and not (stream.first_seqs and (entry.position or entry.shows))
+            ):
                 runs.setdefault(stream.key, []).append(entry)
                 continue
             # These may change who hears what, so everything before them goes out first.
@@ -187,8 +191,8 @@ class Hub:
             buffer.extend(run)
         if stream.recipients:
             frame = self._encode(run)
-            if first.subject is None and first.position and stream.first_seqs:
-                self._pass_on_to_who_sees(stream, first, frame)
+            if first.subject is None and stream.first_seqs and (first.position or first.shows):
+                self._pass_on_as_seen(stream, first, frame)
             elif first.subject is None:
                 for recipient in stream.recipients:
                     recipient.deliver(frame)
@@ -206,11 +210,15 @@ class Hub:
         elif first.subject is not None:
             self._concerned(first)
 
-    def _pass_on_to_who_sees(self, stream: Stream, entry: Entry, frame: object) -> None:
-        """An entry about a message that is older than what some recipients see: those get one that says nothing."""
-        skipped = self._encode([skipped_entry(entry)])
+    def _pass_on_as_seen(self, stream: Stream, entry: Entry, frame: object) -> None:
+        """An entry that is about a message, or shows something of one, that is older than what some recipients see:
+        those hear it without. One frame for all who hear the same."""
+        frames = {0: frame}
         for recipient in stream.recipients:
-            recipient.deliver(skipped if stream.hides(entry, recipient) else frame)
+            unseen = stream.unseen(entry, recipient)
+            if unseen not in frames:
+                frames[unseen] = self._encode([entry.without(unseen)])
+            recipient.deliver(frames[unseen])
 
     def _pass_on_passing(self, entry: Entry) -> None:
         """What is in no log: for those who watch and still hear the log, and not for its own author."""
@@ -388,8 +396,7 @@ class Hub:
 
     def _hand(self, stream: Stream, recipient: Recipient, entries: Sequence[Entry]) -> bool:
         for entry in entries:
-            hidden = stream.hides(entry, recipient)
-            recipient.deliver(self._encode([skipped_entry(entry) if hidden else entry]))
+            recipient.deliver(self._encode([entry.without(stream.unseen(entry, recipient))]))
             if entry.subject is not None:
                 self._act_on(stream, recipient, entry)
                 if entry.type == "member.removed" and entry.subject == recipient.user_id:

@@ -91,9 +91,9 @@ class Stream:
             return None
         return [entry for entry in self.recent if entry.seq >= first]
 
-    def hides(self, entry: Entry, recipient: Recipient) -> bool:
-        """Whether the entry is about a message that is older than what the recipient sees."""
-        return 0 < entry.about < self.first_seqs.get(recipient, 0)
+    def unseen(self, entry: Entry, recipient: Recipient) -> int:
+        """What the entry has of messages that are older than what the recipient sees; as `Entry.unseen`."""
+        return entry.unseen(self.first_seqs.get(recipient, 0))
 
     def drop(self, recipient: Recipient) -> None:
         """Forget a recipient in every state."""

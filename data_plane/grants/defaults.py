@@ -28,14 +28,16 @@ SCOPES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """The built-in roles. `user` is every user's app role until it gets another one, and stands in for words that name no
 app role; `owner` is what a channel's creator becomes, `member` what who is added or joins becomes."""
 
-_NOBODYS: Final[Grants] = frozenset({P.MESSAGE_EDIT_ANY, P.MESSAGE_SEND_FROZEN})
-"""Granted to nobody by default: words that others put into one's mouth, and a freeze that does not freeze."""
+_NOBODYS: Final[Grants] = frozenset({P.MESSAGE_EDIT_ANY, P.MESSAGE_SEND_FROZEN, P.MESSAGE_SYSTEM})
+"""Granted to nobody by default: words that others put into one's mouth, a freeze that does not freeze, the system's
+voice."""
 _TALK: Final[Grants] = frozenset({P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN, P.MESSAGE_DELETE_OWN, P.REACTION_ADD})
 _STAY_OR_GO: Final[Grants] = _TALK | {P.CHANNEL_LEAVE}
 _CREATE: Final[Grants] = frozenset({P.CHANNEL_CREATE})
 _ADMIN: Final[Grants] = EVERYTHING - _NOBODYS - {P.CHANNEL_DELETE}
 _MODERATOR: Final[Grants] = _STAY_OR_GO | {
     P.MESSAGE_DELETE_ANY,
+    P.MESSAGE_MENTION_MANY,
     P.MEMBER_REMOVE,
     P.CHANNEL_FREEZE,
     P.CHANNEL_SLOW,
@@ -64,9 +66,12 @@ TYPES: Final[Mapping[str, Mapping[str, Grants]]] = MappingProxyType(
         # Two people who talk. Nobody runs it, nobody else sees it, nobody leaves it.
         DIRECT: {OWNER: _TALK, "admin": _TALK | _CREATE, "moderator": _TALK | _CREATE, MEMBER: _TALK, "guest": _TALK},
         # People who know each other: the owner runs it.
-        GROUP: {},
+        GROUP: {MEMBER: _STAY_OR_GO | {P.MESSAGE_MENTION_MANY}},
         # People who work together: members bring others in.
-        "team": {MEMBER: _STAY_OR_GO | {P.MEMBER_ADD}, "moderator": _MODERATOR | {P.MEMBER_ADD}},
+        "team": {
+            MEMBER: _STAY_OR_GO | {P.MEMBER_ADD, P.MESSAGE_MENTION_MANY},
+            "moderator": _MODERATOR | {P.MEMBER_ADD},
+        },
         # Anybody watches, who joins may write; your server or an admin opens it.
         "livestream": {
             "guest": frozenset({P.CHANNEL_WATCH, P.CHANNEL_LEAVE}),

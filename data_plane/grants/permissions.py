@@ -12,6 +12,8 @@ class Permission(StrEnum):
     MESSAGE_SEND = "message.send"
     MESSAGE_SEND_FROZEN = "message.send.frozen"
     MESSAGE_SEND_SLOW = "message.send.slow"
+    MESSAGE_MENTION_MANY = "message.mention.many"
+    MESSAGE_SYSTEM = "message.system"
     MESSAGE_EDIT_OWN = "message.edit.own"
     MESSAGE_EDIT_ANY = "message.edit.any"
     MESSAGE_DELETE_OWN = "message.delete.own"
@@ -38,6 +40,8 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.MESSAGE_SEND: "Send messages.",
         Permission.MESSAGE_SEND_FROZEN: "Send and edit even while the channel is frozen.",
         Permission.MESSAGE_SEND_SLOW: "Send without waiting while the channel is slow.",
+        Permission.MESSAGE_MENTION_MANY: "Mention the whole channel, whoever is there, or all of a role.",
+        Permission.MESSAGE_SYSTEM: "Send messages of the system, which are nobody's words and make nothing unread.",
         Permission.MESSAGE_EDIT_OWN: "Edit one's own messages.",
         Permission.MESSAGE_EDIT_ANY: "Edit anybody's messages.",
         Permission.MESSAGE_DELETE_OWN: "Delete one's own messages.",

@@ -108,7 +108,13 @@ def _whole(kind: ChannelType) -> ChannelType:
 
 def _rules(table: GrantTable) -> str:
     """What the flush asks of the table, as `chat.append_messages` reads it."""
-    marks = (("s", Permission.MESSAGE_SEND), ("w", Permission.CHANNEL_WATCH), ("f", Permission.MESSAGE_SEND_FROZEN))
+    marks = (
+        ("s", Permission.MESSAGE_SEND),
+        ("w", Permission.CHANNEL_WATCH),
+        ("f", Permission.MESSAGE_SEND_FROZEN),
+        ("m", Permission.MESSAGE_MENTION_MANY),
+        ("y", Permission.MESSAGE_SYSTEM),
+    )
     lines = [
         f"{mark}:{type}.{role}"
         for mark, permission in marks

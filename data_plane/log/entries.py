@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from data_plane.messages.views import MessageRow, message_view
+from data_plane.messages.views import MessageRow, message_data
 from kernel.clock import rfc3339
 
 CHANNEL: Final = "c:"
@@ -18,6 +18,10 @@ PROFILES: Final = "p:"
 APP_LOG: Final = "a:"
 """The one log of the app itself: what concerns all its users."""
 
+ITSELF: Final = 1
+QUOTED: Final = 2
+THREAD: Final = 4
+"""What an event may show of older messages: the one that it is about, one that this quotes, the one it answers."""
 SKIPPED: Final = "event.skipped"
 
 
@@ -51,7 +55,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     `membership.removed` or of a `membership.arranged`, whatever may end somebody's watching (a
     `channel.updated` that changes grants, a `user.updated`); null for all else. Of an entry about an older message,
     `position` is that message's seq. `first_seq` is from where on the user of a `membership.added`, or of a
-    `membership.arranged`, sees messages of the channel. `seq` 0 is what happens in passing and is in
+    `membership.arranged`, sees messages of the channel. `shows` are the seqs of the older messages that the event shows
+    something of: the quoted one and the thread's, 0 for none. `seq` 0 is what happens in passing and is in
     no log, such as who types; its `subject` is whoever does it.
     """
 
@@ -63,11 +68,33 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     subject: str | None = None
     position: int = 0
     first_seq: int = 0
+    shows: tuple[int, ...] = ()
 
     @property
     def about(self) -> int:
         """The seq of the older message that this entry is about; 0 when it is about none."""
         return self.position if self.subject is None else 0
+
+    def unseen(self, first: int) -> int:
+        """What is kept from somebody who sees messages from the seq `first` on: the sum of `ITSELF`, `QUOTED`,
+        `THREAD`; 0 when nothing is."""
+        if self.about < first and self.about:
+            return ITSELF
+        return sum(part for part, seq in zip((QUOTED, THREAD), self.shows, strict=False) if 0 < seq < first)
+
+    def without(self, unseen: int) -> "Entry":
+        """The entry as somebody hears it from whom these parts are kept. Its place in the log it keeps."""
+        if not unseen:
+            return self
+        said = orjson.loads(self.event)
+        if unseen == ITSELF:
+            said |= {"type": SKIPPED, "actor": None, "data": {}}
+            return Entry(self.app_id, self.log, self.seq, SKIPPED, orjson.dumps(said))
+        if unseen & QUOTED:
+            said["data"]["message"].pop("quoted", None)
+        if unseen & THREAD:
+            said["data"].pop("thread", None)
+        return Entry(self.app_id, self.log, self.seq, self.type, orjson.dumps(said), position=self.position)
 
     @property
     def key(self) -> LogKey:
@@ -88,13 +115,30 @@ def render_event(*, log: str, seq: int, epoch: str, type: str, at: datetime, act
 
 
 def make_entry(
-    *, app_id: UUID, log: str, seq: int, epoch: str, type: str, at: datetime, actor: str | None, data: Any
+    *,
+    app_id: UUID,
+    log: str,
+    seq: int,
+    epoch: str,
+    type: str,
+    at: datetime,
+    actor: str | None,
+    data: Any,
+    shows: tuple[int, ...] = (),
 ) -> Entry:
-    """An entry from its parts. `data` is an object to encode, or the JSON bytes themselves."""
+    """An entry from its parts. `data` is an object to encode, or the JSON bytes themselves, and then `shows` says of
+    which older messages that has something."""
     encoded = data if isinstance(data, bytes) else orjson.dumps(data)
     subject, position, first_seq = _node_matter(type, data)
     event = render_event(log=log, seq=seq, epoch=epoch, type=type, at=at, actor=actor, data=encoded)
-    return Entry(app_id, log, seq, type, event, subject, position, first_seq)
+    if not isinstance(data, bytes) and "message" in data:
+        shows = shown_seqs(data["message"].get("quoted"), data.get("thread"))
+    return Entry(app_id, log, seq, type, event, subject, position, first_seq, shows)
+
+
+def shown_seqs(quoted: Mapping[str, Any] | None, thread: Mapping[str, Any] | None) -> tuple[int, ...]:
+    """The `shows` of an entry whose event has these parts."""
+    return (quoted["seq"] if quoted else 0, thread["seq"] if thread else 0) if quoted or thread else ()
 
 
 def passing_entry(*, app_id: UUID, log: str, epoch: str, type: str, at: datetime, actor: str, data: Any) -> Entry:
@@ -144,7 +188,7 @@ def entry_from_row(row: Any, epoch: str) -> Entry:
     """An entry from a row of `chat.read_ranges`. The message of a message event is as it is now."""
     data: Any
     if row["message_id"] is not None:
-        data = {"message": message_view(message_from_entry(row))}
+        data = message_data(message_from_entry(row))
     else:
         data = orjson.loads(row["data"]) if row["data"] is not None else {}
     return make_entry(
@@ -196,10 +240,3 @@ def _node_matter(type: str, data: Any) -> tuple[str | None, int, int]:
         about = data.get("message")
         return None, data.get("message_seq", 0) if about is None else about.get("seq", 0), 0
     return None, 0, 0
-
-
-def skipped_entry(entry: Entry) -> Entry:
-    """What is passed to somebody who does not see the message that an entry is about, so that no seq is missing."""
-    said = orjson.loads(entry.event)
-    event = orjson.dumps({**said, "type": SKIPPED, "actor": None, "data": {}})
-    return Entry(entry.app_id, entry.log, entry.seq, SKIPPED, event)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from data_plane.log.entries import CHANNEL, Entry, LogKey, channel_log, entry_from_row, skipped_entry
+from data_plane.log.entries import CHANNEL, ITSELF, Entry, LogKey, channel_log, entry_from_row
 from kernel.db import Database
 
 _FIRST_SEQS: Final = (
@@ -90,12 +90,12 @@ class LogReader:
         found = [row for row in rows if row["log"] is not None]
         found.sort(key=lambda row: (row["xid"], row["log"].startswith(CHANNEL), row["log"], row["seq"]))
         entries = [entry_from_row(row, self.epoch) for row in found]
-        if any(entry.about for entry in entries):
+        if any(entry.about or entry.shows for entry in entries):
             first = await self._first_seqs(app_id, user_id)
-            entries = [skipped_entry(e) if 0 < e.about < first.get(e.log, 0) else e for e in entries]
+            entries = [entry.without(entry.unseen(first.get(entry.log, 0))) for entry in entries]
         if any(entry.type in _OF_MESSAGES for entry in entries):
             gone = await self._truncated(app_id, {entry.log for entry in entries if entry.type in _OF_MESSAGES})
-            entries = [skipped_entry(e) if 0 < _seq_of_message(e) < gone.get(e.log, 0) else e for e in entries]
+            entries = [e.without(ITSELF) if 0 < _seq_of_message(e) < gone.get(e.log, 0) else e for e in entries]
         return Changes(entries, page["cursor"], page["has_more"])
 
     async def _first_seqs(self, app_id: UUID, user_id: str) -> dict[str, int]:

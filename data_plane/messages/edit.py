@@ -13,7 +13,7 @@ from data_plane.messages.access import locked_message, named_actor, visible_mess
 from data_plane.messages.errors import MessageDeleted
 from data_plane.messages.repository import MessageRepository
 from data_plane.messages.schemas import check_content
-from data_plane.messages.views import MessageRow, MessageView, message_view
+from data_plane.messages.views import MessageRow, MessageView, message_data, message_view
 from data_plane.reactions.repository import ReactionRepository
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
@@ -96,12 +96,20 @@ class MessageEditing:
         now = truncate_ms(self._shard.clock.now())
         messages = MessageRepository(uow.session, caller.app_id)
         changed = await messages.change(row, values | {at: now})
-        view = message_view(changed)
-        entry = NewEntry(
-            log=channel_log(row.channel_id), type=type, actor=actor, message_id=row.id, data={"message": view}
-        )
+        data = message_data(await self._count_replies(uow, caller, changed, type))
+        entry = NewEntry(log=channel_log(row.channel_id), type=type, actor=actor, message_id=row.id, data=data)
         await self._shard.logs.append(uow, caller.app_id, [entry], at=now)
         return await self._shown(uow, caller, changed)
+
+    async def _count_replies(self, uow: UnitOfWork, caller: Caller, row: MessageRow, type: str) -> MessageRow:
+        """Let a thread count a reply that goes or comes back; the row knows its thread as it is then."""
+        step = {"message.deleted": -1, "message.restored": 1}.get(type, 0)
+        thread = (row.beside or {}).get("thread")
+        if row.thread_id is None or thread is None or not step:
+            return row
+        count = thread.get("reply_count", 0) + step
+        await MessageRepository(uow.session, caller.app_id).set_reply_count(row.thread_id, count)
+        return msgspec.structs.replace(row, beside={**(row.beside or {}), "thread": {**thread, "reply_count": count}})
 
     async def _shown(self, uow: UnitOfWork, caller: Caller, row: MessageRow) -> MessageView:
         """The message as the caller sees it."""

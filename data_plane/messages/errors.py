@@ -17,6 +17,13 @@ class MessageDeleted(Conflict):
     title = "The message was deleted"
 
 
+class NestedReply(Conflict):
+    """A reply is in a thread already; answer the message that the thread hangs on, and quote the reply if need be."""
+
+    code = "nested_reply"
+    title = "A reply cannot be replied to"
+
+
 def no_message() -> NotFound:
     """The same for a message that is not there, is another tenant's, or stands where the caller cannot look."""
     return NotFound("There is no such message.")

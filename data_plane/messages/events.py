@@ -2,28 +2,28 @@
 
 from typing import Final
 
+import msgspec
+
 from data_plane.events import ClientEvent, Data, Place, ServerEvent
 from data_plane.messages.schemas import MessageDeletePacket, MessageUpdatePacket
 from data_plane.messages.send import MessageSendPacket
-from data_plane.messages.views import MessageView, OneMessage
+from data_plane.messages.views import MessageView, OneMessage, ThreadView
 
 
 class MessageCreated(Data):
     """Data of `message.created`."""
 
     message: MessageView
+    thread: ThreadView | msgspec.UnsetType = msgspec.UNSET
+    """Of a reply: its thread as it is now."""
 
 
-class MessageUpdated(Data):
+class MessageUpdated(MessageCreated):
     """Data of `message.updated`."""
 
-    message: MessageView
 
-
-class MessageDeleted(Data):
+class MessageDeleted(MessageCreated):
     """Data of `message.deleted`."""
-
-    message: MessageView
 
 
 EVENTS: Final = (

@@ -45,10 +45,10 @@ MIXED_FOR: Final = 1.0
 """Seconds for which a lane counts as shared after two apps took turns in it."""
 
 _WAIT: Final = (
-    "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 )
 _TRY: Final = (
-    "select * from chat.try_append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    "select * from chat.try_append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 )
 _log = get_logger(__name__)
 
@@ -61,7 +61,8 @@ class Overloaded(Unavailable):
 
 
 class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A validated send. `attachments` and `custom` are JSON text or null."""
+    """A validated send. `attachments` and `custom` are JSON text or null, and so is `extra`: what it is besides, as
+    `chat.judge_extra` reads it."""
 
     app_id: UUID
     channel_id: str
@@ -75,6 +76,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     by_server: bool
     count_active: bool
     subject: str
+    extra: str | None = None
 
 
 class Verdict(msgspec.Struct, gc=False):
@@ -87,6 +89,8 @@ class Verdict(msgspec.Struct, gc=False):
     number: int
     created_at: datetime
     data: bytes = b""
+    extra: dict[str, Any] | None = None
+    """What is shown beside a message that was created with something besides."""
 
 
 class Pool(Protocol):
@@ -284,11 +288,18 @@ class Flusher:
             now,
             [self._rules(app_id) for app_id in apps],
             [apps[m.app_id] for m in messages],
+            [m.extra for m in messages] if any(m.extra is not None for m in messages) else None,
         )
+        shown: dict[int, str] = {}
+        if len(rows) > len(messages):
+            shown = {r["ord"]: r["extra"] for r in rows if r["verdict"] == "shown"}
+            rows = [r for r in rows if r["verdict"] != "shown"]
         verdicts = [Verdict(r["verdict"], r["seq"] or 0, r["number"] or 0, r["created_at"]) for r in rows]
         if any(verdict.verdict == "busy" for verdict in verdicts):
             by_place = {r["ord"]: verdict for r, verdict in zip(rows, verdicts, strict=True)}
             verdicts = [by_place[place] for place in range(1, len(messages) + 1)]
+        for place, extra in shown.items():
+            verdicts[place - 1] = msgspec.structs.replace(verdicts[place - 1], extra=msgspec.json.decode(extra))
         return verdicts
 
 

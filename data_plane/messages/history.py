@@ -1,7 +1,8 @@
 """Pages of a channel's messages: one statement on the hot path, keyset on (app, channel, seq)."""
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -89,6 +90,11 @@ async def read_history(shard: Shard, caller: Caller, channel_id: str, window: Wi
             raise no_channel() if window.message is None else no_message()
     if window.message is not None and not any(row[1] == window.message.bytes for row in rows):
         raise no_message()  # an anchor is always among the rows, unless the caller does not see it
+    return page_body(rows, window, limit, channel_id)
+
+
+def page_body(rows: Sequence[Any], window: Window, limit: int, channel_id: str) -> bytes:
+    """A page of rows of `chat.message_page`, or of another function that answers alike."""
     if rows and rows[0][0] is None:
         rows = []
     older = sum(row[0] for row in rows) if window.newer else len(rows)

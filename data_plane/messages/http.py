@@ -9,7 +9,7 @@ from data_plane.blocks.errors import Blocked
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.dependencies import ANYBODY, CallerDependency, ChannelPath, require_scope
 from data_plane.grants.errors import PermissionMissing
-from data_plane.messages.errors import ChannelSlow, MessageIdTaken
+from data_plane.messages.errors import ChannelSlow, MessageDeleted, MessageIdTaken, NestedReply
 from data_plane.messages.flush import Overloaded
 from data_plane.messages.send import SendMessage, SendService
 from data_plane.messages.views import OneMessage
@@ -25,7 +25,16 @@ from kernel.http import answers
     opt=answers(
         (201, OneMessage, "The message was stored now."),
         (200, OneMessage, "Its id was stored before; this is the message as it is now."),
-        errors=(MessageIdTaken, PermissionMissing, ChannelFrozen, ChannelSlow, Blocked, Overloaded),
+        errors=(
+            MessageIdTaken,
+            PermissionMissing,
+            ChannelFrozen,
+            ChannelSlow,
+            Blocked,
+            NestedReply,
+            MessageDeleted,
+            Overloaded,
+        ),
     ),
 )
 async def send_message(

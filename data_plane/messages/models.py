@@ -29,5 +29,7 @@ class Message(ChatModel):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    thread_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The message that this one answers; what is in the thread alone has its `seq` below zero."""
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What others added to it, see `views.extra_view`; null for a plain message."""

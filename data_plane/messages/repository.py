@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, func, select, text, update
+import orjson
+from sqlalchemy import and_, case, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from data_plane.channels.models import Channel
@@ -16,6 +17,18 @@ from data_plane.messages.views import MessageRow
 _BLOCKED = text(
     "select 1 from chat.blocks k join chat.members o on o.app_id = k.app_id and o.user_id = k.user_id "
     "where k.app_id = :app and k.blocked_id = :user and k.removed_at is null and o.channel_id = :channel limit 1"
+)
+
+_REPLIES = text(
+    "update chat.messages "
+    "set extra = coalesce(extra, '{}') || jsonb_build_object('reply_count', cast(:count as bigint)) "
+    "where app_id = :app and id = :id"
+)
+_BESIDE = case(
+    (
+        Message.extra.is_not(None),
+        func.chat.entry_extra(Message.app_id, Message.id, Message.extra, Message.thread_id),
+    )
 )
 
 
@@ -56,7 +69,9 @@ class MessageRepository:
                 Message.created_at,
                 Message.updated_at,
                 Message.deleted_at,
+                Message.thread_id,
                 Message.extra,
+                _BESIDE.label("beside"),
                 Channel.frozen,
                 Channel.type,
                 Channel.grants,
@@ -96,22 +111,34 @@ class MessageRepository:
         name = {"app": self._app_id, "channel": channel_id, "user": user_id}
         return await self._session.scalar(_BLOCKED, name) is not None
 
+    async def set_reply_count(self, thread_id: UUID, count: int) -> None:
+        """How many replies a message has."""
+        name = {"app": self._app_id, "id": thread_id, "count": count}
+        await self._session.execute(_REPLIES, name)
+
     async def change(self, row: MessageRow, values: Mapping[str, Any]) -> MessageRow:
         """Set columns of a message and return it as it is then."""
         await self._session.execute(
             update(Message)
-            .where(Message.app_id == self._app_id, Message.channel_id == row.channel_id, Message.seq == row.seq)
+            .where(Message.app_id == self._app_id, Message.id == row.id)
             .values(**values)
             .execution_options(synchronize_session=False)
         )
         return msgspec.structs.replace(row, **values)
 
 
+def _beside(shown: str | None) -> dict[str, Any] | None:
+    """What is shown with a message and is kept elsewhere."""
+    if shown is None:
+        return None
+    return {name: value for name, value in orjson.loads(shown).items() if name in ("quoted", "thread")}
+
+
 def _message(row: Any) -> MessageRow:
     return MessageRow(
         id=row.id,
         channel_id=row.channel_id,
-        seq=row.seq,
+        seq=abs(row.seq),
         number=row.number,
         user_id=row.user_id,
         text=row.text,
@@ -121,5 +148,8 @@ def _message(row: Any) -> MessageRow:
         created_at=row.created_at,
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
+        thread_id=row.thread_id,
         extra=row.extra,
+        beside=_beside(row.beside),
+        seen_from=row.first_seq,
     )

@@ -32,7 +32,8 @@ _FORM = rf"^([0-9]{{1,15}}|msg_[0-7]{ID_CHARACTER}{{25}})\Z"
 _ANCHOR = "A message's id or a `seq`: the page holds messages {}. Give one of `before`, `after` and `around`."
 
 
-def _anchor(where: str) -> QueryParameter:
+def anchor(where: str) -> QueryParameter:
+    """A message that a page is about."""
     return QueryParameter(max_length=64, pattern=_FORM, description=_ANCHOR.format(where))
 
 
@@ -49,9 +50,9 @@ async def list_messages(
     caller: CallerDependency,
     shard: ShardDependency,
     limit: Limit = 50,
-    before: Annotated[str | None, _anchor("older than it")] = None,
-    after: Annotated[str | None, _anchor("newer than it")] = None,
-    around: Annotated[str | None, _anchor("on both sides of it, and it itself")] = None,
+    before: Annotated[str | None, anchor("older than it")] = None,
+    after: Annotated[str | None, anchor("newer than it")] = None,
+    around: Annotated[str | None, anchor("on both sides of it, and it itself")] = None,
 ) -> Response[bytes]:
     """A page of messages, oldest first: the newest, or those before, after or around a message.
 

@@ -63,14 +63,16 @@ def content_hash(
     attachments: list[dict[str, Any]] | None,
     custom: dict[str, Any] | None,
     silent: bool,
+    extra: dict[str, Any] | None = None,
 ) -> bytes:
     """16 bytes that are equal exactly when two sends say the same; absent and empty are the same. For checked content.
 
     SHA-256, cut, over JSON with sorted keys.
     """
-    said = orjson.dumps(
-        [user_id, channel_id, text, attachments or [], custom or {}, silent], option=orjson.OPT_SORT_KEYS
-    )
+    content = [user_id, channel_id, text, attachments or [], custom or {}, silent]
+    if extra is not None:
+        content.append(extra)
+    said = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return sha256(said).digest()[:HASH_BYTES]
 
 
@@ -100,6 +102,18 @@ UserId = CustomerId
 ChannelId = CustomerId
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 Attachments = Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_ATTACHMENTS)]
+
+MAX_MENTIONED: Final = 50
+RoleWord = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Mentions(Payload, frozen=True, kw_only=True):
+    """Whom a message mentions. `channel` is everybody in it, `here` whoever is present, `roles` their members."""
+
+    users: Annotated[list[UserId], msgspec.Meta(max_length=MAX_MENTIONED)] = msgspec.field(default_factory=list)
+    channel: bool = False
+    here: bool = False
+    roles: Annotated[list[RoleWord], msgspec.Meta(max_length=10)] = msgspec.field(default_factory=list)
 
 
 class EditMessage(Payload, frozen=True, kw_only=True):

@@ -18,21 +18,32 @@ from data_plane.identity.errors import UserDeactivated
 from data_plane.limits.limiter import Bucket, Limiter
 from data_plane.limits.policies import MESSAGES_CHANNEL
 from data_plane.log import Entry, channel_log
-from data_plane.log.entries import make_entry
-from data_plane.messages.errors import MessageIdTaken, no_message
+from data_plane.log.entries import make_entry, shown_seqs
+from data_plane.messages.errors import MessageDeleted, MessageIdTaken, NestedReply, no_message
 from data_plane.messages.flush import Flusher, NewMessage, Verdict
 from data_plane.messages.pace import Pace
 from data_plane.messages.repository import MessageRepository
-from data_plane.messages.schemas import Attachments, ChannelId, NewMessageId, Text, UserId, check_content, content_hash
-from data_plane.messages.views import MessageRow, MessageView, message_view
+from data_plane.messages.schemas import (
+    Attachments,
+    ChannelId,
+    Mentions,
+    MessageId,
+    NewMessageId,
+    Text,
+    UserId,
+    check_content,
+    content_hash,
+)
+from data_plane.messages.views import MessageRow, MessageView, message_data, message_view
 from data_plane.shard import Shard
 from data_plane.tenancy.quotas import check_messages, check_new_active
-from kernel.errors import InvalidInput, RateLimited
-from kernel.ids import decode
+from kernel.errors import InvalidInput, NotFound, RateLimited
+from kernel.ids import decode, parse_id
 
 _SEEN: Final = 10.0
 """Seconds for which an author that a busy channel refused, and who sees it, is refused again without asking anew."""
 _MOST_SEEN: Final = 10_000
+_TOO_EARLY: Final = frozenset({"no_thread", "no_quoted"})
 _BY_GRANTS: Final = frozenset({"forbidden", "frozen", "not_member"})
 """Verdicts that depend on what an app grants."""
 
@@ -45,6 +56,11 @@ class SendMessage(Payload, frozen=True, kw_only=True):
     attachments: Attachments | None = None
     custom: dict[str, Any] | None = None
     silent: bool = False
+    thread_id: MessageId | None = None
+    also_in_channel: bool = False
+    quoted_id: MessageId | None = None
+    mentions: Mentions | None = None
+    system: bool = False
     user_id: UserId | None = None
 
 
@@ -92,6 +108,7 @@ class SendService:
         """
         user_id = caller.acting_as(body.user_id)
         content = check_content(body.text, body.attachments, body.custom)
+        extra = extra_of(body)
         now = self._shard.clock.now()
         check_messages(caller.app, now)
         active = self._activity.is_active(caller.app_id, user_id, now)
@@ -107,13 +124,15 @@ class SendService:
             text=content.text,
             attachments=content.attachments_json,
             custom=content.custom_json,
-            silent=body.silent,
+            # What the channel does not count: the system's words, and what is in a thread alone.
+            silent=body.silent or body.system or (body.thread_id is not None and not body.also_in_channel),
             content_hash=content_hash(
-                user_id, channel_id, content.text, content.attachments, content.custom, body.silent
+                user_id, channel_id, content.text, content.attachments, content.custom, body.silent, extra
             ),
             by_server=caller.is_server,
             count_active=not active,
             subject=subject_of(caller.app, user_id),
+            extra=orjson.dumps(extra).decode() if extra is not None else None,
         )
         bucket = self._limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id)
         slow = None
@@ -122,8 +141,12 @@ class SendService:
         await self._room_in_channel(caller, channel_id, bucket)
         judged_by = self._shard.grants.of(caller.app_id).seq
         verdict = await self._flusher.append(message)
-        if verdict.verdict in _BY_GRANTS and await self._shard.grants.newer_than(caller.app_id, judged_by):
+        by_grants = verdict.verdict in _BY_GRANTS or verdict.verdict.startswith("lacks:")
+        if by_grants and await self._shard.grants.newer_than(caller.app_id, judged_by):
             # Refused by what this node remembered of the app's grants, and they have changed since.
+            verdict = await self._flusher.append(message)
+        elif verdict.verdict in _TOO_EARLY:
+            # What it answers may have waited in the same flush.
             verdict = await self._flusher.append(message)
         if verdict.verdict != "created":
             self._limiter.give_back(bucket)  # who is no member must not use up what the members have
@@ -133,6 +156,8 @@ class SendService:
             case "created":
                 if message.count_active:
                     self._activity.remember(caller.app_id, user_id, verdict.created_at)
+                if message.extra is not None:
+                    return Sent(orjson.dumps({"message": message_view(stored_row(message, verdict))}), True)
                 return Sent(verdict.data or created_data(message, verdict), True)
             case "duplicate":
                 # Stored before, and perhaps edited since: answer with what is there now.
@@ -147,6 +172,16 @@ class SendService:
                 raise UserDeactivated("This user is deactivated and sends nothing.", user_id=user_id)
             case "forbidden":
                 raise PermissionMissing.of(Permission.MESSAGE_SEND)
+            case "no_thread":
+                raise NotFound("`thread_id` names no message of this channel.", field="thread_id")
+            case "in_thread":
+                raise NestedReply(thread_id=body.thread_id)
+            case "thread_deleted":
+                raise MessageDeleted("The message that the thread hangs on was deleted.")
+            case "no_quoted":
+                raise NotFound("`quoted_id` names no message of this channel.", field="quoted_id")
+            case lacks if lacks.startswith("lacks:"):
+                raise PermissionMissing.of(Permission(lacks.removeprefix("lacks:")))
             case "no_user":
                 raise InvalidInput(f"There is no user `{user_id}`; create it first.", field="user_id")
             case _:
@@ -173,6 +208,29 @@ class SendService:
         if found is None:
             raise no_message()
         return found.row
+
+
+def extra_of(body: SendMessage) -> dict[str, Any] | None:
+    """What the message is besides its content, as it is stored; null for a plain one. Raises `InvalidInput`."""
+    extra: dict[str, Any] = {}
+    if body.thread_id is not None:
+        extra["thread_id"] = str(parse_id("msg", body.thread_id, field="thread_id"))
+        if body.also_in_channel:
+            extra["also_in_channel"] = True
+    elif body.also_in_channel:
+        raise InvalidInput("`also_in_channel` is for replies: give `thread_id`, too.", field="also_in_channel")
+    if body.quoted_id is not None:
+        extra["quoted_id"] = str(parse_id("msg", body.quoted_id, field="quoted_id"))
+    if (mentions := body.mentions) is not None:
+        if "member" in mentions.roles:
+            raise InvalidInput("Whoever means all members mentions the `channel`.", field="mentions.roles")
+        many = {"channel": mentions.channel, "here": mentions.here, "roles": sorted(set(mentions.roles))}
+        said = {name: value for name, value in many.items() if value}
+        if mentions.users or said:
+            extra["mentions"] = {"users": list(dict.fromkeys(mentions.users)), **said}
+    if body.system:
+        extra["system"] = True
+    return extra or None
 
 
 def parse_message_id(text: str) -> UUID:
@@ -203,12 +261,14 @@ def stored_row(message: NewMessage, verdict: Verdict) -> MessageRow:
         silent=message.silent,
         created_at=verdict.created_at,
         updated_at=verdict.created_at,
+        extra=verdict.extra,
     )
 
 
 def created_data(message: NewMessage, verdict: Verdict) -> bytes:
-    """What the event of a created message carries, and the sender's answer, as JSON: `{"message": …}`."""
-    return orjson.dumps({"message": message_view(stored_row(message, verdict))})
+    """What the event of a created message carries, and the sender's answer, as JSON: `{"message": …}`; the event of a
+    reply its thread, too."""
+    return orjson.dumps(message_data(stored_row(message, verdict)))
 
 
 def created_entry(message: NewMessage, verdict: Verdict, epoch: str) -> Entry:
@@ -223,6 +283,7 @@ def created_entry(message: NewMessage, verdict: Verdict, epoch: str) -> Entry:
         at=verdict.created_at,
         actor=message.user_id,
         data=verdict.data,
+        shows=shown_seqs(verdict.extra.get("quoted"), verdict.extra.get("thread")) if verdict.extra else (),
     )
 
 

@@ -27,13 +27,59 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    thread_id: UUID | None = None
     extra: dict[str, Any] | None = None
-    """What others added to it; null when nobody did."""
+    """What it is besides its content, and what others added to it; null for a plain one."""
+    beside: dict[str, Any] | None = None
+    """What is shown beside it and kept elsewhere: the quoted message, a reply's thread."""
+    seen_from: int = 0
+    """From which seq on whoever this was read for sees messages."""
 
     def with_extra(self, **values: Any) -> "MessageRow":
         """The message with these members of `extra`; null takes one away."""
         extra = {key: value for key, value in {**(self.extra or {}), **values}.items() if value is not None}
         return msgspec.structs.replace(self, extra=extra or None)
+
+
+class QuotedView(TypedDict):
+    """A quoted message, small, as it is now."""
+
+    id: str
+    seq: int
+    user_id: str
+    text: str
+    """The first 200 characters."""
+    attachment_count: int
+    deleted: bool
+
+
+class MentionsView(TypedDict):
+    """Whom a message mentions."""
+
+    users: list[str]
+    """Members; whoever else was named is left out."""
+    channel: NotRequired[bool]
+    here: NotRequired[bool]
+    roles: NotRequired[list[str]]
+
+
+class ThreadView(TypedDict):
+    """A thread as it is now."""
+
+    id: str
+    """The message that it hangs on."""
+    seq: int
+    """That message's."""
+    user_id: str
+    """Who wrote it."""
+    reply_count: int
+    """Replies that are not deleted."""
+    last_number: int
+    """The number of the last reply: replies count from 1, deleted ones included."""
+    last_reply_at: Timestamp | None
+    participants: list[str]
+    """Who replied, the last ten, the latest first."""
+    participant_count: int
 
 
 class MessageView(TypedDict):
@@ -60,6 +106,22 @@ class MessageView(TypedDict):
     """How many reacted with each emoji. Left out when nobody did."""
     own_reactions: NotRequired[list[str]]
     """What the caller reacted with. Only in answers to a user, never in an event, and left out when nobody reacted."""
+    thread_id: NotRequired[str]
+    """The message that this one answers in its thread. A reply is not in the channel's history, and is silent there."""
+    also_in_channel: NotRequired[bool]
+    """The reply is in the channel as well."""
+    quoted_id: NotRequired[str]
+    quoted: NotRequired[QuotedView]
+    """The message that it quotes, as it is now. Left out when that is older than what the reader sees."""
+    mentions: NotRequired[MentionsView]
+    system: NotRequired[bool]
+    """Nobody's words: the system says so."""
+    reply_count: NotRequired[int]
+    """Replies in its thread that are not deleted. Left out, as are the next three, when there never was one."""
+    last_reply_at: NotRequired[Timestamp]
+    thread_participants: NotRequired[list[str]]
+    """Who replied, the last ten, the latest first."""
+    thread_participant_count: NotRequired[int]
 
 
 class PageMessage(msgspec.Struct, frozen=True, gc=False):
@@ -138,13 +200,32 @@ def page_messages(rows: Sequence[Any], channel_id: str) -> list[PageMessage | di
 
 
 def extra_view(extra: dict[str, Any], *, gone: bool) -> dict[str, Any]:
-    """What is shown beside a message: a deleted one shows no reactions."""
-    shown = {}
-    if (reactions := extra.get("reactions")) and not gone:
-        shown["reactions"] = reactions
-        if "own_reactions" in extra:
-            shown["own_reactions"] = extra["own_reactions"]
+    """What is shown beside a message. A deleted one keeps its place in threads, and whom it mentioned: that is counted
+    on, for as long as it is unread."""
+    shown: dict[str, Any] = {name: extra[name] for name in _ALWAYS if name in extra}
+    if "thread_id" in extra:
+        shown["thread_id"] = format_id("msg", UUID(extra["thread_id"]))
+    if gone:
+        return shown
+    shown |= {name: extra[name] for name in _UNLESS_GONE if name in extra}
+    if "quoted_id" in extra:
+        shown["quoted_id"] = format_id("msg", UUID(extra["quoted_id"]))
+        if (quoted := extra.get("quoted")) is not None:
+            shown["quoted"] = {**quoted, "id": shown["quoted_id"]}
     return shown
+
+
+_ALWAYS: Final = (
+    "also_in_channel",
+    "mentions",
+    "system",
+    "reply_count",
+    "last_reply_at",
+    "thread_participants",
+    "thread_participant_count",
+    "purged",
+)
+_UNLESS_GONE: Final = ("reactions", "own_reactions")
 
 
 def message_view(row: MessageRow, *, own_reactions: list[str] | None = None) -> MessageView:
@@ -165,6 +246,34 @@ def message_view(row: MessageRow, *, own_reactions: list[str] | None = None) -> 
         "deleted_at": rfc3339(row.deleted_at) if row.deleted_at is not None else None,
     }
     if row.extra is not None:
-        extra = row.extra if own_reactions is None else {**row.extra, "own_reactions": own_reactions}
+        extra = {**(row.beside or {}), **row.extra}
+        if "quoted" in extra and extra["quoted"]["seq"] < row.seen_from:
+            del extra["quoted"]
+        if own_reactions is not None:
+            extra["own_reactions"] = own_reactions
         view.update(extra_view(extra, gone=gone))  # type: ignore[typeddict-item]
     return view
+
+
+def message_data(row: MessageRow) -> dict[str, Any]:
+    """What an event about the message holds: the message, and with a reply its thread as it is then. For everybody;
+    `Entry.without` is for those who do not see all of it."""
+    data: dict[str, Any] = {"message": message_view(msgspec.structs.replace(row, seen_from=0))}
+    thread = (row.beside or {}).get("thread") or (row.extra or {}).get("thread")
+    if thread is not None:
+        data["thread"] = thread_view(thread)
+    return data
+
+
+def thread_view(thread: dict[str, Any]) -> ThreadView:
+    """A thread, from its message's `extra` with `id`, `seq` and `user_id`."""
+    return {
+        "id": format_id("msg", UUID(thread["id"])),
+        "seq": thread["seq"],
+        "user_id": thread["user_id"],
+        "reply_count": thread.get("reply_count", 0),
+        "last_number": thread.get("thread_last_number", 0),
+        "last_reply_at": thread.get("last_reply_at"),
+        "participants": thread.get("thread_participants", []),
+        "participant_count": thread.get("thread_participant_count", 0),
+    }

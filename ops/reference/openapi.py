@@ -29,6 +29,7 @@ EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "reference" / "rest-examp
 TAGS: Final = {
     "Tokens": "User tokens, made and revoked by your server.",
     "Users": "Profiles of your app's users. Everybody in the app may read them.",
+    "Threads": "Replies to a message, and what is unread in them.",
     "Reactions": "What others feel about a message.",
     "Receipts": "How far users have read, what is unread, who has read a message.",
     "Presence": "Who is there, what users show of themselves, who watches a channel.",

@@ -27,7 +27,8 @@ class Schemas:
             component["title"] = component_name(kind.__name__)
             fields = component["properties"]
             component["properties"] = {name: fields[name] for name in get_type_hints(kind) if name in fields}
-            component["required"] = [name for name in component["properties"] if name in component["required"]]
+            needed = component.pop("required", ())
+            component["required"] = [name for name in component["properties"] if name in needed]
             if not component["required"]:
                 del component["required"]
             for field, words in field_words(kind).items():

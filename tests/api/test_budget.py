@@ -27,6 +27,8 @@ WAKE = 5
 """Statements that a call may be charged with which are another's."""
 INSTEAD: dict[str, dict[str, Any]] = {
     "message.send": {"id": None},
+    "thread.read": {"reply_id": None},
+    "PUT /v1/messages/{message_id}/thread/read": {"reply_id": None},
     "message.delete": {"id": "{second}"},
     "auth.refresh": {"token": "{token}"},
     "POST /v1/channels/{channel_id}/messages": {"id": None},

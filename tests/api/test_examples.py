@@ -30,6 +30,7 @@ BYE = "msg_01k2x7m5t1e8b9v3q4w5r6t7yg"
 BOOT = "msg_01k2x7m5t1e8b9v3q4w5r6t7zr"
 DOCUMENTS = ("getDescription", "getEventDescription")
 """Their answers are the documents themselves."""
+REPLY = "msg_01k2x7m5t1e8b9v3q4w5r6t7zg"
 NOT_MADE_BY_A_CALL = {"internal"}
 """A defect, which no call is known to bring about."""
 
@@ -155,6 +156,11 @@ async def life(scribe: Scribe) -> None:
     photo = {"type": "image", "url": "https://example.com/engine.png", "title": "The engine"}
     await say("sendMessage", sk, {"id": BOOT, "user_id": "grace", "attachments": [photo]}, channel_id="general")
     await say("sendMessage", ada, {"id": BYE, "text": "Bye"}, channel_id="general")
+    reply = {"text": "In short: yes", "thread_id": HELLO, "also_in_channel": True, "mentions": {"users": ["grace"]}}
+    await say("sendMessage", ada, {"id": REPLY, "quoted_id": BOOT, **reply}, channel_id="general")
+    await say("listReplies", ada, message_id=HELLO)
+    await say("listThreads", ada, limit=10)
+    await say("markThreadRead", ada, {"reply_id": REPLY}, message_id=HELLO)
     await say("listMessages", ada, channel_id="general", limit=2)
     await say("getMessage", ada, message_id=HELLO)
     for _ in range(2):
@@ -248,6 +254,7 @@ async def trouble(scribe: Scribe) -> None:
     one = await say("createChannel", ada, {"members": ["grace"], "distinct": True})
     await fail("distinct_is_fixed", "leaveChannel", ada, channel_id=one.json()["id"])
     await fail("message_id_taken", "sendMessage", grace, {"id": HELLO, "text": "Mine"}, channel_id="general")
+    await fail("nested_reply", "sendMessage", grace, {"text": "So?", "thread_id": REPLY}, channel_id="general")
     await fail("message_deleted", "editMessage", ada, {"text": "Again"}, message_id=BYE)
     service.MAX_EMOJI, most = 0, service.MAX_EMOJI  # type: ignore[misc]
     await fail("too_many_reactions", "addReaction", ada, {"unique": False}, message_id=HELLO, emoji="🎉")

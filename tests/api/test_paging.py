@@ -132,6 +132,30 @@ async def back_in_history(hall: Hall, limit: int, before: Any) -> tuple[list[Any
     return ids[::-1], ids[0] if said["has_before"] else None
 
 
+async def reply(hall: Hall, number: int) -> str:
+    body = {"text": str(number), "user_id": "ann", "thread_id": hall.message}
+    return str((await hall.call("POST", "/v1/channels/hall/messages", body))["message"]["id"])
+
+
+async def back_in_thread(hall: Hall, limit: int, before: Any) -> tuple[list[Any], Any]:
+    place = {"before": before} if before else {}
+    said = await hall.call("GET", f"/v1/messages/{hall.message}/replies", limit=limit, **place)
+    ids = [message["id"] for message in said["messages"]]
+    return ids[::-1], ids[0] if said["has_before"] else None
+
+
+async def open_thread(hall: Hall, number: int) -> str:
+    thread = await send(hall, number)
+    body = {"text": "So?", "user_id": "u1", "thread_id": thread}
+    await hall.call("POST", "/v1/channels/hall/messages", body)
+    return thread
+
+
+async def through_inbox(hall: Hall, limit: int, cursor: Any) -> tuple[list[Any], Any]:
+    said = await hall.call("GET", "/v1/threads", limit=limit, user_id="ann", **({"cursor": cursor} if cursor else {}))
+    return [thread["thread"]["id"] for thread in said["threads"]], said["next_cursor"]
+
+
 async def react(hall: Hall, number: int) -> str:
     user = f"u{number * 37 % 100}"
     await hall.call("PUT", f"/v1/messages/{hall.message}/reactions/ok", {"user_id": user})
@@ -209,6 +233,8 @@ LISTS: dict[str, List] = {
     # Who joins begins at the end, and so has read it.
     "listReaders": List(add_member, remove_member, by_get("/v1/messages/{message}/receipts", "user_ids")),
     "getUnread": List(make_unread, read_it, unread),
+    "listReplies": List(reply, None, back_in_thread),
+    "listThreads": List(open_thread, None, through_inbox),
     "listWatchers": List(watch, unwatch, by_get("/v1/channels/hall/watchers", "user_ids")),
     "sync": List(send_and_remember, None, catch_up),
 }

@@ -49,9 +49,12 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "addMembers": _USERS,
     "arrangeChannel": f"what is pinned and until when it is muted, JSON Schema cannot say, and {_USERS}",
     "putMember": _USERS,
-    "sendMessage": f"a message needs text that is not blank or an attachment, its author exists, and {_FREE_FORM}",
+    "sendMessage": f"a message needs text that is not blank or an attachment, its author exists, "
+    f"what it answers or quotes is of the channel, and {_FREE_FORM}",
     "editMessage": f"the same, and {_USERS}",
     "deleteMessage": _USERS,
+    "listReplies": "one of `before`, `after` and `around` is given, not two",
+    "listThreads": _CURSOR,
     "addReaction": f"what an emoji is, JSON Schema cannot say, and {_USERS}",
     "removeReaction": f"the same, and {_USERS}",
     "listReactions": f"the same, and {_CURSOR}",

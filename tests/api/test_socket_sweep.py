@@ -14,18 +14,20 @@ from data_plane.gateway import closing
 from data_plane.gateway.engineio.protocol import Limits
 from data_plane.gateway.packets import MAX_PACKET
 from data_plane.gateway.routes import Payload, SocketRoute
+from kernel.contracts import RateLimit
 from tests.api.badness import VALUES, Forger, with_field
 from tests.api.house import House, Logs, Stored
 from tests.api.line import Line
 from tests.api.sweep import KNOWN, fields, fits
-from tests.api.test_sweep import HELLO, THEIRS, quiet  # noqa: F401 - a fixture
+from tests.api.test_sweep import BESIDES, HELLO, THEIRS, quiet  # noqa: F401 - a fixture
 from tests.api.wire import request
 
 CONTENT: dict[str, Any] = {"text": "Hello", "attachments": [{"type": "image"}], "custom": {"a": 1}}
 EVENTS: dict[str, dict[str, Any]] = {
-    "message.send": {"id": HELLO, "channel_id": "general", "silent": False, "user_id": "ada", **CONTENT},
+    "message.send": {"id": HELLO, "channel_id": "general", "silent": False, "user_id": "ada", **BESIDES, **CONTENT},
     "message.update": {"id": HELLO, **CONTENT},
     "message.delete": {"id": HELLO},
+    "thread.read": {"message_id": HELLO, "reply_id": HELLO},
     "reaction.add": {"message_id": HELLO, "emoji": "👍", "unique": False},
     "reaction.remove": {"message_id": HELLO, "emoji": "👍"},
     "membership.arrange": {
@@ -58,6 +60,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "message.send": {"channel_id": "theirs", "text": "Hello"},
     "message.update": {"id": THEIRS, "text": "Mine"},
     "message.delete": {"id": THEIRS},
+    "thread.read": {"message_id": THEIRS},
     "reaction.add": {"message_id": THEIRS, "emoji": "👍"},
     "reaction.remove": {"message_id": THEIRS, "emoji": "👍"},
     "membership.arrange": {"channel_id": "theirs", "archived": True},
@@ -133,6 +136,9 @@ def ended_badly(line: Line) -> list[str]:
 @pytest.fixture
 async def asker(quiet: House, logs: Logs) -> AsyncIterator[Asker]:  # noqa: F811
     """Ada's connections to a node on which nothing else happens."""
+    # What is bad about a payload is looked at here, not how many there were.
+    limits = [RateLimit(policy=f"messages.{whose}", per_second=10_000, burst=10_000) for whose in ("user", "app")]
+    quiet.change(quiet.tenant, limits=tuple(limits))
     token = quiet.token(quiet.tenant, "ada")
     await (await Line.connected(quiet.url, token)).close()
     asker = Asker(quiet.url, token, await Stored.of(quiet.chat, "chat"), logs)

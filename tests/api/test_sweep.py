@@ -25,6 +25,10 @@ CHANNEL = {"channel_id": "general"}
 THEIR_CHANNEL = {"channel_id": "theirs"}
 PROFILE: dict[str, Any] = {"name": "Ada", "image": "https://x.example/a.png", "role": "user", "custom": {"a": 1}}
 CONTENT: dict[str, Any] = {"text": "Hello", "attachments": [{"type": "image"}], "custom": {"a": 1}, "user_id": "ada"}
+BESIDES: dict[str, Any] = {
+    "thread_id": HELLO, "also_in_channel": False, "quoted_id": HELLO, "system": False,
+    "mentions": {"users": ["ada"], "channel": False, "here": False, "roles": ["moderator"]},
+}  # fmt: skip
 KEY = ("Idempotency-Key",)
 INDEX = {"resource": "channels", "field": "custom.team"}
 QUERY: dict[str, Any] = {
@@ -113,7 +117,9 @@ ROUTES: dict[str, Entry] = {
     "PUT /v1/roles/{name}": Entry({"name": "host"}, {"scopes": ["channel"], "grants": ["message.send"]}),
     "DELETE /v1/roles/{name}": Entry({"name": "host"}, foreign={"name": "theirs"}),
     "GET /v1/channels/{channel_id}/messages": Entry(CHANNEL, foreign=THEIR_CHANNEL),
-    "POST /v1/channels/{channel_id}/messages": Entry(CHANNEL, {"id": HELLO, "silent": False, **CONTENT}, THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/messages": Entry(
+        CHANNEL, {"id": HELLO, "silent": False, **BESIDES, **CONTENT}, THEIR_CHANNEL
+    ),
     "POST /v1/channels/{channel_id}/read": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL, headers=KEY),
     "POST /v1/channels/{channel_id}/unread": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/delivered": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL),
@@ -128,6 +134,11 @@ ROUTES: dict[str, Entry] = {
     "GET /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
     "PATCH /v1/messages/{message_id}": Entry({"message_id": HELLO}, CONTENT, {"message_id": THEIRS}),
     "DELETE /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "GET /v1/messages/{message_id}/replies": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "PUT /v1/messages/{message_id}/thread/read": Entry(
+        {"message_id": HELLO}, {"reply_id": HELLO, "user_id": "ada"}, {"message_id": THEIRS}
+    ),
+    "GET /v1/threads": Entry(credential="user"),
     "PUT /v1/messages/{message_id}/reactions/{emoji}": Entry(
         {"message_id": HELLO, "emoji": "%F0%9F%91%8D"}, {"unique": False, "user_id": "ada"}, {"message_id": THEIRS}
     ),

@@ -47,6 +47,10 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await ask(alice, "membership.arrange", channel_id="general", pinned=True)
     await alice.event("membership.arranged")
     await ask(alice, "receipt.read", channel_id="general")
+    reply = {"thread_id": message["id"], "also_in_channel": True, "quoted_id": message["id"]}
+    await alice.call("message.send", channel_id="general", text="Better", **reply)
+    await tenant.post("/v1/channels/general/messages", text="Yes", user_id="bob", thread_id=message["id"])
+    await ask(alice, "thread.read", message_id=message["id"])
     await ask(alice, "reaction.add", message_id=message["id"], emoji="👍")
     await ask(alice, "reaction.remove", message_id=message["id"], emoji="👍")
     await ask(alice, "receipt.delivered", channel_id="general")

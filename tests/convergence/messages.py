@@ -58,12 +58,40 @@ class Messages(Base):
 
         self.run(burst())
 
-    async def _send(self, user: str, channel: str, silent: bool) -> None:
-        body = {"text": "Hello", "silent": silent}
+    async def _send(self, user: str, channel: str, silent: bool, **beside: Any) -> None:
+        body = {"text": "Hello", "silent": silent, **beside}
         path = f"/v1/channels/{channel}/messages"
         answer = await self.ask(user, "message.send", {"channel_id": channel, **body}, "POST", path, body)
         if "message" in answer:
             self.sent.append(answer["message"]["id"])
+
+    @rule(user=users, channel=channels, which=which, kind=st.sampled_from(("thread", "both", "quote", "mention")))
+    def answer(self, user: str, channel: str, which: int, kind: str) -> None:
+        """Refused where the message is of another channel, or a reply itself."""
+        if not self.sent:
+            return
+        id = self.sent[which % len(self.sent)]
+        beside: dict[str, Any] = {
+            "thread": {"thread_id": id},
+            "both": {"thread_id": id, "also_in_channel": True},
+            "quote": {"quoted_id": id},
+            "mention": {"mentions": {"users": [user], "channel": True}},
+        }[kind]
+        self.run(self._send(user, channel, False, **beside))
+
+    @rule(
+        user=users, which=which, emoji=st.sampled_from(("👍", "ok")), mode=st.sampled_from(("add", "unique", "remove"))
+    )
+    def react(self, user: str, which: int, emoji: str, mode: str) -> None:
+        if not self.sent:
+            return
+        id = self.sent[which % len(self.sent)]
+        path, packet = f"/v1/messages/{id}/reactions/{emoji}", {"message_id": id, "emoji": emoji}
+        if mode == "remove":
+            self.run(self.ask(user, "reaction.remove", packet, "DELETE", path))
+        else:
+            body = {"unique": mode == "unique"}
+            self.run(self.ask(user, "reaction.add", {**packet, **body}, "PUT", path, body))
 
     @rule(user=users, which=which, text=st.sampled_from(("Hello!", "Good bye")))
     def edit(self, user: str, which: int, text: str) -> None:

@@ -169,7 +169,11 @@ def channel_truncated(state: State, event: Json, data: Json) -> None:
     channel = seen(state, event)
     channel |= {name: data[name] for name in ("truncated_to", "truncated_number")}
     messages = state.messages[channel["id"]]
-    state.messages[channel["id"]] = {key: one for key, one in messages.items() if one["seq"] >= data["truncated_to"]}
+    kept = {key: one for key, one in messages.items() if one["seq"] >= data["truncated_to"]}
+    for message in kept.values():
+        if message.get("quoted", message)["seq"] < data["truncated_to"]:
+            del message["quoted"]
+    state.messages[channel["id"]] = kept
 
 
 @on("channel.deleted")
@@ -235,8 +239,10 @@ def membership_removed(state: State, event: Json, data: Json) -> None:
 def message_created(state: State, event: Json, data: Json) -> None:
     message, channel = data["message"], seen(state, event)
     membership = channel["membership"]
-    if membership is not None or channel["history"] == "all":
-        state.messages[message["channel_id"]][message["id"]] = message
+    kept = state.messages[message["channel_id"]]
+    if in_channel(message) and (membership is not None or channel["history"] == "all"):
+        put_message(kept, message)
+    thread_changed(kept, data)
     if membership is not None and message["number"] > channel["last_number"]:
         membership["hidden"] = False
     channel["last_number"] = max(channel["last_number"], message["number"])
@@ -249,9 +255,70 @@ def message_created(state: State, event: Json, data: Json) -> None:
 @on("message.updated", "message.deleted")
 def message_changed(state: State, event: Json, data: Json) -> None:
     channel, message = seen(state, event), data["message"]
-    kept = channel["membership"] is None or message["seq"] >= channel["membership"]["history_from"]
-    if kept and (channel["membership"] is not None or channel["history"] == "all"):
-        state.messages[event["channel_id"]][message["id"]] = message
+    kept = state.messages[event["channel_id"]]
+    from_here = channel["membership"] is None or message["seq"] >= channel["membership"]["history_from"]
+    if in_channel(message) and from_here and (channel["membership"] is not None or channel["history"] == "all"):
+        put_message(kept, message)
+    quoted_changed(kept, message)
+    thread_changed(kept, data)
+
+
+def in_channel(message: Json) -> bool:
+    """Whether a message is in the channel's history, not in a thread alone."""
+    return "thread_id" not in message or message.get("also_in_channel", False)
+
+
+def put_message(kept: dict[str, Json], message: Json) -> None:
+    """A message as it is now. One's own reactions are in no event about it."""
+    before = kept.get(message["id"], {})
+    if "reactions" in message and "own_reactions" in before:
+        message = {**message, "own_reactions": before["own_reactions"]}
+    kept[message["id"]] = message
+
+
+def quoted_changed(kept: dict[str, Json], message: Json) -> None:
+    """Whatever quotes a message shows it small, as it is now."""
+    small = {
+        "id": message["id"],
+        "seq": message["seq"],
+        "user_id": message["user_id"],
+        "text": message["text"][:200],
+        "attachment_count": len(message["attachments"]),
+        "deleted": message["deleted_at"] is not None,
+    }
+    for quoting in kept.values():
+        if quoting.get("quoted_id") == message["id"]:
+            quoting["quoted"] = small
+
+
+def thread_changed(kept: dict[str, Json], data: Json) -> None:
+    """A reply tells how its thread is now; the message that it hangs on shows it."""
+    thread = data.get("thread")
+    if thread is not None and thread["id"] in kept:
+        kept[thread["id"]] |= {
+            "reply_count": thread["reply_count"],
+            "last_reply_at": thread["last_reply_at"],
+            "thread_participants": thread["participants"],
+            "thread_participant_count": thread["participant_count"],
+        }
+
+
+@on("reaction.added", "reaction.removed")
+def reaction_changed(state: State, event: Json, data: Json) -> None:
+    seen(state, event)
+    message = state.messages[event["channel_id"]].get(data["message_id"])
+    if message is None or message["deleted_at"] is not None:
+        return
+    own = list(message.get("own_reactions", ()))
+    if data["user_id"] == state.user["id"]:
+        gone = [*data.get("replaced", ()), data["emoji"]]
+        again = event["type"] == "reaction.added" and data["emoji"] in own
+        own = [emoji for emoji in own if emoji not in gone or (again and emoji == data["emoji"])]
+        own += [data["emoji"]] if event["type"] == "reaction.added" and not again else []
+    message.pop("own_reactions", None)
+    message.pop("reactions", None)
+    if data["reactions"]:
+        message |= {"reactions": data["reactions"], "own_reactions": own}
 
 
 @on("unread.changed")

@@ -55,6 +55,11 @@ TABLES = (
     "field_indexes",
     "blocks",
     "reactions",
+    "thread_members",
+    "mentions",
+    "message_edits",
+    "pins",
+    "hidden_messages",
     "outbox",
 )
 

@@ -13,8 +13,8 @@ FOR_REQUESTS = {
     *("append_events", "horizon", "lock_logs", "mark_active", "xid"),
     # Of the tenant alone that the policies know, too.
     "hidden_channels",
-    # With the caller's rights, under the policies.
-    "seq_at",
+    # Under row-level security, as whoever calls them.
+    *("seq_at", "first_seen", "unread_mentions", "forget_additions", "shown_extra", "entry_extra"),
     # Of their arguments alone; they read no table.
     *("fold_text", "words_of", "has_words", "field_rows"),
     *("custom_text", "custom_number", "custom_boolean", "custom_time"),

@@ -1,13 +1,14 @@
 """A shard on a real database, with as many apps as a test wants, and REST over it without a network."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
 import orjson
 from litestar import Request
 from litestar.di import Provide
+from prometheus_client import CollectorRegistry
 
 from data_plane.blocks.hidden import Hidden
 from data_plane.blocks.routes import ROUTES as BLOCK_ROUTES
@@ -15,14 +16,19 @@ from data_plane.channels.routes import ROUTES as CHANNEL_ROUTES
 from data_plane.fanout.hub import Hub
 from data_plane.grants.routes import ROUTES as GRANT_ROUTES
 from data_plane.grants.service import GrantService
+from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import Caller
 from data_plane.identity.revocations import Revocations
 from data_plane.identity.tokens.service import TokenService
 from data_plane.indexes.routes import ROUTES as INDEX_ROUTES
+from data_plane.limits.limiter import Limiter
 from data_plane.log import Entry
 from data_plane.members.routes import ROUTES as MEMBER_ROUTES
+from data_plane.messages.flush import Flusher
+from data_plane.messages.http import send_message
 from data_plane.messages.routes import ROUTES as MESSAGE_ROUTES
 from data_plane.messages.schemas import check_content, content_hash
+from data_plane.messages.send import SendService, created_entry
 from data_plane.presence.audience import Audience
 from data_plane.reactions.routes import ROUTES as REACTION_ROUTES
 from data_plane.receipts.flush import PositionFlusher
@@ -31,6 +37,7 @@ from data_plane.receipts.service import ReceiptService
 from data_plane.receipts.teller import Teller
 from data_plane.shard import Shard
 from data_plane.tenancy.store import SnapshotStore
+from data_plane.threads.routes import ROUTES as THREAD_ROUTES
 from data_plane.users.routes import ROUTES as USER_ROUTES
 from kernel.clock import ManualClock, month_of
 from kernel.contracts import AppSnapshot
@@ -192,6 +199,15 @@ class World:
         self.receipts = ReceiptService(
             shard, self.positions, self.teller, Hidden(shard.system, clock), published.extend
         )
+        flusher = Flusher(
+            shard.system.pool,
+            clock,
+            lambda stored: published.extend(created_entry(*each, shard.epoch) for each in stored),
+            rules=shard.grants.rules,
+        )
+        # Nothing here comes near a limit, so the store behind the limits is never asked.
+        limiter = Limiter(cast(Any, None), clock, CollectorRegistry())
+        sender = SendService(flusher, shard, ActivityTracker(shard.system, clock), limiter)
         application = build_app(
             routes=[
                 *CHANNEL_ROUTES,
@@ -199,6 +215,8 @@ class World:
                 *MESSAGE_ROUTES,
                 *RECEIPT_ROUTES,
                 *REACTION_ROUTES,
+                *THREAD_ROUTES,
+                send_message,
                 *USER_ROUTES,
                 *BLOCK_ROUTES,
                 *INDEX_ROUTES,
@@ -209,6 +227,7 @@ class World:
                 "shard": Provide(lambda: shard, sync_to_thread=False),
                 "tokens": Provide(lambda: tokens, sync_to_thread=False),
                 "receipts": Provide(lambda: self.receipts, sync_to_thread=False),
+                "send_service": Provide(lambda: sender, sync_to_thread=False),
                 "grants": Provide(lambda: GrantService(shard, lambda *_: None), sync_to_thread=False),
             },
             clock=clock,

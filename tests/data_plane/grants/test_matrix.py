@@ -146,6 +146,23 @@ CASES: dict[Permission, Case] = {
             "socket": emit("message.delete", lambda lab, user: {"id": others(lab, user)}),
         }
     ),
+    P.MESSAGE_MENTION_MANY: Case(
+        {
+            "rest": rest("POST", f"{PATH}/messages", {**TEXT, "mentions": {"channel": True}}),
+            "socket": emit(
+                "message.send", lambda lab, user: {"channel_id": "room", **TEXT, "mentions": {"here": True}}
+            ),
+            "role": rest("POST", f"{PATH}/messages", {**TEXT, "mentions": {"roles": ["plain"]}}),
+        },
+        needs=frozenset({P.MESSAGE_SEND}),
+    ),
+    P.MESSAGE_SYSTEM: Case(
+        {
+            "rest": rest("POST", f"{PATH}/messages", {**TEXT, "system": True}),
+            "socket": emit("message.send", lambda lab, user: {"channel_id": "room", **TEXT, "system": True}),
+        },
+        needs=frozenset({P.MESSAGE_SEND}),
+    ),
     P.REACTION_ADD: Case(
         {
             "rest": rest("PUT", lambda lab, user: f"/v1/messages/{others(lab, user)}/reactions/ok"),

@@ -314,6 +314,21 @@ REST: dict[Operation, list[Try] | Open] = {
         ),
         Try(
             lambda k: f"/v1/channels/{k.channel}/messages",
+            lambda k: {"text": "mine", "user_id": PERSON, "quoted_id": k.message},
+            server=Expect(201, {"channel": 404, "message": 404}),
+            user=Expect(201, {"channel": 404, "message": 404}),
+            varies=("id",),
+        ),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/messages",
+            lambda k: {"text": "mine", "user_id": PERSON, "mentions": {"users": [k.user]}},
+            # Whoever is no member is left out of what is mentioned, whether there is such a user or not.
+            server=Expect(201, {"channel": 404}, free=201),
+            user=Expect(201, {"channel": 404}, free=201),
+            varies=("id",),
+        ),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/messages",
             lambda k: {"text": "mine", "user_id": k.user},
             server=Expect(201, {"channel": 404, "user": 422}),
             user=SERVERS_ONLY,
@@ -345,6 +360,23 @@ REST: dict[Operation, list[Try] | Open] = {
             server=Expect(200, {"user": 422, "message": 404}),
             user=SERVERS_ONLY,
         ),
+    ],
+    ("GET", "/v1/messages/{message_id}/replies"): [
+        Try(lambda k: f"/v1/messages/{k.message}/replies", server=HIDDEN, user=HIDDEN),
+    ],
+    ("PUT", "/v1/messages/{message_id}/thread/read"): [
+        # Nobody takes part in a thread there.
+        Try(lambda k: f"/v1/messages/{k.message}/thread/read", user=Expect(404, {"message": 404})),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/thread/read",
+            lambda k: {"user_id": k.user},
+            server=Expect(404, {"user": 404, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("GET", "/v1/threads"): [
+        Try(lambda k: "/v1/threads", user=OWN),
+        Try(lambda k: f"/v1/threads?user_id={k.user}", server=OWN, user=SERVERS_ONLY),
     ],
     ("PUT", "/v1/messages/{message_id}/reactions/{emoji}"): [
         Try(lambda k: f"/v1/messages/{k.message}/reactions/ok", user=Expect(201, {"message": 404})),

@@ -1,0 +1,1 @@
+"""Threads: the replies to a message, who takes part, and how far each has read."""

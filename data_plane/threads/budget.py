@@ -1,0 +1,11 @@
+"""The most SQL statements that each call may need, without those that open and close a transaction."""
+
+from typing import Final
+
+STATEMENTS: Final = {
+    "listReplies": 4,
+    "listThreads": 2,
+    "markThreadRead": 7,
+    "thread.read": 7,
+}
+"""By operation or event; `tests/api/test_budget.py` counts them."""
