@@ -38,6 +38,9 @@ MAX_OWN: Final = 2
 LOUD: Final = 32
 """Messages of one app that may wait in a lane that other apps write to as well."""
 
+LOUDEST: Final = 4
+"""The same of an app that has more of them there than all others together."""
+
 MAX_LOUD: Final = 2
 """Flushes under way at the same time in lanes of single apps."""
 
@@ -211,7 +214,7 @@ class Flusher:
     def _fair_batch(self, lane: _Lane) -> list[_Waiting]:
         """The next batch of a common lane; a channel or an app that would fill it goes to a lane of its own."""
         if lane.mixed_until > asyncio.get_running_loop().time():
-            for app_id in lane.queue.apps_with_more_than(LOUD):
+            for app_id in lane.queue.loud(LOUD, LOUDEST):
                 loud = (app_id, self._common.index(lane))
                 own = self._own[loud] = _Lane(loud=loud)
                 self._put(own, lane.queue.remove_app(app_id))

@@ -25,9 +25,16 @@ class FairQueue(Generic[T]):
         """How much of one app waits."""
         return len(self._apps.get(app_id, ()))
 
-    def apps_with_more_than(self, most: int) -> list[UUID]:
-        """Apps of which so much waits."""
-        return [app_id for app_id, queue in self._apps.items() if len(queue) > most] if self._size > most else []
+    def loud(self, most: int, most_of_all: int) -> list[UUID]:
+        """Apps of which more than `most` waits, or more than `most_of_all` and more than of all others together."""
+        size = self._size
+        if size <= most_of_all:
+            return []
+        return [
+            app_id
+            for app_id, queue in self._apps.items()
+            if len(queue) > most or (len(queue) > most_of_all and 2 * len(queue) > size)
+        ]
 
     def remove_app(self, app_id: UUID) -> list[T]:
         """Take out all of an app's, in order."""

@@ -1,7 +1,6 @@
 """`natter node`: one data-plane node on one port, in one process or several."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from kernel.ids import Ids
 from kernel.logging import configure_logging, get_logger
 from kernel.security.vault import Vault
 from kernel.settings import Settings, SettingsError
+from ops.entrypoints.garbage import Garbage
 from ops.entrypoints.http import OneWriteProtocol
 from ops.entrypoints.server import Server
 from ops.entrypoints.workers import DRAINED, READY, Process, Workers
@@ -27,11 +27,6 @@ MOST_WORKERS: Final = 64
 LAST_RESORT: Final = 28.0
 """Seconds after which a node that was told to stop ends, whatever hangs."""
 
-COLLECT_AFTER: Final = 20_000
-"""New containers between two looks for cycles. Python's own 700 is less than one flush makes, and next to nothing here
-is in a cycle: a tenth of a busy node's time went into looking."""
-COLLECT_OLDER_AFTER: Final = (5, 10)
-"""The same in looks at the newest: many that survived make the next look at them long, and nothing else runs then."""
 _log = get_logger(__name__)
 
 
@@ -104,8 +99,9 @@ async def serve(settings: Settings, process: Process | None = None) -> None:
     await node.start()
     inside = process.sockets / f"{process.worker}.http" if process.sockets is not None else None
     server = Server(server_config(node, settings.host, settings.node_port), inside=inside)
-    gc.collect()
-    gc.freeze()  # what a node is made of stays; looking through it took a third of a second, in one go
+    garbage = Garbage()
+    garbage.start()
+    looking = asyncio.create_task(garbage.run(), name="garbage")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -130,6 +126,8 @@ async def serve(settings: Settings, process: Process | None = None) -> None:
         await server.serve(process.listeners)
     finally:
         drainer.cancel()
+        looking.cancel()
+        garbage.stop()
         await node.stop()
 
 
@@ -145,14 +143,12 @@ def main(settings: Settings) -> None:
         run_workers(settings)
         return
     configure_logging("node", level=settings.log_level, format=settings.log_format)
-    gc.set_threshold(COLLECT_AFTER, *COLLECT_OLDER_AFTER)
     uvloop.run(serve(settings))
 
 
 def run_workers(settings: Settings) -> None:
     """Serve in several processes, and return when all have ended. Raises `CannotStart`, `SettingsError`."""
     configure_logging("node", level=settings.log_level, format=settings.log_format)
-    gc.set_threshold(COLLECT_AFTER, *COLLECT_OLDER_AFTER)
     node_deps(settings, Process())  # what is missing is said once, not by every worker
 
     def work(process: Process) -> None:

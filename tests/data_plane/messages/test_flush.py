@@ -253,6 +253,8 @@ async def test_a_channel_that_would_fill_a_batch_goes_its_own_way_in_order(
 
 async def test_apps_take_turns_in_a_lane(app: App, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flush_module, "MAX_BATCH", 10)
+    for name in ("LOUD", "LOUDEST"):  # in one lane, whose order no other's flush changes
+        monkeypatch.setattr(flush_module, name, 10**6)
     others = [world.app(), world.app()]
     for each in (app, *others):
         await prepare(each)
@@ -268,12 +270,14 @@ async def test_apps_take_turns_in_a_lane(app: App, world: World, monkeypatch: py
     assert len(order) == 66
 
 
+@pytest.mark.parametrize("count", [120, 8])
 @pytest.mark.parametrize("fair", [True, False])
 async def test_nobody_waits_for_the_flush_of_a_loud_app(
-    fair: bool, app: App, world: World, monkeypatch: pytest.MonkeyPatch
+    fair: bool, count: int, app: App, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not fair:  # to see that this test can tell
         monkeypatch.setattr(flush_module, "LOUD", 10**6)
+        monkeypatch.setattr(flush_module, "LOUDEST", 10**6)
     other, slow = world.app(), asyncio.Event()
     await prepare(app)
     await prepare(other)
@@ -291,10 +295,10 @@ async def test_nobody_waits_for_the_flush_of_a_loud_app(
     stored: list[tuple[NewMessage, Verdict]] = []
     lane = Flusher(pool, world.clock, stored.extend, lanes=1)
     assert await verdicts(lane, message(app), message(other)) == ["created"] * 2
-    loud = [message(app, channel_id="ab"[n % 2]) for n in range(120)]
+    loud = [message(app, channel_id="ab"[n % 2]) for n in range(count)]
     waiting = [asyncio.create_task(lane.append(item)) for item in loud]
     quiet = asyncio.gather(*(asyncio.create_task(lane.append(message(other))) for _ in range(5)))
-    done, _ = await asyncio.wait([quiet], timeout=10 if fair else 1)
+    done, _ = await asyncio.wait([quiet], timeout=10 if fair else 0.3)
     assert bool(done) == fair
     assert not any(task.done() for task in waiting)
     slow.set()
@@ -305,6 +309,19 @@ async def test_nobody_waits_for_the_flush_of_a_loud_app(
     assert lane._own == {}
     await app.check_logs()
     await other.check_logs()
+
+
+async def test_apps_that_write_alike_share_their_flushes(app: App, world: World) -> None:
+    others = [app, world.app(), world.app()]
+    for each in others:
+        await prepare(each)
+    lane, _ = flusher(world, lanes=1)
+    waiting = [asyncio.create_task(lane.append(message(each))) for _ in range(20) for each in others]
+    while not all(task.done() for task in waiting):
+        assert not any(own.loud is not None for own in lane._own.values())
+        await asyncio.sleep(0)
+    for each in others:
+        await each.check_logs()
 
 
 async def test_one_app_alone_keeps_the_common_lanes(app: App, world: World) -> None:
