@@ -22,6 +22,9 @@ import data_plane.identity.tokens.budget
 import data_plane.identity.tokens.routes
 import data_plane.indexes.budget
 import data_plane.indexes.routes
+import data_plane.invites.budget
+import data_plane.invites.events
+import data_plane.invites.routes
 import data_plane.limits.budget
 import data_plane.limits.routes
 import data_plane.members.budget
@@ -83,6 +86,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.blocks.routes.ROUTES,
     *data_plane.channels.routes.ROUTES,
     *data_plane.members.routes.ROUTES,
+    *data_plane.invites.routes.ROUTES,
     *data_plane.grants.routes.ROUTES,
     *data_plane.messages.routes.ROUTES,
     *data_plane.messages.http.ROUTES,
@@ -100,6 +104,7 @@ EVENTS: tuple[ServerEvent, ...] = (
     *data_plane.receipts.events.EVENTS,
     *data_plane.channels.events.EVENTS,
     *data_plane.members.events.EVENTS,
+    *data_plane.invites.events.EVENTS,
     *data_plane.users.events.EVENTS,
     *data_plane.blocks.events.EVENTS,
     *data_plane.grants.events.EVENTS,
@@ -129,6 +134,7 @@ STATEMENTS: dict[str, int] = {
     **data_plane.grants.budget.STATEMENTS,
     **data_plane.identity.tokens.budget.STATEMENTS,
     **data_plane.indexes.budget.STATEMENTS,
+    **data_plane.invites.budget.STATEMENTS,
     **data_plane.limits.budget.STATEMENTS,
     **data_plane.members.budget.STATEMENTS,
     **data_plane.messages.budget.STATEMENTS,

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from data_plane.invites.ended import revoke_some
 from data_plane.log import channel_log, user_log
 from data_plane.log.writer import NewEntry
 from data_plane.members.repository import MemberRepository
@@ -48,10 +49,11 @@ class ChannelJobs:
         return {DISBAND: self.disband, PURGE: self.purge, WIPE: self.wipe}
 
     async def disband(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
-        """Let the members of a deleted channel go, each told in the own log."""
+        """Let the members of a deleted channel go, and those who were invited, each told in the own log."""
         app_id, channel_id = UUID(payload["app_id"]), payload["channel_id"]
         started = self._shard.clock.monotonic()
-        while await self._let_some_go(app_id, channel_id):
+        some = self._members_batch
+        while await revoke_some(self._shard, app_id, channel_id, some) or await self._let_some_go(app_id, channel_id):
             if self._shard.clock.monotonic() - started >= self._budget:
                 await self._shard.outbox.put(uow, DISBAND, payload, now=self._shard.clock.now())
                 return

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from data_plane.channels.access import Found, seen, visible_channel
+from data_plane.channels.access import NEVER, Found, seen, visible_channel
 from data_plane.channels.create import view_of
 from data_plane.channels.errors import no_channel
 from data_plane.channels.models import ALL, JOINED
@@ -18,6 +18,8 @@ from data_plane.grants.permissions import Permission
 from data_plane.grants.repository import GrantRepository
 from data_plane.grants.standing import Standing, standing_of_user, standings
 from data_plane.identity.caller import Caller
+from data_plane.invites.models import Invite
+from data_plane.invites.repository import InviteRepository
 from data_plane.log import channel_log, user_log
 from data_plane.log.writer import NewEntry
 from data_plane.members.errors import DirectIsFixed, DistinctIsFixed, UnknownUsers
@@ -219,6 +221,32 @@ class MemberService:
             at=truncate_ms(self._shard.clock.now()),
         )
 
+    async def open_for(self, uow: UnitOfWork, caller: Caller, channel_id: str, role: str) -> Found:
+        """The channel, to which the caller may add somebody with this role. Raises as `add` does."""
+        found = await self._changeable(uow, caller, channel_id)
+        if found.state.channel.distinct:
+            raise DistinctIsFixed()
+        await self._require_giving(uow, caller, found, Permission.MEMBER_ADD, role)
+        return found
+
+    def floor(self, found: Found, history: str | None) -> int | None:
+        """The first seq that somebody sees who is asked in now; null for nothing of what was before it joins."""
+        first = _history_from(found, history, NEVER)
+        return None if first == NEVER else first
+
+    async def accept(self, uow: UnitOfWork, caller: Caller, found: Found, invite: Invite) -> None:
+        """Let who was invited become a member, unless it is one. The logs are locked. A role that is no more gives
+        way to `member`."""
+        if found.state.member is not None:
+            return
+        role, table = invite.role, found.standing.table
+        joined = [invite.user_id]
+        floor = NEVER if invite.history_from is None else invite.history_from
+        await self._join(
+            uow, caller, found, joined, role if table.for_members(role) else MEMBER, "user_id",
+            custom=invite.custom, floor=floor,
+        )  # fmt: skip
+
     async def _changeable(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> Found:
         found = await visible_channel(self._shard, uow, caller, channel_id)
         if found.state.channel.type == DIRECT:
@@ -275,6 +303,7 @@ class MemberService:
         *,
         history: str | None = None,
         custom: dict[str, Any] | None = None,
+        floor: int | None = None,
     ) -> list[MemberRow]:
         """Make users members who are not; the logs are locked. Raises `DistinctIsFixed`, and `UnknownUsers`, which
         blames `field`."""
@@ -297,12 +326,18 @@ class MemberService:
                 joined_seq=state.last_seq + place,
                 joined_at=now,
                 read_number=state.last_number,
-                history_from=_history_from(found, history, state.last_seq + place),
+                history_from=(
+                    _history_from(found, history, state.last_seq + place)
+                    if floor is None
+                    else min(floor, state.last_seq + place)
+                ),
                 custom=custom or {},
             )
             for place, user_id in enumerate(user_ids, start=1)
         ]
         await members.add(channel_id, joining)
+        # Whoever was invited and comes in another way is asked no more.
+        await InviteRepository(uow.session, caller.app_id).joined(channel_id, user_ids, now)
         entries = [
             NewEntry(log=channel_log(channel_id), type="member.added", actor=caller.user_id, data=member_view(row))
             for row in joining

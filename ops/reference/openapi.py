@@ -36,6 +36,7 @@ TAGS: Final = {
     "Blocks": "Whom a user does not want to hear from.",
     "Channels": "Rooms with members, settings and a log of events.",
     "Members": "Who is in a channel, and as what.",
+    "Invites": "Who is asked to become a member.",
     "Channel types and roles": "What roles may do in channels of a type. For your server.",
     "Messages": "Sending, history, editing, read positions.",
     "Limits": "How much a caller may do, and how much of it is left.",

@@ -142,6 +142,19 @@ async def life(scribe: Scribe) -> None:
     await say("updateMember", ada, {"set": {"desk": "4b"}, "unset": ["phone"]}, channel_id="general", user_id="grace")
     await say("removeMember", ada, channel_id="general", user_id="grace")
     await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")
+    await say("upsertUsers", sk, {"users": [{"id": "barbara"}]})
+    for _ in range(2):
+        await say("inviteMembers", ada, {"user_ids": ["barbara"]}, channel_id="general")
+    await say("listChannelInvites", ada, channel_id="general", limit=2)
+    await say("listInvites", sk, user_id="barbara")
+    await say("acceptInvite", sk, {"user_id": "barbara"}, channel_id="general")
+    await say("removeMember", sk, channel_id="general", user_id="barbara")
+    for answer in ("rejectInvite", "revokeInvite"):
+        await say("inviteMembers", sk, {"user_ids": ["barbara"]}, channel_id="general")
+        if answer == "rejectInvite":
+            await say("rejectInvite", sk, {"user_id": "barbara"}, channel_id="general")
+        else:
+            await say("revokeInvite", sk, channel_id="general", user_id="barbara")
     await say("queryMembers", ada, {"filter": {"role": "owner"}}, channel_id="general")
     await say("listMembers", ada, channel_id="general", limit=2)
     await say("listWatchers", ada, channel_id="general", limit=2)

@@ -194,6 +194,32 @@ async def unread(hall: Hall, limit: int, cursor: Any) -> tuple[list[Any], Any]:
     return [channel["channel_id"] for channel in said["channels"]], said["next_cursor"]
 
 
+async def invite(hall: Hall, number: int) -> str:
+    user = f"u{number * 37 % 100}"
+    await hall.call("POST", "/v1/channels/hall/invites", {"user_ids": [user]})
+    return user
+
+
+async def revoke(hall: Hall, user: str) -> None:
+    await hall.call("DELETE", f"/v1/channels/hall/invites/{user}")
+
+
+async def invite_ann(hall: Hall, number: int) -> str:
+    await make_channel(hall, number)
+    await hall.call("POST", f"/v1/channels/{name(number)}/invites", {"user_ids": ["ann"]})
+    return name(number)
+
+
+async def reject(hall: Hall, channel: str) -> None:
+    await hall.call("POST", f"/v1/invites/{channel}/reject", {"user_id": "ann"})
+
+
+async def invites(hall: Hall, limit: int, cursor: Any) -> tuple[list[Any], Any]:
+    more = {"cursor": cursor} if cursor else {}
+    said = await hall.call("GET", "/v1/invites", user_id="ann", limit=limit, **more)
+    return [invite["channel"]["id"] for invite in said["invites"]], said["next_cursor"]
+
+
 async def catch_up(hall: Hall, limit: int, cursor: Any) -> tuple[list[Any], Any]:
     first = cursor or SINCE[hall.tenant.snapshot.app_id]
     said = await hall.call("GET", "/v1/sync", limit=limit, cursor=first, user_id="ann")
@@ -235,6 +261,8 @@ LISTS: dict[str, List] = {
     "getUnread": List(make_unread, read_it, unread),
     "listReplies": List(reply, None, back_in_thread),
     "listThreads": List(open_thread, None, through_inbox),
+    "listChannelInvites": List(invite, revoke, by_get("/v1/channels/hall/invites", "invites", "user_id")),
+    "listInvites": List(invite_ann, reject, invites),
     "listWatchers": List(watch, unwatch, by_get("/v1/channels/hall/watchers", "user_ids")),
     "sync": List(send_and_remember, None, catch_up),
 }

@@ -104,6 +104,15 @@ ROUTES: dict[str, Entry] = {
          "muted": True, "muted_until": "2126-01-01T00:00:00Z", "user_id": "ada"},
         THEIR_CHANNEL,
     ),
+    "POST /v1/channels/{channel_id}/invites": Entry(
+        CHANNEL, {"user_ids": ["ivy"], "role": "member", "history": "all", "custom": {"a": 1}}, THEIR_CHANNEL,
+        headers=KEY,
+    ),
+    "GET /v1/channels/{channel_id}/invites": Entry(CHANNEL, foreign=THEIR_CHANNEL),
+    "DELETE /v1/channels/{channel_id}/invites/{user_id}": Entry({**CHANNEL, "user_id": "ivy"}, foreign=THEIR_CHANNEL),
+    "GET /v1/invites": Entry(credential="user"),
+    "POST /v1/invites/{channel_id}/accept": Entry({"channel_id": "asked"}, {"user_id": "ada"}, THEIR_CHANNEL),
+    "POST /v1/invites/{channel_id}/reject": Entry({"channel_id": "asked-too"}, {"user_id": "ada"}, THEIR_CHANNEL),
     "GET /v1/channel-types": Entry(),
     "GET /v1/channel-types/{name}": Entry({"name": "town"}, foreign={"name": "theirs"}),
     "PUT /v1/channel-types/{name}": Entry(
@@ -181,6 +190,10 @@ async def furnish(
     await tenant.post(f"/v1/channels/{channel}/messages", id=message, text="Hello", user_id=user)
     if channel == "general":  # what one app takes away, another must not have
         await tenant.post("/v1/channels", id="spare")
+        await tenant.post("/v1/users", users=[{"id": "ivy"}])
+        for name in ("asked", "asked-too"):
+            await tenant.post("/v1/channels", id=name)
+            await tenant.post(f"/v1/channels/{name}/invites", user_ids=[user])
     await tenant.put(f"/v1/channel-types/{kind}", grants={})
     await tenant.put(f"/v1/roles/{role}", scopes=["channel"], grants=[])
 

@@ -106,6 +106,9 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await carol.event("presence.counted")
     await alice.call("typing.start", channel_id="crowd")
     await carol.event("typing.counted")
+    await tenant.post("/v1/channels", id="club")
+    await tenant.post("/v1/channels/club/invites", user_ids=["alice"])
+    await alice.event("invite.changed")
     await tenant.post("/v1/channels/crowd/truncate", before=1_000)
     await alice.event("channel.truncated")
     assert (await tenant.http.delete("/v1/channels/general/members/carol")).is_success

@@ -1,5 +1,6 @@
 """Channels and their settings, who is in them, and what everybody may do."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -51,7 +52,18 @@ async def _grants(reading: Reading) -> Any:
     return (await reading.get("/v1/sync"))["grants"]
 
 
+async def _invites(reading: Reading) -> Any:
+    return _plain((await reading.get("/v1/invites?limit=100"))["invites"])
+
+
+def _plain(invites: Iterable[Any]) -> Any:
+    """Without what their channels are called by now."""
+    kept = ("state", "role", "invited_by", "created_at")
+    return {invite["channel"]["id"]: [invite[name] for name in kept] for invite in invites}
+
+
 KINDS = (
+    Kind("invites", _invites, lambda state: _plain(filter(None, state.invites.values()))),
     Kind("channels", _channels, lambda state: {id: state.channel(id) for id in state.channels}),
     Kind("members", _members, lambda state: state.members),
     Kind("grants", _grants, lambda state: state.grants),
@@ -106,6 +118,14 @@ class Channels(Base):
     )
     def grant(self, type: str, role: str, grants: list[str]) -> None:
         self.run(self.serve("PUT", f"/v1/channel-types/{type}", {"grants": {role: grants}}))
+
+    @rule(user=st.none() | users, channel=channels, other=users)
+    def invite(self, user: str | None, channel: str, other: str) -> None:
+        self.run(self.by(user, "POST", f"/v1/channels/{channel}/invites", {"user_ids": [other]}))
+
+    @rule(user=users, channel=channels, answer=st.sampled_from(("accept", "reject")))
+    def answer_invite(self, user: str, channel: str, answer: str) -> None:
+        self.run(self.act(user, "POST", f"/v1/invites/{channel}/{answer}", {}))
 
     @rule(user=st.none() | users, channel=channels, other=users, value=st.sampled_from(("here", None)))
     def keep(self, user: str | None, channel: str, other: str, value: str | None) -> None:

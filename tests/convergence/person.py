@@ -121,7 +121,9 @@ class Person:
                 return
 
     async def load(self) -> None:
-        """Read members and history of the channels that it has none of."""
+        """Read members and history of the channels that it has none of, and its invites if they are not known."""
+        if self.known.ask_for_invites:
+            self.known.load_invites((await self.read("/v1/invites", limit=100))["invites"])
         for channel_id in tuple(self.known.unloaded):
             members = await self.rest("GET", f"/v1/channels/{channel_id}/members", limit=100)
             messages = await self.rest("GET", f"/v1/channels/{channel_id}/messages", limit=100)

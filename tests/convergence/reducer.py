@@ -51,6 +51,11 @@ class State:
     """`{type: {role: [permission]}}`"""
     blocks: dict[str, Json] = field(default_factory=dict)
     """By user."""
+    invites: dict[str, Json | None] = field(default_factory=dict)
+    """By channel: what it is invited to; null for what is over."""
+    ask_for_invites: bool = True
+    """They are to be read, after the fresh state and before the events that follow it: those say what they are about
+    as it is then, so that it does no harm to hear what was read already."""
     applied: dict[str, int] = field(default_factory=dict)
     """The newest event of each log that was applied, or that the state had from the start. A log is a channel's id, or
     `""` for the user's own, or `"app"`."""
@@ -93,6 +98,11 @@ class State:
         waiting, self.waiting[channel_id] = self.waiting[channel_id], []
         for event in waiting:
             REDUCERS[event["type"]](self, event, event["data"])
+
+    def load_invites(self, invites: list[Json]) -> None:
+        """What was read of them. What events have said meanwhile is newer, or the same."""
+        self.ask_for_invites = False
+        self.invites = {invite["channel"]["id"]: invite for invite in invites} | self.invites
 
     def stop_watching(self, *channel_ids: str) -> None:
         """Drop channels that were only watched: these, or all of them, because watching ends with the connection."""
@@ -205,6 +215,13 @@ def member_removed(state: State, event: Json, data: Json) -> None:
 @on("membership.added")
 def membership_added(state: State, event: Json, data: Json) -> None:
     state.enter(data["channel"])
+    state.invites[data["channel"]["id"]] = None
+
+
+@on("invite.changed")
+def invite_changed(state: State, event: Json, data: Json) -> None:
+    invite = data["invite"]
+    state.invites[invite["channel"]["id"]] = invite if invite["state"] == "pending" else None
 
 
 @on("membership.updated")

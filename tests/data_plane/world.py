@@ -21,6 +21,7 @@ from data_plane.identity.caller import Caller
 from data_plane.identity.revocations import Revocations
 from data_plane.identity.tokens.service import TokenService
 from data_plane.indexes.routes import ROUTES as INDEX_ROUTES
+from data_plane.invites.routes import ROUTES as INVITE_ROUTES
 from data_plane.limits.limiter import Limiter
 from data_plane.log import Entry
 from data_plane.members.routes import ROUTES as MEMBER_ROUTES
@@ -212,6 +213,7 @@ class World:
             routes=[
                 *CHANNEL_ROUTES,
                 *MEMBER_ROUTES,
+                *INVITE_ROUTES,
                 *MESSAGE_ROUTES,
                 *RECEIPT_ROUTES,
                 *REACTION_ROUTES,

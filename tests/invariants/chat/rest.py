@@ -261,6 +261,30 @@ REST: dict[Operation, list[Try] | Open] = {
         Try(lambda k: f"/v1/channels/{k.channel}/join", user=HIDDEN),
         Try(lambda k: f"/v1/channels/{LIVESTREAM}/join", user=Expect(404)),
     ],
+    ("POST", "/v1/channels/{channel_id}/invites"): [
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/invites",
+            lambda k: {"user_ids": [k.user]},
+            server=Expect(200, {"channel": 404, "user": 422}),
+            user=Expect(200, {"channel": 404, "user": 422}),
+        ),
+    ],
+    ("GET", "/v1/channels/{channel_id}/invites"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/invites", server=HIDDEN, user=HIDDEN),
+    ],
+    ("DELETE", "/v1/channels/{channel_id}/invites/{user_id}"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/invites/{k.user}", server=GONE, user=GONE),
+    ],
+    ("GET", "/v1/invites"): [
+        Try(lambda k: "/v1/invites", user=OWN),
+        Try(lambda k: f"/v1/invites?user_id={k.user}", server=OWN, user=SERVERS_ONLY),
+    ],
+    ("POST", "/v1/invites/{channel_id}/accept"): [
+        Try(lambda k: f"/v1/invites/{k.channel}/accept", lambda k: {}, user=Expect(404, {"channel": 404})),
+    ],
+    ("POST", "/v1/invites/{channel_id}/reject"): [
+        Try(lambda k: f"/v1/invites/{k.channel}/reject", lambda k: {}, user=Expect(404, {"channel": 404})),
+    ],
     ("PATCH", "/v1/channels/{channel_id}/membership"): [
         Try(lambda k: f"/v1/channels/{k.channel}/membership", lambda k: {"archived": True}, user=HIDDEN),
         Try(

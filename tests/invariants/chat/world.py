@@ -123,6 +123,7 @@ class World:
         self.bystander = self.take_foreign()
         """The victim's, for requests that are refused before their ids matter."""
         await self.victim.tenant.post("/v1/channels", id=LIVESTREAM, type="livestream", name=CANARY)
+        await self.victim.tenant.post(f"/v1/channels/{LIVESTREAM}/invites", user_ids=[PERSON])
         await self.victim.tenant.put(f"/v1/channel-types/{THEIR_OWN}", grants={"member": ["message.send"]})
         await self.victim.tenant.put(f"/v1/roles/{THEIR_OWN}", scopes=["app", "channel"], grants=["message.send"])
         self.conditions = await self._conditions()
