@@ -141,6 +141,7 @@ export class Store {
     if (type === "message.pinned" || type === "message.unpinned") this.#pinned(data);
     const { message } = data;
     if (message) {
+      if (type !== "message.created") this.#requote(message);
       const mine = this.holds(message);
       if (mine && type === "message.created") this.#count(message, reading);
       const known = this.messages.has(message.id);
@@ -204,6 +205,12 @@ export class Store {
       if (type === "reaction.added") own.push(emoji);
     }
     this.#change(message_id, { reactions, own_reactions: own });
+  }
+
+  /** Whatever quotes a message shows it as it is now. */
+  #requote({ id, user_id, text, deleted_at }) {
+    const quoted = { id, user_id, text, deleted: Boolean(deleted_at) };
+    for (const each of this.messages.values()) if (each.quoted?.id === id) this.#change(each.id, { quoted });
   }
 
   #threaded(thread) {
