@@ -23,8 +23,11 @@ pytest_plugins = ("tests.engines", "tests.cluster")
 TESTS: Final = Path(__file__).parent
 TOGETHER: Final = ("scenarios", "portal/apps")
 """Folders whose tests share one installation of real processes."""
-STARTS_FIRST: Final = ("scenarios", "portal", "api", "ops", "invariants", "clients")
-"""The folders that take longest: begun first, so that short files fill the end of a run."""
+STARTS_FIRST: Final = (
+    *("scenarios", "portal", "api", "ops", "invariants", "clients"),
+    *("docs", "convergence", "fuzz", "test_readme.py", "test_reference.py"),
+)
+"""The folders and files that take longest: begun first, so that short files fill the end of a run."""
 
 # What a run finds must not hang on chance or on how busy the machine is; `make fuzz` tries other examples each time.
 _ALWAYS: Final = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow], "print_blob": True}

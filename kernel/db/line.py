@@ -7,6 +7,8 @@ cost its next user a whole timeout. So all of them are dropped at once, and who 
 """
 
 import asyncio
+from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any, ClassVar, Final
 from weakref import WeakSet
 
@@ -17,7 +19,12 @@ from kernel.logging import get_logger
 CANCEL_PATIENCE: Final = 1.5
 """Seconds that a cancelled command may take to end."""
 
+BUILT_IN: Final = 16_384
+"""Types below this number are PostgreSQL's own, and the same on every server."""
+
 _log = get_logger(__name__)
+_types: dict[tuple[str, frozenset[int]], Any] = {}
+"""What PostgreSQL said of types of its own, by the statement that asked."""
 
 
 class Line:
@@ -45,10 +52,23 @@ class Line:
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
     line: ClassVar[Line]
     _protocol: Any
+    _intro_query: Any
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.line.add(self)
+
+    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> Any:
+        # asyncpg asks for uuid[], bigint[] and the like on every connection, three statements each time, which take
+        # longer than most of ours and would come when load opens connections.
+        asked = (str(self._intro_query), frozenset(typeoids))
+        known = _types.get(asked)
+        if known is None:
+            known = await super()._introspect_types(typeoids, timeout)
+            if max(asked[1]) < BUILT_IN:
+                # The second is the statement that asked; that it has a name says that it replaced no unnamed one.
+                _types[asked] = (known[0], SimpleNamespace(name="known"))
+        return known
 
     def _abort(self) -> None:
         # asyncpg's own forgets the protocol here, over which a command that is between two of its steps would stumble

@@ -51,7 +51,7 @@ async def test_a_method_that_is_not_there_is_answered_with_those_that_are(
 
 async def test_options_tells_the_methods(house: House) -> None:
     answer = await call(house, "OPTIONS", "/v1/channels/x/members/y")
-    assert (answer.status, answer.headers["allow"]) == (204, "DELETE, OPTIONS, PUT")
+    assert (answer.status, answer.headers["allow"]) == (204, "DELETE, OPTIONS, PATCH, PUT")
 
 
 async def test_a_page_of_any_origin_may_ask_beforehand(house: House) -> None:

@@ -51,6 +51,7 @@ BACKGROUND = (
     "from chat.usage_outbox",
     "chat.snapshots",
     "insert into chat.presence",
+    "from unnest($1::uuid[], $2::text[]) x(app_id, user_id)",
 )
 """What a node asks by itself, whoever calls."""
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {

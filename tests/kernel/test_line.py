@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -98,3 +100,32 @@ async def test_who_goes_on_with_a_dropped_connection_hears_that_the_database_is_
             await connection.fetchval(statement)
         assert database_is_away(raised.value), raised.value
     assert await ask(db) == 1
+
+
+async def test_postgresqls_own_types_are_asked_for_once_and_those_of_a_database_by_each_connection(
+    chat_database: TemporaryDatabase, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[set[int]] = []
+    ask_asyncpg = asyncpg.Connection._introspect_types
+
+    async def ask_and_note(self: Any, types: Any, timeout: Any) -> Any:
+        asked.append(set(types))
+        return await ask_asyncpg(self, types, timeout)
+
+    monkeypatch.setattr(line, "_types", {})
+    monkeypatch.setattr(asyncpg.Connection, "_introspect_types", ask_and_note)
+    db, ids = Database(chat_database.url), [uuid4(), uuid4()]
+    for _ in range(3):
+        connection = await asyncpg.connect(
+            asyncpg_url(db.url),
+            connection_class=db.line.connection_class,
+            server_settings={"role": "natter_engine"},
+        )
+        assert await connection.fetchval("select $1::uuid[]", ids) == ids
+        assert await connection.fetchval("select $1::bigint[]", [7, 8]) == [7, 8]
+        assert (await connection.fetchval("select row(x.*)::chat.blocks from chat.blocks x")) is None
+        await connection.close()
+    await db.close()
+    own = [types for types in asked if max(types) < line.BUILT_IN]
+    assert len(own) == len({*map(frozenset, own)}) == 2
+    assert len(asked) - len(own) == 3, "the number of a database's own type is another one elsewhere"

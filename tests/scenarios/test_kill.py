@@ -13,7 +13,7 @@ from ops.chaos.world import world
 
 RATE = 222.0
 """Things done a second; nine of ten are messages."""
-SECONDS = 20.0
+SECONDS = 14.0
 
 
 def errors_logged(whole: Installation) -> list[str]:

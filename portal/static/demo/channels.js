@@ -39,7 +39,7 @@ export class Channels {
     if (known && known.seq > channel.seq) return known;
     const entry = known ?? { id: channel.id, typing: new Map(), last: undefined, at: channel.created_at };
     Object.assign(entry, { channel, seq: channel.seq, lastNumber: channel.last_number });
-    entry.readNumber = Math.max(entry.readNumber ?? 0, channel.membership?.read_number ?? 0);
+    entry.readNumber = Math.max(entry.readNumber ?? 0, channel.membership?.read_number ?? 0, channel.truncated_number ?? 0);
     this.#entries.set(channel.id, entry);
     this.#count(entry);
     const early = this.#early.get(channel.id);
@@ -100,9 +100,17 @@ export class Channels {
     if (type === "channel.deleted") return this.drop(channel_id);
     if (type === "member.added") entry.channel = { ...entry.channel, member_count: entry.channel.member_count + 1 };
     if (type === "member.removed") entry.channel = { ...entry.channel, member_count: entry.channel.member_count - 1 };
+    if (type === "channel.truncated") this.#truncate(entry, data);
     const { message } = data;
     if (message && (!message.thread_id || message.also_in_channel)) this.#message(entry, type, message, at);
     this.changed();
+  }
+
+  /** What is older is gone, and unread to nobody. */
+  #truncate(entry, { truncated_to, truncated_number }) {
+    if (entry.last && entry.last.seq < truncated_to) entry.last = null;
+    entry.readNumber = Math.max(entry.readNumber, truncated_number);
+    this.#count(entry);
   }
 
   #message(entry, type, message, at) {

@@ -80,7 +80,7 @@ export class Store {
     this.loaded = true;
     this.applied = channel.seq;
     this.lastNumber = channel.last_number;
-    this.readNumber = channel.membership?.read_number ?? 0;
+    this.readNumber = Math.max(channel.membership?.read_number ?? 0, channel.truncated_number ?? 0);
     this.newAfter = this.unread && !this.thread ? this.readNumber : null;
     this.#window(page);
     const kept = this.#meanwhile ?? [];
@@ -138,6 +138,7 @@ export class Store {
     this.applied = seq;
     if (data.emoji) this.#reacted(type, data);
     if (data.thread) this.#threaded(data.thread);
+    if (type === "channel.truncated") this.#truncated(data);
     if (type === "message.pinned" || type === "message.unpinned") this.#pinned(data);
     const { message } = data;
     if (message) {
@@ -211,6 +212,12 @@ export class Store {
   #requote({ id, user_id, text, deleted_at }) {
     const quoted = { id, user_id, text, deleted: Boolean(deleted_at) };
     for (const each of this.messages.values()) if (each.quoted?.id === id) this.#change(each.id, { quoted });
+  }
+
+  #truncated({ truncated_to, truncated_number }) {
+    for (const [id, { seq }] of this.messages) if (seq < truncated_to) this.messages.delete(id);
+    if (this.messages.size === 0 || this.first >= truncated_to) this.hasBefore = false;
+    this.readNumber = Math.max(this.readNumber, truncated_number);
   }
 
   #threaded(thread) {

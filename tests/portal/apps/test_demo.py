@@ -619,8 +619,10 @@ async def test_a_long_list_of_channels_is_searched_opened_and_kept_small(house: 
     await expect(demo.pane(ADA).locator("[data-part=channel-title]")).to_have_text("Channel 7")
 
 
-async def test_quotes_threads_and_mentions_are_seen_by_both(house: House, house_tab: HouseTab) -> None:
-    demo, _ = await opened(house, await house_tab())
+async def test_quotes_threads_and_mentions_are_seen_by_both_until_all_is_taken_away(
+    house: House, house_tab: HouseTab
+) -> None:
+    demo, app = await opened(house, await house_tab())
     await demo.say(ADA, "Where do we meet?")
     question = demo.conversation(GRACE).locator("li.message").first
     await question.focus()
@@ -648,15 +650,29 @@ async def test_quotes_threads_and_mentions_are_seen_by_both(house: House, house_
     await expect(beside.locator("li.message").nth(1)).to_contain_text("Fine")
     await expect(demo.conversation(GRACE).locator("li.message").first).to_contain_text("2 replies")
 
+    for user, thread in ((ADA, other), (GRACE, beside)):
+        await thread.locator("textarea").press("Escape")
+        await expect(thread).to_be_hidden()
+        await expect(demo.conversation(user)).to_be_visible()
     await demo.conversation(ADA).locator("li.message").first.focus()
     await demo.page.keyboard.press("e")
+    await expect(demo.conversation(ADA).locator("li.message textarea")).to_be_focused()
+    await demo.page.keyboard.press("End")
     await demo.page.keyboard.type(" Tell me.")
     await demo.page.keyboard.press("Enter")
     quote = demo.conversation(GRACE).locator("li.message .quote")
     await expect(quote).to_contain_text("Tell me.")
-    await demo.field(GRACE).fill("@A")
+    await demo.field(GRACE).press_sequentially("@A")
+    await expect(demo.pane(GRACE).get_by_role("option", name="Ada")).to_be_visible()
     await demo.field(GRACE).press("Enter")
     await demo.field(GRACE).press_sequentially("look")
     await demo.field(GRACE).press("Enter")
     mark = demo.conversation(ADA).locator("li.message .mention")
     await expect(mark.last).to_have_text("@Ada")
+    await demo.until_stored(GRACE)
+
+    path, headers = f"{nodes(house)[0]}/v1/channels/demo/truncate", {"authorization": f"Bearer {app.secret_key}"}
+    assert (await house.whole.http.post(path, json={}, headers=headers)).status_code == 200
+    await expect(demo.page.get_by_text("No messages yet")).to_have_count(2)
+    await demo.say(ADA, "Once more")
+    await demo.until_texts(GRACE, ["Once more"])
