@@ -58,7 +58,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
         super().__init__(*args, **more)
         self.line.add(self)
 
-    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> Any:
+    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> Any:  # noqa: ASYNC109, asyncpg's own
         # asyncpg asks for uuid[], bigint[] and the like on every connection, three statements each time, which take
         # longer than most of ours and would come when load opens connections.
         asked = (str(self._intro_query), frozenset(typeoids))
