@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
-PYTEST := $(BIN)/pytest -n 4 --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n 3 --no-loadscope-reorder
 STAMP  := $(VENV)/.installed
 IMAGE  := $(VENV)/.installed-for-image
 LOCKS  := requirements-uv.lock requirements.lock

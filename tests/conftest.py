@@ -1,6 +1,6 @@
 """Fixtures of all tests (told at the top of `tests/engines.py`), and how a run is shared out to several processes.
 
-`make test` runs four test processes (pytest-xdist), each with engines and ports of its own. A file's tests stay
+`make test` runs three test processes (pytest-xdist), each with engines and ports of its own. A file's tests stay
 together in one of them and in their order; so do those of a folder in `TOGETHER`, which share something costly.
 """
 

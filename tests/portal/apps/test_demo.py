@@ -601,6 +601,7 @@ async def test_a_long_list_of_channels_is_searched_opened_and_kept_small(house: 
     await expect(rows.first).to_contain_text("Channel 7")
     await expect(rows.first).to_contain_text("Grace: Two.")
     await expect(rows.first.locator("[data-part=badge]")).to_have_text("2")
+    await demo.page.unroute_all(behavior="wait")
     assert await rows.count() < 30
     search = demo.pane(ADA).get_by_label("Search Ada's channels")
     await search.fill("channel 3")
