@@ -84,7 +84,10 @@ async def run(command: dict[str, Any]) -> Any:
             state.token = command["token"]
             return None
         case "close":
-            return await state.socket.shutdown()
+            socket = state.socket
+            while socket._reconnect_task and not socket._reconnect_abort:
+                await asyncio.sleep(0)  # `shutdown` wants what a reconnect makes when it begins
+            return await socket.shutdown()
         case other:
             raise ValueError(other)
 
