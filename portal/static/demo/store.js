@@ -7,6 +7,8 @@ import { messageId } from "./ids.js";
 
 /** Messages that a window holds; beyond that the far end goes, and is asked for again when it is scrolled to. */
 const MOST = 300;
+/** Characters of a quoted message that are shown. */
+const QUOTED = 200;
 
 export class Store {
   #listeners = new Set();
@@ -208,10 +210,12 @@ export class Store {
     this.#change(message_id, { reactions, own_reactions: own });
   }
 
-  /** Whatever quotes a message shows it as it is now. */
-  #requote({ id, user_id, text, deleted_at }) {
-    const quoted = { id, user_id, text, deleted: Boolean(deleted_at) };
-    for (const each of this.messages.values()) if (each.quoted?.id === id) this.#change(each.id, { quoted });
+  /** Whatever quotes a message shows it as it is now, as short as the server would. */
+  #requote({ id, text, deleted_at }) {
+    const now = { text: [...text].slice(0, QUOTED).join(""), deleted: Boolean(deleted_at) };
+    for (const each of this.messages.values()) {
+      if (each.quoted?.id === id) this.#change(each.id, { quoted: { ...each.quoted, ...now } });
+    }
   }
 
   #truncated({ truncated_to, truncated_number }) {
