@@ -16,10 +16,16 @@ from kernel.db.uow import UnitOfWork
 HOT_CONNECTIONS: Final = 4
 """Connections of each hot statement: while one is read, the database works at the others."""
 CONNECT_SECONDS: Final = 5.0
-COMMAND_SECONDS: Final = 15.0
+COMMAND_SECONDS: Final = 10.0
 """A statement that takes longer is given up."""
 HOT_COMMAND_SECONDS: Final = 5.0
 """The same on the hot path, where statements take milliseconds and people wait for them."""
+IDLE_SECONDS: Final = 5.0
+"""How long a transaction may wait for its next statement."""
+LOCK_SECONDS: Final = 5.0
+"""How long a statement may wait for somebody else's transaction."""
+TRANSACTION_TIMEOUT_SINCE: Final = 17
+"""The version of PostgreSQL that brought `transaction_timeout`."""
 
 
 class Database:
@@ -27,8 +33,12 @@ class Database:
 
     `role` is set in the start-up packet: every connection of this object starts, and after a reset stands again,
     under it, so that row-level security cannot be left behind by a pooled connection.
-    Transactions that idle for 10 s are ended by the server, because they would stall every sync cursor.
     A server that has gone silent is noticed within `HOT_COMMAND_SECONDS` and a little, by all who share the `line`.
+    A client that has gone silent is noticed by the server, which must not keep a channel locked and every sync cursor
+    waiting for a host that will never answer. It ends a transaction that idles for `IDLE_SECONDS`, and a statement that
+    takes longer than the client waits for. A statement that was parsed and of which the rest never came is neither to
+    PostgreSQL: it falls to `transaction_timeout`, twice a command's time, or before version 17 to TCP's keep-alive,
+    after 25 s.
     """
 
     def __init__(
@@ -47,7 +57,11 @@ class Database:
             "application_name": name,
             "timezone": "UTC",
             "jit": "off",
-            "idle_in_transaction_session_timeout": "10000",
+            "idle_in_transaction_session_timeout": _milliseconds(IDLE_SECONDS),
+            "lock_timeout": _milliseconds(LOCK_SECONDS),
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
         }
         if role is not None:
             self._server_settings["role"] = role
@@ -57,12 +71,7 @@ class Database:
             max_overflow=pool_size,
             pool_pre_ping=True,
             pool_timeout=5,
-            connect_args={
-                "server_settings": self._server_settings,
-                "timeout": CONNECT_SECONDS,
-                "command_timeout": COMMAND_SECONDS,
-                "connection_class": self.line.connection_class,
-            },
+            async_creator=lambda: self._open(COMMAND_SECONDS),
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._pool: Any = None
@@ -79,9 +88,7 @@ class Database:
                 asyncpg_url(self.url),
                 min_size=0,
                 max_size=self._pool_size,
-                server_settings=self._server_settings,
-                command_timeout=HOT_COMMAND_SECONDS,
-                timeout=CONNECT_SECONDS,
+                connect=self._open_for_pool,
                 connection_class=self.line.connection_class,
                 max_inactive_connection_lifetime=120,
                 reset=_as_it_is,
@@ -92,17 +99,27 @@ class Database:
         """A read-only statement of the hot path, prepared on connections of its own from its first use on."""
         statement = self._hot.get(sql)
         if statement is None:
-            statement = self._hot[sql] = HotStatement(sql, self._connect, most=min(HOT_CONNECTIONS, self._pool_size))
+            statement = self._hot[sql] = HotStatement(sql, self._open_hot, most=min(HOT_CONNECTIONS, self._pool_size))
         return statement
 
-    async def _connect(self) -> Any:
-        return await asyncpg.connect(
+    async def _open(self, command_seconds: float) -> Any:
+        connection = await asyncpg.connect(
             asyncpg_url(self.url),
-            server_settings=self._server_settings,
-            command_timeout=HOT_COMMAND_SECONDS,
+            server_settings=self._server_settings | {"statement_timeout": _milliseconds(command_seconds)},
+            command_timeout=command_seconds,
             timeout=CONNECT_SECONDS,
             connection_class=self.line.connection_class,
         )
+        if connection.get_server_version().major >= TRANSACTION_TIMEOUT_SINCE:
+            # Not at start-up, where an older server refuses what it does not know.
+            await connection.execute(f"set transaction_timeout = {int(2 * command_seconds * 1000)}")
+        return connection
+
+    async def _open_hot(self) -> Any:
+        return await self._open(HOT_COMMAND_SECONDS)
+
+    async def _open_for_pool(self, *_: Any, **__: Any) -> Any:
+        return await self._open_hot()
 
     @asynccontextmanager
     async def unit_of_work(
@@ -144,6 +161,10 @@ class Database:
         if self._pool is not None:
             await self._pool.close()
         await self.engine.dispose()
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
 
 
 async def _as_it_is(connection: Any) -> None:

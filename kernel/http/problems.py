@@ -82,12 +82,14 @@ _PASSING: Final = frozenset(
         "DiskFullError",
         "IdleInTransactionSessionTimeoutError",
         "InternalClientError",  # the driver's word for an answer that broke off where it expected none
+        "LockNotAvailableError",
         "OutOfMemoryError",
         "QueryCanceledError",
         "ReadOnlySQLTransactionError",
         "SerializationError",
         "TimeoutError",  # SQLAlchemy's own: every connection of the pool waits for a server that says nothing
         "TooManyConnectionsError",
+        "TransactionTimeoutError",
     }
 )
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import httpx
 
 from billing.tenants import open_tenant
@@ -40,6 +41,12 @@ NODES = ("n1", "n2")
 SERVERS = ("postgres", "valkey")
 PORTS = (23_000, 24_000)
 READY_SECONDS = 60.0
+_BUSY = """
+    select pid, state, wait_event_type, wait_event, pg_blocking_pids(pid) as behind, now() - xact_start as open_for,
+           now() - state_change as so_for, client_port, left(regexp_replace(query, '\\s+', ' ', 'g'), 160) as query
+    from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+    order by xact_start nulls last limit 40
+"""
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 IsReady = Callable[["Part"], Awaitable[bool]]
@@ -234,6 +241,21 @@ class Installation:
         with suppress(OSError):
             return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
         return "(no log)"
+
+    async def busy_with(self) -> str:
+        """What the database's sessions do and who waits for whom, and the ends of the nodes' logs: for a report about
+        what nobody answered."""
+        try:
+            connection = await self.chat_database.connect()
+            try:
+                rows = await connection.fetch(_BUSY)
+            finally:
+                await connection.close()
+        except (OSError, asyncpg.PostgresError) as error:
+            said = [f"the database does not answer: {error!r}"]
+        else:
+            said = [" ".join(f"{key}={value}" for key, value in row.items()) for row in rows]
+        return "\n".join([*said, *(f"-- {name}\n{self.log_of(name, 12)}" for name in self.node_urls)])
 
     # -- tenants -----------------------------------------------------------------------------------------------------
 

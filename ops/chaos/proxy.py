@@ -15,8 +15,12 @@ HOLD_AT: Final = 1 << 20
 Fault = Literal["cut", "swallow", "forget", "slow"]
 """`cut`: every connection is reset, and so is each new one. `swallow`: nothing passes and nobody is told; when it ends,
 what was sent meanwhile arrives, as TCP's repetition brings it after a partition. `forget`: the same, but connections
-that were open stay silent for ever, as behind a router that has lost its table. `slow`: everything takes `DELAY` more.
+that were open stay silent for ever, as behind a router that has lost its table; the server's side ends when its
+keep-alive would have found that out. `slow`: everything takes `DELAY` more.
 """
+KEEPALIVE_SECONDS: Final = 25.0
+"""What `kernel.db.Database` asks PostgreSQL for: 10 s of silence, then 3 probes at intervals of 5 s. Through this proxy
+the system's own probes are answered."""
 DELAY: Final = 0.15
 """Seconds that `slow` adds each way."""
 
@@ -69,6 +73,8 @@ class Proxy:
                 link.abort()
             else:
                 link.fault = fault
+                if fault == "forget":
+                    link.find_out(KEEPALIVE_SECONDS)
 
     def heal(self) -> None:
         """End the fault."""
@@ -86,6 +92,8 @@ class Proxy:
             return
         self._links.add(link)
         link.fault = self.fault
+        if self.fault == "forget":
+            link.find_out(KEEPALIVE_SECONDS)
         try:
             await asyncio.get_running_loop().create_connection(lambda: link.server, "127.0.0.1", self.target)
         except OSError:
@@ -213,6 +221,15 @@ class _Link:
             side.reading(True)
         if any(side.transport is None or side.transport.is_closing() for side in (self.client, self.server)):
             self.abort()
+
+    def find_out(self, seconds: float) -> None:
+        """Let the server hear then that nobody is there."""
+
+        def end() -> None:
+            if self.server.transport is not None:
+                self.server.transport.abort()
+
+        asyncio.get_running_loop().call_later(seconds, end)
 
     def write_late(self, data: bytes) -> None:
         """Something that a filter held back; silence swallows it."""

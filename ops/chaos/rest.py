@@ -3,14 +3,15 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
 
 
 class GaveUp(Exception):
-    """No node gave a final answer in time: whether it was done is not known."""
+    """No node gave a final answer in time: whether it was done is not known. Says what each attempt met, and what the
+    database was busy with."""
 
 
 class Answer:
@@ -28,14 +29,24 @@ class Answer:
         return self.body
 
 
+async def _nothing() -> str:
+    return ""
+
+
 class Rest:
-    """Asks the nodes at these URLs."""
+    """Asks the nodes at these URLs. `evidence` is asked for, and goes into `GaveUp`, when no answer came."""
 
     def __init__(
-        self, urls: dict[str, str], rng: random.Random, *, on_defect: Callable[[str], None] = lambda what: None
+        self,
+        urls: dict[str, str],
+        rng: random.Random,
+        *,
+        on_defect: Callable[[str], None] = lambda what: None,
+        evidence: Callable[[], Awaitable[str]] = _nothing,
     ) -> None:
         self._urls = urls
         self._on_defect = on_defect
+        self._evidence = evidence
         self._random = rng
         self._http = httpx.AsyncClient(
             trust_env=False, timeout=8.0, limits=httpx.Limits(max_connections=50, max_keepalive_connections=20)
@@ -61,7 +72,8 @@ class Rest:
         Raises `GaveUp`.
         """
         headers = {"authorization": f"Bearer {token}"} | ({"idempotency-key": key} if key else {})
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
+        tried: list[str] = []
         while True:
             node = self._random.choice(list(nodes or self._urls))
             trouble: object
@@ -77,6 +89,8 @@ class Rest:
                 trouble = f"{response.status_code} {response.text[:200]}"
                 if response.status_code == 500:
                     self._on_defect(f"{method} {path} on {node}: {trouble}")
-            if time.monotonic() > deadline:
-                raise GaveUp(f"{method} {path}: {trouble}")
+            took = time.monotonic() - began
+            tried.append(f"{node} at {took:.1f} s: {trouble}")
+            if took > seconds:
+                raise GaveUp("\n".join([f"{method} {path}: {trouble}", *tried[-20:], await self._evidence()]))
             await asyncio.sleep(0.1)

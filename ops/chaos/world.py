@@ -42,7 +42,10 @@ class World:
         self.random = random.Random(seed)
         self.history = History(seed)
         self.rest = Rest(
-            installation.node_urls, random.Random(self.random.random()), on_defect=self.history.defects.append
+            installation.node_urls,
+            random.Random(self.random.random()),
+            on_defect=self.history.defects.append,
+            evidence=installation.busy_with,
         )
         self.tenants: list[Tenant] = []
         self.people: list[Person] = []

@@ -31,6 +31,8 @@ async def through_proxy(
 ) -> AsyncIterator[Database]:
     monkeypatch.setattr(database, "HOT_COMMAND_SECONDS", 1.0)
     monkeypatch.setattr(database, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(database, "IDLE_SECONDS", 0.8)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.8)
     monkeypatch.setattr(line, "CANCEL_PATIENCE", 0.3)
     parts = urlsplit(chat_database.url)
     url = urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{proxy.port}")))
@@ -77,6 +79,52 @@ async def test_a_silent_server_fails_commands_soon_and_all_its_connections_are_d
     began = time.monotonic()
     assert await asyncio.gather(ask(db), ask_in_a_transaction(db)) == [1, 1]
     assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("moment", ["between statements", "within a statement"])
+async def test_what_a_silent_client_held_is_free_soon_however_many_of_its_connections_waited_for_it(
+    proxy: Proxy, through_proxy: Database, chat_database: TemporaryDatabase, moment: str
+):
+    pool = await through_proxy.pool()
+    lock = "select pg_advisory_xact_lock(7)"
+    holder = await pool.acquire()
+    await holder.execute("begin")
+    await holder.execute(lock)
+    if moment == "within a statement":
+        # Parsed, and never asked for: the server calls this active, and no limit on idling counts.
+        await holder.prepare("select 2")
+    watcher = await asyncpg.connect(asyncpg_url(chat_database.url))
+    if moment == "within a statement" and watcher.get_server_version().major < database.TRANSACTION_TIMEOUT_SINCE:
+        pytest.skip("TCP's keep-alive does it there, which no proxy shows")
+    limit = 2 * database.HOT_COMMAND_SECONDS if moment == "within a statement" else database.IDLE_SECONDS
+    waiting = [asyncio.create_task(pool.execute(f"begin; {lock}")) for _ in range(3)]
+    while await watcher.fetchval("select count(*) from pg_locks where not granted") < 3:
+        await asyncio.sleep(0.01)
+    state = await watcher.fetchval("select state from pg_stat_activity where pid = $1", holder.get_server_pid())
+    assert state == ("active" if moment == "within a statement" else "idle in transaction")
+    # From here on the server hears nothing of the client, not even its end.
+    proxy.break_with("forget")
+    began = time.monotonic()
+    await watcher.fetchval(lock, timeout=10)
+    assert time.monotonic() - began < limit + 1.5
+    await watcher.close()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(outcome, Exception) and database_is_away(outcome) for outcome in outcomes), outcomes
+    proxy.heal()
+
+
+async def test_a_statement_that_waits_too_long_for_anothers_transaction_is_refused_and_may_be_repeated(
+    through_proxy: Database, chat_database: TemporaryDatabase
+):
+    other = await asyncpg.connect(asyncpg_url(chat_database.url))
+    await other.execute("begin; select pg_advisory_xact_lock(8)")
+    with pytest.raises(Exception) as raised:
+        async with through_proxy.unit_of_work() as uow:
+            await uow.session.execute(text("select pg_advisory_xact_lock(8)"))
+    assert "lock timeout" in str(raised.value) and database_is_away(raised.value)
+    await other.close()
+    async with through_proxy.unit_of_work() as uow:
+        await uow.session.execute(text("select pg_advisory_xact_lock(8)"))
 
 
 async def test_a_slow_statement_fails_alone(through_proxy: Database):
