@@ -1,12 +1,13 @@
 """A shard on a real database, with as many apps as a test wants, and REST over it without a network."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
 import httpx
 import orjson
-from litestar import Request
+from litestar import Litestar, Request
 from litestar.di import Provide
 from prometheus_client import CollectorRegistry
 
@@ -43,7 +44,7 @@ from data_plane.users.routes import ROUTES as USER_ROUTES
 from kernel.clock import ManualClock, month_of
 from kernel.contracts import AppSnapshot
 from kernel.http import build_app
-from kernel.ids import format_id
+from kernel.ids import Ids, format_id
 
 _APPEND = f"select * from chat.append_messages({', '.join(f'${n}' for n in range(1, 17))})"
 
@@ -209,34 +210,15 @@ class World:
         # Nothing here comes near a limit, so the store behind the limits is never asked.
         limiter = Limiter(cast(Any, None), clock, CollectorRegistry())
         sender = SendService(flusher, shard, ActivityTracker(shard.system, clock), limiter)
-        application = build_app(
-            routes=[
-                *CHANNEL_ROUTES,
-                *MEMBER_ROUTES,
-                *INVITE_ROUTES,
-                *MESSAGE_ROUTES,
-                *RECEIPT_ROUTES,
-                *REACTION_ROUTES,
-                *THREAD_ROUTES,
-                send_message,
-                *USER_ROUTES,
-                *BLOCK_ROUTES,
-                *INDEX_ROUTES,
-                *GRANT_ROUTES,
-            ],
-            dependencies={
-                "caller": Provide(self._caller),
-                "shard": Provide(lambda: shard, sync_to_thread=False),
-                "tokens": Provide(lambda: tokens, sync_to_thread=False),
-                "receipts": Provide(lambda: self.receipts, sync_to_thread=False),
-                "send_service": Provide(lambda: sender, sync_to_thread=False),
-                "grants": Provide(lambda: GrantService(shard, lambda *_: None), sync_to_thread=False),
-            },
-            clock=clock,
-            ids=shard.ids,
-        )
+        self.services: dict[str, Any] = {
+            "shard": shard,
+            "tokens": tokens,
+            "receipts": self.receipts,
+            "send_service": sender,
+            "grants": GrantService(shard, lambda *_: None),
+        }
         self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=application, raise_app_exceptions=False), base_url="http://node"
+            transport=httpx.ASGITransport(app=self._serve, raise_app_exceptions=False), base_url="http://node"
         )
 
     def app(self) -> App:
@@ -245,7 +227,51 @@ class World:
         self.apps[app.id] = app
         return app
 
-    async def _caller(self, request: Request[Any, Any, Any]) -> Caller:
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        scope.setdefault("state", {})["world"] = self
+        await application()(scope, receive, send)
+
+    def caller(self, request: Request[Any, Any, Any]) -> Caller:
+        """Who the headers say that it is."""
         app = self.apps[UUID(request.headers["x-test-app"])]
         user_id = request.headers.get("x-test-user")
         return app.user(user_id) if user_id is not None else app.server
+
+
+@functools.cache
+def application() -> Litestar:
+    """The routes over whichever world a request comes in by: assembling them takes longer than most tests."""
+
+    def world_of(request: Request[Any, Any, Any]) -> World:
+        return cast(World, request.scope["state"]["world"])
+
+    def service(name: str) -> Provide:
+        def give(request: Request[Any, Any, Any]) -> Any:
+            return world_of(request).services[name]
+
+        return Provide(give, sync_to_thread=False)
+
+    def caller(request: Request[Any, Any, Any]) -> Caller:
+        return world_of(request).caller(request)
+
+    clock = ManualClock()
+    return build_app(
+        routes=[
+            *CHANNEL_ROUTES,
+            *MEMBER_ROUTES,
+            *INVITE_ROUTES,
+            *MESSAGE_ROUTES,
+            *RECEIPT_ROUTES,
+            *REACTION_ROUTES,
+            *THREAD_ROUTES,
+            send_message,
+            *USER_ROUTES,
+            *BLOCK_ROUTES,
+            *INDEX_ROUTES,
+            *GRANT_ROUTES,
+        ],
+        dependencies={"caller": Provide(caller, sync_to_thread=False)}
+        | {name: service(name) for name in ("shard", "tokens", "receipts", "send_service", "grants")},
+        clock=clock,
+        ids=Ids(clock),
+    )
