@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import hypothesis
 import pytest
+import structlog
 
 from ops.ports import keep_to_share
 from tests import schemas
@@ -35,6 +36,12 @@ hypothesis.settings.register_profile("suite", derandomize=True, database=None, *
 hypothesis.settings.register_profile("explore", max_examples=2_000, **_ALWAYS)
 hypothesis.settings.load_profile("suite")
 
+
+# structlog's own way draws a traceback with colours and every frame's variables, for a quarter of a second each.
+_RENDERER: Final = structlog.dev.ConsoleRenderer(
+    colors=False, exception_formatter=structlog.dev.plain_traceback, sort_keys=True
+)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _RENDERER])
 
 # Every HTTP client reads the machine's certificates, for 18 ms. A run opens thousands, none of them to speak TLS.
 ssl.create_default_context = functools.cache(ssl.create_default_context)

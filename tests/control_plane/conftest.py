@@ -1,20 +1,10 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
-import structlog
 
 from kernel.clock import ManualClock
 from tests.control_plane.fixtures import World, make_deps
 from tests.engines import Engines, TemporaryDatabase
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_tracebacks() -> Iterator[None]:
-    """structlog's default draws a traceback with every local variable, which takes seconds."""
-    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.stdlib.add_log_level, renderer])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

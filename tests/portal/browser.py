@@ -20,7 +20,7 @@ async def chromium() -> AsyncIterator[Browser]:
     if not EXECUTABLE.exists():
         raise FileNotFoundError(f"{EXECUTABLE} is missing: make browser")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--renderer-process-limit=2"])
         try:
             yield browser
         finally:

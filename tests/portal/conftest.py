@@ -9,11 +9,10 @@
 """
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-import structlog
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.engines import Engines
@@ -22,15 +21,6 @@ from tests.portal.harness import Portal, Somebody, portal_deps, serve
 
 Tab = Callable[..., Awaitable[Page]]
 _count = itertools.count(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_tracebacks() -> Iterator[None]:
-    """structlog's default draws a traceback with every local variable, which takes seconds."""
-    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.stdlib.add_log_level, renderer])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -1,22 +1,12 @@
 """One server with everybody on it, for the whole folder."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
-import structlog
 
 from tests.engines import Engines
 from tests.invariants.management.visits import Visits
 from tests.invariants.management.world import World, client
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_tracebacks() -> Iterator[None]:
-    """structlog's default draws a traceback with every local variable, which takes seconds."""
-    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.stdlib.add_log_level, renderer])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
