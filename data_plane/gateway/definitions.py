@@ -9,7 +9,7 @@ from data_plane.channels.views import ChannelView
 from data_plane.events import ClientEvent, Data, Nothing, Place, ServerEvent
 from data_plane.gateway.events import RefreshPacket, WatchPacket
 from data_plane.presence.views import MembersPresence, WatchersView
-from data_plane.receipts.views import ChannelReceipts
+from data_plane.receipts.views import ChannelReceipts, UnreadTotals
 from data_plane.views import Timestamp
 
 
@@ -30,6 +30,8 @@ class ConnectionReady(Data):
     user: OwnProfile
     expires_at: Timestamp
     """When the token, and with it the connection, ends."""
+    unread: UnreadTotals
+    """As it is now: with what is replayed after a cursor."""
     recovered: bool | None
     """Null without a cursor."""
     cursor: str

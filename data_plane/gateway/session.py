@@ -143,6 +143,7 @@ class SessionOpener:
             "connection_id": connection.id,
             "user": orjson.loads(row["profile"]),
             "expires_at": rfc3339(connection.expires_at),
+            "unread": orjson.Fragment(row["unread"]),
             "recovered": None,
             "cursor": self._cursor(row["horizon"]),
         }

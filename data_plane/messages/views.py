@@ -108,6 +108,8 @@ class MessageView(TypedDict):
     """What the caller reacted with. Only in answers to a user, never in an event, and left out when nobody reacted."""
     thread_id: NotRequired[str]
     """The message that this one answers in its thread. A reply is not in the channel's history, and is silent there."""
+    reply_number: NotRequired[int]
+    """Its number in its thread, from 1: what is read of a thread is told by it."""
     also_in_channel: NotRequired[bool]
     """The reply is in the channel as well."""
     quoted_id: NotRequired[str]
@@ -216,6 +218,7 @@ def extra_view(extra: dict[str, Any], *, gone: bool) -> dict[str, Any]:
 
 
 _ALWAYS: Final = (
+    "reply_number",
     "also_in_channel",
     "mentions",
     "system",

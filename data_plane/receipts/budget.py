@@ -7,7 +7,7 @@ STATEMENTS: Final = {
     "markUnread": 1,
     "markDelivered": 1,
     "readAll": 1,
-    "getUnread": 2,
+    "getUnread": 3,
     "listReceipts": 4,
     "listReaders": 5,
     "getPrivacy": 3,

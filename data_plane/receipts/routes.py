@@ -150,7 +150,8 @@ async def get_unread(
     cursor: Cursor = None,
     user_id: OptionalUser = None,
 ) -> Unread:
-    """How many messages a user has not read: in all, by type of channel, and by channel."""
+    """How many messages a user has not read: in all, by type of channel, and by channel; how many of them mention it;
+    and how many replies in its threads."""
     require_scope(caller, "messages")
     return await receipts.unread(caller, user_id=user_id, limit=limit, cursor=cursor)
 

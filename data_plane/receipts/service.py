@@ -41,18 +41,10 @@ MOST_AT_ONCE: Final = 500
 _UNREAD, _RECEIPTS, _READERS = "unread", "receipts", "readers"
 _READ_ALL: Final = "select * from chat.read_all($1, $2, $3, $4, $5)"
 
-# The user's memberships, and their heads and channels by key: grows with the user's channels, with nothing else.
-_COUNTS: Final = text(
-    "select c.id as channel_id, c.type, b.read_number, h.last_number, "
-    "h.last_number - greatest(b.read_number, c.truncated_number) as unread, "
-    "b.muted_at is not null and (b.muted_until is null or b.muted_until > :now) as muted "
-    "from chat.members b "
-    "cross join lateral (select id, type, truncated_number from chat.channels c "
-    "where c.app_id = :app and c.id = b.channel_id and c.deleted_at is null offset 0) c "
-    "cross join lateral (select last_number from chat.log_heads h where h.app_id = :app "
-    "and h.log = 'c:' || b.channel_id offset 0) h "
-    "where b.app_id = :app and b.user_id = :user and h.last_number > b.read_number "
-    "and h.last_number > c.truncated_number order by c.id"
+_COUNTS: Final = text("select * from chat.unread_channels(:app, :user, :now) order by channel_id")
+_THREADS: Final = text(
+    "select coalesce(sum(unread), 0) as replies, count(*) as threads from chat.unread_threads(:app, :user, :now) "
+    "where not muted"
 )
 _PAGE: Final = text(
     "select m.user_id, m.read_number, greatest(m.read_number, m.delivered_number) as delivered_number, "
@@ -169,19 +161,19 @@ class ReceiptService:
     # -- what is unread ----------------------------------------------------------------------------------------------
 
     async def unread(self, caller: Caller, *, user_id: str | None, limit: int, cursor: str | None) -> Unread:
-        """What a user has not read: in all, by type, by channel. One statement."""
-        # A place for threads and mentions, which count by themselves.
+        """What a user has not read: in all, by type, by channel. Two statements."""
         after = decode_cursor(_UNREAD, cursor)
         async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
             name = {"app": caller.app_id, "user": caller.acting_as(user_id), "now": self._shard.clock.now()}
-            found = await uow.session.execute(_COUNTS, name)
-            rows = found.all()
+            rows = (await uow.session.execute(_COUNTS, name)).all()
+            threads = (await uow.session.execute(_THREADS, name)).one()
         by_type: dict[str, Any] = {}
-        muted = {"unread": 0, "channels": 0}
+        muted = {"unread": 0, "channels": 0, "mentions": 0}
         for row in rows:
-            of_type = muted if row.muted else by_type.setdefault(row.type, {"unread": 0, "channels": 0})
+            of_type = muted if row.muted else by_type.setdefault(row.type, {"unread": 0, "channels": 0, "mentions": 0})
             of_type["unread"] += row.unread
             of_type["channels"] += 1
+            of_type["mentions"] += row.mentions
         shown = [row for row in rows if after is None or row.channel_id > after][: limit + 1]
         channels, following = page_of(
             shown,
@@ -189,13 +181,16 @@ class ReceiptService:
             kind=_UNREAD,
             key=lambda row: str(row.channel_id),
             view=lambda row: {
-                "channel_id": row.channel_id, "type": row.type, "unread": row.unread,
+                "channel_id": row.channel_id, "type": row.type, "unread": row.unread, "mentions": row.mentions,
                 "read_number": row.read_number, "last_number": row.last_number, "muted": row.muted,
             },
         )  # fmt: skip
         return {
             "total": sum(of_type["unread"] for of_type in by_type.values()),
             "channels_unread": len(rows) - muted["channels"],
+            "mentions": sum(of_type["mentions"] for of_type in by_type.values()),
+            "thread_replies": int(threads.replies),
+            "threads_unread": threads.threads,
             "by_type": by_type,
             "muted": muted,  # type: ignore[typeddict-item]
             "channels": channels,  # type: ignore[typeddict-item]

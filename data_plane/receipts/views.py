@@ -45,6 +45,8 @@ class UnreadChannel(TypedDict):
     channel_id: str
     type: str
     unread: int
+    mentions: int
+    """How many of these messages mention the user, or everybody."""
     read_number: int
     last_number: int
     muted: bool
@@ -56,17 +58,31 @@ class UnreadOfType(TypedDict):
     unread: int
     channels: int
     """In how many channels."""
+    mentions: int
+    """How many of these messages mention the user, or everybody."""
 
 
-class Unread(TypedDict):
-    """What a user has not read."""
+class UnreadTotals(TypedDict):
+    """What a user has not read in all, but for what is muted."""
 
     total: int
+    """Messages of channels. What is said in a thread alone is not among them."""
     channels_unread: int
     """In how many channels."""
+    mentions: int
+    """How many of these messages mention the user, or everybody."""
+    thread_replies: int
+    """Replies in threads that the user takes part in."""
+    threads_unread: int
+    """In how many threads."""
+
+
+class Unread(UnreadTotals):
+    """What a user has not read."""
+
     by_type: dict[str, UnreadOfType]
     muted: UnreadOfType
-    """What is in muted channels, and nowhere else in these sums."""
+    """What is in muted channels, and nowhere else in these sums; without their threads."""
     channels: list[UnreadChannel]
     """Those with something unread, by id."""
     next_cursor: str | None

@@ -30,7 +30,13 @@ async def _recounted(reading: Reading) -> Any:
     }
 
 
+async def _unread(reading: Reading) -> Any:
+    sums = await reading.get("/v1/unread")
+    return {name: sums[name] for name in ("total", "channels_unread", "mentions", "thread_replies", "threads_unread")}
+
+
 KINDS = (
+    Kind("totals of what is unread", _unread, lambda state: state.unread()),
     Kind("messages", _messages, lambda state: state.messages),
     Kind(
         "unread messages, recounted",
@@ -116,6 +122,12 @@ class Messages(Base):
     def mark_unread(self, user: str, channel: str, number: int) -> None:
         packet, path = {"channel_id": channel, "number": number}, f"/v1/channels/{channel}/unread"
         self.run(self.ask(user, "unread.mark", packet, "POST", path, {"number": number}))
+
+    @rule(user=users, which=which)
+    def read_thread(self, user: str, which: int) -> None:
+        if self.sent:
+            id = self.sent[which % len(self.sent)]
+            self.run(self.ask(user, "thread.read", {"message_id": id}, "PUT", f"/v1/messages/{id}/thread/read", {}))
 
     @rule(user=users, type=st.sampled_from((None, "group", "team")))
     def read_all(self, user: str, type: str | None) -> None:

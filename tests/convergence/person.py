@@ -124,6 +124,8 @@ class Person:
         """Read members and history of the channels that it has none of, and its invites if they are not known."""
         if self.known.ask_for_invites:
             self.known.load_invites((await self.read("/v1/invites", limit=100))["invites"])
+        if self.known.ask_for_threads:
+            self.known.load_threads((await self.read("/v1/threads", limit=100))["threads"])
         for channel_id in tuple(self.known.unloaded):
             members = await self.rest("GET", f"/v1/channels/{channel_id}/members", limit=100)
             messages = await self.rest("GET", f"/v1/channels/{channel_id}/messages", limit=100)

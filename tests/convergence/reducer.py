@@ -53,6 +53,10 @@ class State:
     """By user."""
     invites: dict[str, Json | None] = field(default_factory=dict)
     """By channel: what it is invited to; null for what is over."""
+    threads: dict[str, Json] = field(default_factory=dict)
+    """Those that it takes part in, by their message: `channel_id`, `read_number`, `last_number`."""
+    ask_for_threads: bool = True
+    """They are to be read, as invites are."""
     ask_for_invites: bool = True
     """They are to be read, after the fresh state and before the events that follow it: those say what they are about
     as it is then, so that it does no harm to hear what was read already."""
@@ -103,6 +107,47 @@ class State:
         """What was read of them. What events have said meanwhile is newer, or the same."""
         self.ask_for_invites = False
         self.invites = {invite["channel"]["id"]: invite for invite in invites} | self.invites
+
+    def load_threads(self, threads: list[Json]) -> None:
+        """What was read of them. What events have said meanwhile is newer, or the same."""
+        self.ask_for_threads = False
+        for each in threads:
+            place = self.threads.setdefault(each["message"]["id"], {"read_number": 0, "last_number": 0})
+            place["channel_id"] = each["channel_id"]
+            place["read_number"] = max(place["read_number"], each["read_number"])
+            place["last_number"] = max(place["last_number"], each["thread"]["last_number"])
+
+    def unread(self) -> Json:
+        """The totals, worked out from the rest."""
+        open = {
+            id: self.channel(id)["membership"]
+            for id, channel in self.channels.items()
+            if channel["membership"] is not None and channel["membership"]["muted_at"] is None
+        }
+        replies = [
+            place["last_number"] - place["read_number"]
+            for id, place in self.threads.items()
+            if place["channel_id"] in open and id in self.messages[place["channel_id"]]
+        ]
+        return {
+            "total": sum(membership["unread"] for membership in open.values()),
+            "channels_unread": sum(membership["unread"] > 0 for membership in open.values()),
+            "mentions": sum(
+                self.mentioned(message) and message["number"] > membership["read_number"]
+                for id, membership in open.items()
+                for message in self.messages[id].values()
+            ),
+            "thread_replies": sum(replies),
+            "threads_unread": sum(left > 0 for left in replies),
+        }
+
+    def mentioned(self, message: Json) -> bool:
+        """Whether a message mentions the user, by another, or the channel."""
+        whom = message.get("mentions", {})
+        own = message["user_id"] == self.user["id"]
+        return not message["silent"] and bool(
+            whom.get("channel") or (self.user["id"] in whom.get("users", ()) and not own)
+        )
 
     def stop_watching(self, *channel_ids: str) -> None:
         """Drop channels that were only watched: these, or all of them, because watching ends with the connection."""
@@ -263,6 +308,7 @@ def message_created(state: State, event: Json, data: Json) -> None:
     if membership is not None and message["number"] > channel["last_number"]:
         membership["hidden"] = False
     channel["last_number"] = max(channel["last_number"], message["number"])
+    take_part(state, message, data)
     own = message["user_id"] == state.user["id"] and not message["silent"]
     if membership is not None and own:
         # Who sends has read what is before it.
@@ -318,6 +364,37 @@ def thread_changed(kept: dict[str, Json], data: Json) -> None:
             "thread_participants": thread["participants"],
             "thread_participant_count": thread["participant_count"],
         }
+
+
+def take_part(state: State, message: Json, data: Json) -> None:
+    """A reply brings whoever began its thread into it, whoever wrote it, and whom it mentions."""
+    thread, me = data.get("thread"), state.user["id"]
+    if thread is None:
+        return
+    place = state.threads.get(thread["id"])
+    if place is None:
+        if me == thread["user_id"]:
+            read = 0
+        elif me == message["user_id"] or me in message.get("mentions", {}).get("users", ()):
+            read = message["reply_number"] - 1
+        else:
+            return
+        place = state.threads[thread["id"]] = {
+            "channel_id": message["channel_id"],
+            "read_number": read,
+            "last_number": 0,
+        }
+    place["last_number"] = max(place["last_number"], thread["last_number"])
+    if message["user_id"] == me:
+        place["read_number"] = max(place["read_number"], message["reply_number"])
+
+
+@on("thread.changed")
+def thread_read(state: State, event: Json, data: Json) -> None:
+    place = state.threads.setdefault(data["thread_id"], {"read_number": 0, "last_number": 0})
+    place["channel_id"] = data["channel_id"]
+    place["read_number"] = max(place["read_number"], data["read_number"])
+    place["last_number"] = max(place["last_number"], data["last_number"])
 
 
 @on("reaction.added", "reaction.removed")

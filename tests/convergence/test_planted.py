@@ -90,6 +90,11 @@ DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
     "an edit is lost": (lost_on_the_way("message.updated"), edited, "messages"),
     "a message is lost": (lost_on_the_way("message.created"), edited, "messages"),
     "a read position is lost": (lost_on_the_way("unread.changed"), read, "channels"),
+    "a place in a thread is lost": (
+        lost_on_the_way("thread.changed"),
+        lambda m: (m.send("ann", "den", False), m.answer("bob", "den", 0, "thread"), m.read_thread("ann", 0)),
+        "totals",
+    ),
     "a role changes in silence": (
         never_written("membership.updated"),
         lambda m: m.put_member("ann", "den", "bob", "moderator"),

@@ -14,7 +14,7 @@ FOR_REQUESTS = {
     # Of the tenant alone that the policies know, too.
     "hidden_channels",
     # Under row-level security, as whoever calls them.
-    *("seq_at", "first_seen", "unread_mentions", "forget_additions", "shown_extra", "entry_extra"),
+    *("seq_at", "first_seen", "unread_channels", "unread_threads", "forget_additions", "shown_extra", "entry_extra"),
     # Of their arguments alone; they read no table.
     *("fold_text", "words_of", "has_words", "field_rows"),
     *("custom_text", "custom_number", "custom_boolean", "custom_time"),

@@ -250,6 +250,29 @@ async def test_an_active_user_is_counted_once_however_often_it_connects(house: H
     assert [(row["meter"], row["quantity"]) for row in rows] == [("mau", 1)]
 
 
+async def test_a_connection_begins_with_what_is_unread_in_all(house: House) -> None:
+    app = house.app
+    await app.make_channel("den", "bob", owner="alice")
+    await app.make_channel("quiet", "bob", owner="alice")
+    path, mention = "/v1/channels/den/messages", {"text": "you", "mentions": {"users": ["bob"]}}
+    first = (await app.call("POST", path, mention, as_user="alice")).json()["message"]["id"]
+    await app.call("POST", path, {"text": "more"}, as_user="alice")
+    await app.call("POST", path, {"text": "in a thread", "thread_id": first} | mention, as_user="alice")
+    await app.send("quiet", "alice")
+    for muted in (False, True):
+        if muted:
+            await app.fetch(
+                "update chat.members set muted_at = now() where app_id = $1 and user_id = 'bob' returning 1"
+            )
+        _, line = await house.connect("bob")
+        unread = line.events("connection.ready")[0][1]["unread"]
+        asked = (await app.call("GET", "/v1/unread", as_user="bob")).json()
+        assert unread == {name: asked[name] for name in unread}
+        assert (*unread.values(),) == ((0, 0, 0, 0, 0) if muted else (3, 2, 1, 1, 1))
+    _, line = await house.connect("alice")
+    assert set(line.events("connection.ready")[0][1]["unread"].values()) == {0}
+
+
 async def test_a_user_that_the_customers_own_token_names_first_is_made(house: House) -> None:
     _, line = await house.connect("newcomer")
     assert line.events("connection.ready")[0][1]["user"]["id"] == "newcomer"

@@ -4,6 +4,7 @@ import asyncio
 import random
 from typing import Any
 
+import orjson
 import pytest
 
 from data_plane.receipts import flush
@@ -131,13 +132,17 @@ async def test_everything_is_read_in_one_statement_and_one_entry(app: App, monke
         await app.send(f"c{number}", "ann")
     unread = (await app.call("GET", "/v1/unread?limit=2", as_user="bob")).json()
     assert (unread["total"], unread["channels_unread"]) == (5, 5)
-    assert unread["by_type"] == {"group": {"unread": 4, "channels": 4}, "team": {"unread": 1, "channels": 1}}
+    assert unread["by_type"] == {
+        "group": {"unread": 4, "channels": 4, "mentions": 0},
+        "team": {"unread": 1, "channels": 1, "mentions": 0},
+    }
     assert [each["channel_id"] for each in unread["channels"]] == ["c0", "c1"]
     page = (await app.call("GET", f"/v1/unread?cursor={unread['next_cursor']}", as_user="bob")).json()
     assert [each["channel_id"] for each in page["channels"]] == ["c2", "c3", "c4"]
     await app.fetch("update chat.members set muted_at = now() where app_id = $1 and channel_id = 'c0' returning 1")
     muted = (await app.call("GET", "/v1/unread", as_user="bob")).json()
-    assert (muted["total"], muted["muted"], muted["channels"][0]["muted"]) == (4, {"unread": 1, "channels": 1}, True)
+    assert (muted["total"], muted["channels"][0]["muted"]) == (4, True)
+    assert muted["muted"] == {"unread": 1, "channels": 1, "mentions": 0}
     before = len(await app.types("u:bob"))
     team = (await app.call("POST", "/v1/read", {"type": "team"}, as_user="bob")).json()
     assert team == {"channels": [{"channel_id": "c4", "read_number": 1}], "has_more": False}
@@ -157,10 +162,27 @@ async def test_unread_equals_a_recount_from_the_log_after_any_history(app: App, 
     await app.make_users(*users)
     await app.make_channel("den", *users)
     numbers: list[tuple[str, int, bool]] = []
+    threads = Threads()
     for step in range(60):
         user = chance.choice(users)
         caller = app.user(user)
-        match chance.choice(("send", "send", "silent", "read", "unread", "delivered", "all")):
+        match chance.choice(
+            ("send", "send", "silent", "read", "unread", "delivered", "all", "mention", "reply", "reply", "thread")
+        ):
+            case "mention":
+                whom = chance.choice(({"channel": True}, {"users": chance.sample(users, 2)}))
+                message = await say(app, user, mentions=whom)
+                numbers.append((message["id"], message["number"], False))
+            case "reply" if numbers:
+                parent = chance.choice(numbers)[0]
+                whom = chance.sample(users, chance.randint(0, 1))
+                await say(app, user, thread_id=parent, mentions={"users": whom})
+                author = (await app.call("GET", f"/v1/messages/{parent}")).json()["message"]["user_id"]
+                threads.reply(parent, author, user, whom)
+            case "thread" if threads.read:
+                parent = chance.choice(sorted(threads.read))
+                await app.call("PUT", f"/v1/messages/{parent}/thread/read", as_user=user)
+                threads.mark(parent, user)
             case "send" | "silent" as how:
                 id, _, number = await app.send("den", user, silent=how == "silent")
                 numbers.append((id, number, how == "silent"))
@@ -175,12 +197,60 @@ async def test_unread_equals_a_recount_from_the_log_after_any_history(app: App, 
         if step % 10 == 9:
             for each in users:
                 unread = await world.receipts.unread(app.user(each), user_id=None, limit=5, cursor=None)
-                assert unread["total"] == await recounted(app, each, numbers), (seed, step, each)
+                position = await position_of(app, each)
+                total = sum(not silent and number > position for _, number, silent in numbers)
+                assert unread["total"] == total, (seed, step, each)
+                assert unread["mentions"] == await mentions_after(app, each, position), (seed, step, each)
+                assert (unread["thread_replies"], unread["threads_unread"]) == threads.unread(each), (seed, step, each)
     await app.check_logs()
 
 
-async def recounted(app: App, user: str, numbers: list[tuple[str, int, bool]]) -> int:
-    """Messages after the position that the logs tell, in the order of transactions: own entries and own messages."""
+async def say(app: App, user: str, channel: str = "den", **more: Any) -> Any:
+    answer = await app.call("POST", f"/v1/channels/{channel}/messages", {"text": "hello", **more}, as_user=user)
+    assert answer.is_success, answer.text
+    return answer.json()["message"]
+
+
+class Threads:
+    """Who takes part in which thread, and how many replies of it each has read, by the rules alone."""
+
+    def __init__(self) -> None:
+        self.replies: dict[str, int] = {}
+        self.read: dict[str, dict[str, int]] = {}
+
+    def reply(self, parent: str, author: str, user: str, mentioned: list[str]) -> None:
+        """Who replies has read all; its author all of none, and who is mentioned what came before."""
+        number = self.replies[parent] = self.replies.get(parent, 0) + 1
+        places = self.read.setdefault(parent, {})
+        places[user] = number
+        places.setdefault(author, 0)
+        for other in mentioned:
+            places.setdefault(other, number - 1)
+
+    def mark(self, parent: str, user: str) -> None:
+        if user in self.read[parent]:
+            self.read[parent][user] = self.replies[parent]
+
+    def unread(self, user: str) -> tuple[int, int]:
+        left = [self.replies[parent] - places[user] for parent, places in self.read.items() if user in places]
+        return sum(left), sum(each > 0 for each in left)
+
+
+async def mentions_after(app: App, user: str, position: int) -> int:
+    """Messages after a position that mention the user, by another, or the channel."""
+    rows = await app.fetch(
+        "select user_id, extra -> 'mentions' as whom from chat.messages "
+        "where app_id = $1 and not silent and number > $2 and extra ? 'mentions'",
+        position,
+    )
+    return sum(
+        "channel" in whom or (user in whom["users"] and row["user_id"] != user)
+        for row, whom in ((row, orjson.loads(row["whom"])) for row in rows)
+    )
+
+
+async def position_of(app: App, user: str) -> int:
+    """The read position that the logs tell, in the order of transactions: own entries and own messages."""
     moves: list[tuple[int, int, bool]] = []
     for entry in await app.log(f"u:{user}"):
         if entry["type"] == "unread.changed":
@@ -194,7 +264,7 @@ async def recounted(app: App, user: str, numbers: list[tuple[str, int, bool]]) -
     position = 0
     for _, number, back in sorted(moves):
         position = number if back else max(position, number)
-    return sum(not silent and number > position for _, number, silent in numbers)
+    return position
 
 
 async def test_sockets_do_what_rest_does(app: App, world: World) -> None:

@@ -206,8 +206,14 @@ async def test_a_quote_shows_the_quoted_as_it_is_now(app, world, den):
 
 async def test_mentions_of_members_are_kept_and_what_is_unread_of_them_is_counted(app, den):
     async def unread(user, number=0):
-        rows = await app.fetch("select chat.unread_mentions($1, 'den', $2, $3) as n", user, number)
-        return rows[0]["n"]
+        """From a position on, in the channel, which is all that there is."""
+        await app.fetch(
+            "update chat.members set read_number = $3 where app_id = $1 and user_id = $2 returning 1", user, number
+        )
+        sums = (await app.call("GET", "/v1/unread", as_user=user)).json()
+        assert sums["mentions"] == sum(each["mentions"] for each in sums["channels"])
+        assert sums["by_type"].get("group", {"mentions": 0})["mentions"] == sums["mentions"]
+        return sums["mentions"]
 
     await app.call("PUT", "/v1/channels/den/members/cid", {"role": "moderator"})
     one = await say(app, "ann", "you", mentions={"users": ["bob", "eve", "bob"]})
