@@ -13,6 +13,10 @@ import data_plane.blocks.routes
 import data_plane.channels.budget
 import data_plane.channels.events
 import data_plane.channels.routes
+import data_plane.custom_events.budget
+import data_plane.custom_events.events
+import data_plane.custom_events.routes
+import data_plane.custom_events.socket
 import data_plane.gateway.budget
 import data_plane.gateway.definitions
 import data_plane.grants.budget
@@ -59,6 +63,7 @@ import data_plane.typing.events
 import data_plane.users.budget
 import data_plane.users.events
 import data_plane.users.routes
+from data_plane.custom_events.service import CustomEvents
 from data_plane.events import ClientEvent, ServerEvent
 from data_plane.gateway.routes import SocketRoute
 from data_plane.grants.service import GrantService
@@ -93,6 +98,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.threads.routes.ROUTES,
     *data_plane.reactions.routes.ROUTES,
     *data_plane.receipts.routes.ROUTES,
+    *data_plane.custom_events.routes.ROUTES,
     *data_plane.sync.routes.ROUTES,
     *data_plane.limits.routes.ROUTES,
     *data_plane.indexes.routes.ROUTES,
@@ -110,6 +116,7 @@ EVENTS: tuple[ServerEvent, ...] = (
     *data_plane.grants.events.EVENTS,
     *data_plane.presence.events.EVENTS,
     *data_plane.typing.events.EVENTS,
+    *data_plane.custom_events.events.EVENTS,
     *data_plane.gateway.definitions.EVENTS,
 )
 """What clients get."""
@@ -121,6 +128,7 @@ CALLS: tuple[ClientEvent, ...] = (
     *data_plane.presence.events.CALLS,
     *data_plane.members.events.CALLS,
     *data_plane.typing.events.CALLS,
+    *data_plane.custom_events.events.CALLS,
     *data_plane.sync.events.CALLS,
     *data_plane.gateway.definitions.CALLS,
 )
@@ -130,6 +138,7 @@ CALLS: tuple[ClientEvent, ...] = (
 STATEMENTS: dict[str, int] = {
     **data_plane.blocks.budget.STATEMENTS,
     **data_plane.channels.budget.STATEMENTS,
+    **data_plane.custom_events.budget.STATEMENTS,
     **data_plane.gateway.budget.STATEMENTS,
     **data_plane.grants.budget.STATEMENTS,
     **data_plane.identity.tokens.budget.STATEMENTS,
@@ -150,7 +159,9 @@ STATEMENTS: dict[str, int] = {
 """The most SQL statements that an operation or socket event may need, whatever the size of what it is about."""
 
 
-def socket_routes(shard: Shard, sender: SendService, sync: SyncService, receipts: ReceiptService) -> list[SocketRoute]:
+def socket_routes(
+    shard: Shard, sender: SendService, sync: SyncService, receipts: ReceiptService, custom_events: CustomEvents
+) -> list[SocketRoute]:
     """The features' socket events; those about the connection itself are the gateway's."""
     return [
         send.socket_route(sender),
@@ -159,6 +170,7 @@ def socket_routes(shard: Shard, sender: SendService, sync: SyncService, receipts
         *data_plane.threads.socket.socket_routes(shard),
         *data_plane.reactions.socket.socket_routes(shard),
         *data_plane.members.socket.socket_routes(shard),
+        *data_plane.custom_events.socket.socket_routes(custom_events),
         data_plane.sync.routes.socket_route(sync),
     ]
 
@@ -175,6 +187,7 @@ def rest_app(
     grants: GrantService,
     presence: PresenceService,
     receipts: ReceiptService,
+    custom_events: CustomEvents,
     metrics: MetricsPage,
     problem: Callable[[], str | None],
 ) -> Litestar:
@@ -205,6 +218,7 @@ def rest_app(
             "grants": Provide(lambda: grants, sync_to_thread=False),
             "presence": Provide(lambda: presence, sync_to_thread=False),
             "receipts": Provide(lambda: receipts, sync_to_thread=False),
+            "custom_events": Provide(lambda: custom_events, sync_to_thread=False),
             "caller": Provide(provide_caller),
         },
         clock=shard.clock,

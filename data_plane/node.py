@@ -11,6 +11,7 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 
 from data_plane.blocks.hidden import Hidden
+from data_plane.custom_events.service import CustomEvents
 from data_plane.fanout import Hub, RedisBus
 from data_plane.fanout.bus import GrantsChanged, PresenceChosen, Revoked, Signal
 from data_plane.fanout.follower import Follower
@@ -204,8 +205,11 @@ class Node:
         self.teller = Teller(self.shard, self.hub, audience, self._publish)
         self.positions = PositionFlusher(self.system.pool, deps.clock, self.teller.stored)
         receipts = ReceiptService(self.shard, self.positions, self.teller, self.hidden, self._publish)
+        custom_events = CustomEvents(self.shard, self.limiter, self.hub, self._publish)
         dispatcher = Dispatcher(
-            socket_routes(self.shard, sender, sync, receipts), self.snapshots.get, limits=SocketLimits(self.limiter)
+            socket_routes(self.shard, sender, sync, receipts, custom_events),
+            self.snapshots.get,
+            limits=SocketLimits(self.limiter),
         )
         self.gateway = Gateway(
             self.shard,
@@ -278,6 +282,7 @@ class Node:
             grants=GrantService(self.shard, self._publish_grants),
             presence=people,
             receipts=receipts,
+            custom_events=custom_events,
             metrics=self._metrics_page,
             problem=self.problem,
         )

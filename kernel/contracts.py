@@ -10,7 +10,7 @@ import msgspec
 
 LIMITED = (
     "messages.user", "messages.app", "messages.channel", "requests.user", "requests.app", "sync.user", "tokens.app",
-    "events.connection",
+    "custom.user", "custom.channel", "events.connection",
 )  # fmt: skip
 """The rate limits that a plan can set, by the names of the data plane's policies."""
 

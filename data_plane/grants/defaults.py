@@ -31,7 +31,9 @@ app role; `owner` is what a channel's creator becomes, `member` what who is adde
 _NOBODYS: Final[Grants] = frozenset({P.MESSAGE_EDIT_ANY, P.MESSAGE_SEND_FROZEN, P.MESSAGE_SYSTEM})
 """Granted to nobody by default: words that others put into one's mouth, a freeze that does not freeze, the system's
 voice."""
-_TALK: Final[Grants] = frozenset({P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN, P.MESSAGE_DELETE_OWN, P.REACTION_ADD})
+_TALK: Final[Grants] = frozenset(
+    {P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN, P.MESSAGE_DELETE_OWN, P.REACTION_ADD, P.EVENT_SEND}
+)
 _STAY_OR_GO: Final[Grants] = _TALK | {P.CHANNEL_LEAVE}
 _CREATE: Final[Grants] = frozenset({P.CHANNEL_CREATE})
 _ADMIN: Final[Grants] = EVERYTHING - _NOBODYS - {P.CHANNEL_DELETE}

@@ -19,6 +19,7 @@ class Permission(StrEnum):
     MESSAGE_DELETE_OWN = "message.delete.own"
     MESSAGE_DELETE_ANY = "message.delete.any"
     REACTION_ADD = "reaction.add"
+    EVENT_SEND = "event.send"
     MEMBER_ADD = "member.add"
     MEMBER_REMOVE = "member.remove"
     MEMBER_ROLE = "member.role"
@@ -47,6 +48,7 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.MESSAGE_DELETE_OWN: "Delete one's own messages.",
         Permission.MESSAGE_DELETE_ANY: "Delete anybody's messages.",
         Permission.REACTION_ADD: "React to messages.",
+        Permission.EVENT_SEND: "Send events of the app's own to those who watch.",
         Permission.MEMBER_ADD: "Add others, with a role that may do no more than whoever adds them.",
         Permission.MEMBER_REMOVE: "Remove members whose role may do no more than whoever removes them.",
         Permission.MEMBER_ROLE: "Change the role of members, within the same limit before and after.",

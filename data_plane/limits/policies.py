@@ -93,6 +93,16 @@ DOCUMENTS_IP: Final = Policy(
     away="refuse",
     exact=True,
 )
+CUSTOM_USER: Final = Policy(
+    name="custom.user", key="user", rate=rate(10, 50), counts="events of the app's own sent by one user"
+)
+CUSTOM_CHANNEL: Final = Policy(
+    name="custom.channel",
+    key="channel",
+    # Each reaches everybody who watches.
+    rate=rate(50, 250),
+    counts="events of the app's own sent to one channel",
+)
 EVENTS_CONNECTION: Final = Policy(
     name="events.connection",
     key="connection",
@@ -110,6 +120,8 @@ POLICIES: Final = (
     TOKENS_APP,
     ANONYMOUS_IP,
     DOCUMENTS_IP,
+    CUSTOM_USER,
+    CUSTOM_CHANNEL,
     EVENTS_CONNECTION,
 )
 BY_NAME: Final = {policy.name: policy for policy in POLICIES}
@@ -128,6 +140,8 @@ MESSAGES: Final = Group(user=(MESSAGES_USER,), app=(MESSAGES_APP,))
 """`messages.channel` comes on top where a message is sent: by REST and socket alike."""
 REQUESTS: Final = Group(user=(REQUESTS_USER,), app=(REQUESTS_APP,))
 SYNC: Final = Group(user=(SYNC_USER,), app=(REQUESTS_APP,))
+CUSTOM: Final = Group(user=(CUSTOM_USER,), app=(REQUESTS_APP,))
+"""`custom.channel` comes on top, as for messages."""
 TOKENS: Final = Group(app=(TOKENS_APP,))
 ANONYMOUS: Final = Group(ip=(ANONYMOUS_IP,))
 DOCUMENTS: Final = Group(ip=(DOCUMENTS_IP,))
@@ -138,6 +152,8 @@ OPERATIONS: Final = {
     "deleteMessage": MESSAGES,
     "addReaction": MESSAGES,
     "removeReaction": MESSAGES,
+    "sendEvent": CUSTOM,
+    "sendUserEvent": CUSTOM,
     "sync": SYNC,
     "mintTokens": TOKENS,
     "revokeUser": TOKENS,
@@ -152,6 +168,7 @@ EVENTS: Final = {
     "message.delete": MESSAGES,
     "reaction.add": MESSAGES,
     "reaction.remove": MESSAGES,
+    "event.send": CUSTOM,
     "sync": SYNC,
 }
 """Socket events; every other is one of `REQUESTS`. Those that are answered from memory have `EVENTS_CONNECTION`."""

@@ -10,7 +10,7 @@ from data_plane.channels.access import visible_channel
 from data_plane.dependencies import ANYBODY, ID_PATTERN, CallerDependency, ShardDependency
 from data_plane.grants.permissions import Permission
 from data_plane.limits.limiter import Limiter
-from data_plane.limits.policies import EVENTS_CONNECTION, MESSAGES_CHANNEL, POLICIES
+from data_plane.limits.policies import CUSTOM_CHANNEL, EVENTS_CONNECTION, MESSAGES_CHANNEL, POLICIES
 from data_plane.limits.views import LimitsView, LimitView
 from kernel.errors import NotFound
 from kernel.gcra import seconds
@@ -31,7 +31,7 @@ async def get_limits(
     limiter: NamedDependency[SkipValidation[Limiter]],
     channel_id: Annotated[
         str | None,
-        QueryParameter(pattern=ID_PATTERN, description="A channel of the caller's, whose own limit is told too."),
+        QueryParameter(pattern=ID_PATTERN, description="A channel of the caller's, whose own limits are told too."),
     ] = None,
 ) -> LimitsView:
     """The rate limits that the caller is under, and how much of each is left over all nodes.
@@ -47,7 +47,7 @@ async def get_limits(
         wait = found.state.channel.slow_mode
         if wait and not caller.is_server and Permission.MESSAGE_SEND_SLOW not in found.sight.allowed:
             buckets.append(limiter.slow_bucket(caller.app, channel_id, caller.user_id or "", wait))
-        buckets.append(limiter.bucket(caller.app, MESSAGES_CHANNEL, channel_id))
+        buckets += [limiter.bucket(caller.app, policy, channel_id) for policy in (MESSAGES_CHANNEL, CUSTOM_CHANNEL)]
     await limiter.refresh(buckets)
     views: list[LimitView] = []
     for policy, rate, remaining, reset in map(limiter.standing, buckets):

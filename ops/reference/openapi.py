@@ -32,6 +32,7 @@ TAGS: Final = {
     "Threads": "Replies to a message, and what is unread in them.",
     "Reactions": "What others feel about a message.",
     "Receipts": "How far users have read, what is unread, who has read a message.",
+    "Custom events": "Events of your app's own, for who is there now.",
     "Presence": "Who is there, what users show of themselves, who watches a channel.",
     "Blocks": "Whom a user does not want to hear from.",
     "Channels": "Rooms with members, settings and a log of events.",
@@ -135,6 +136,7 @@ def _skeleton(routes: list[HTTPRouteHandler]) -> dict[str, Any]:
         "grants",
         "presence",
         "receipts",
+        "custom_events",
         "limiter",
         "deps",
     )

@@ -186,6 +186,8 @@ async def life(scribe: Scribe) -> None:
     await say("markDelivered", ada, {"message_id": HELLO}, channel_id="general")
     await say("getUnread", ada, limit=10)
     await say("readAll", ada, {"type": "group"})
+    await say("sendEvent", ada, {"type": "poll.opened", "data": {"question": "Lunch?"}}, channel_id="general")
+    await say("sendUserEvent", sk, {"type": "order.paid", "data": {"order": 42}}, user_id="ada")
     await say("listReceipts", ada, channel_id="general", limit=2)
     await say("listReaders", ada, message_id=HELLO)
     await say("putPrivacy", ada, {"delivery_receipts": False}, user_id="ada")

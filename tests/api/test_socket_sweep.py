@@ -51,6 +51,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "presence.unsubscribe": {"user_ids": ["ada"]},
     "typing.start": {"channel_id": "general", "thread_id": HELLO},
     "typing.stop": {"channel_id": "general", "thread_id": HELLO},
+    "event.send": {"channel_id": "general", "type": "poll.opened", "data": {"a": 1}},
     "auth.refresh": {"token": "a token"},
     "sync": {"cursor": None, "limit": 10},
 }
@@ -68,6 +69,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "receipt.delivered": {"channel_id": "theirs"},
     "unread.mark": {"channel_id": "theirs", "number": 1},
     "channel.watch": {"channel_id": "theirs"},
+    "event.send": {"channel_id": "theirs", "type": "poll.opened"},
     "typing.start": {"channel_id": "theirs"},
     "typing.stop": {"channel_id": "theirs"},
 }
@@ -137,7 +139,8 @@ def ended_badly(line: Line) -> list[str]:
 async def asker(quiet: House, logs: Logs) -> AsyncIterator[Asker]:  # noqa: F811
     """Ada's connections to a node on which nothing else happens."""
     # What is bad about a payload is looked at here, not how many there were.
-    limits = [RateLimit(policy=f"messages.{whose}", per_second=10_000, burst=10_000) for whose in ("user", "app")]
+    counted = ("messages.user", "messages.app", "custom.user", "custom.channel")
+    limits = [RateLimit(policy=policy, per_second=10_000, burst=10_000) for policy in counted]
     quiet.change(quiet.tenant, limits=tuple(limits))
     token = quiet.token(quiet.tenant, "ada")
     await (await Line.connected(quiet.url, token)).close()

@@ -132,6 +132,12 @@ ROUTES: dict[str, Entry] = {
     "POST /v1/channels/{channel_id}/read": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL, headers=KEY),
     "POST /v1/channels/{channel_id}/unread": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/delivered": Entry(CHANNEL, {"number": 1, "user_id": "ada"}, THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/events": Entry(
+        CHANNEL, {"type": "poll.opened", "data": {"a": 1}, "user_id": "ada"}, THEIR_CHANNEL
+    ),
+    "POST /v1/users/{user_id}/events": Entry(
+        {"user_id": "ada"}, {"type": "poll.opened", "data": {"a": 1}}, {"user_id": "eve"}
+    ),
     "POST /v1/read": Entry(body={"type": "group", "user_id": "ada"}),
     "GET /v1/unread": Entry(credential="user"),
     "GET /v1/channels/{channel_id}/receipts": Entry(CHANNEL, foreign=THEIR_CHANNEL),

@@ -84,6 +84,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await carol.event("typing.started")
     await ask(alice, "typing.stop", channel_id="general")
     await carol.event("typing.stopped")
+    await ask(alice, "event.send", channel_id="general", type="poll.opened", data={"question": "Lunch?"})
+    await carol.event("event.sent")
     assert (await tenant.http.patch("/v1/users/alice", json={"name": "Alice B."})).is_success
     await carol.event("profile.changed")
     await ask(alice, "presence.set", status="away", text="Lunch", text_expires_at="2030-01-01T12:00:00Z")

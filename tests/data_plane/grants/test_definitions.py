@@ -14,7 +14,7 @@ def test_every_permission_has_its_sentence_and_its_form() -> None:
     assert set(MEANINGS) == EVERYTHING
     for permission in Permission:
         head, _, tail = permission.partition(".")
-        assert head in ("message", "reaction", "member", "channel") and tail
+        assert head in ("message", "reaction", "event", "member", "channel") and tail
         assert MEANINGS[permission].endswith(".")
 
 

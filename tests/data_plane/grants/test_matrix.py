@@ -169,6 +169,12 @@ CASES: dict[Permission, Case] = {
             "socket": emit("reaction.add", lambda lab, user: {"message_id": others(lab, user), "emoji": "👍"}),
         }
     ),
+    P.EVENT_SEND: Case(
+        {
+            "rest": rest("POST", f"{PATH}/events", {"type": "poll.opened"}),
+            "socket": emit("event.send", lambda lab, user: {"channel_id": "room", "type": "poll.opened"}),
+        }
+    ),
     P.MEMBER_ADD: Case(
         {
             "post": rest("POST", f"{PATH}/members", {"user_ids": ["new"], "role": "plain"}),

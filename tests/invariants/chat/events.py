@@ -41,6 +41,7 @@ EVENTS: dict[str, list[Emit]] = {
     "presence.unsubscribe": [Emit(lambda k: {"user_ids": [k.user]})],
     "typing.start": [Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN)],
     "typing.stop": [Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN)],
+    "event.send": [Emit(lambda k: {"channel_id": k.channel, "type": "mine"}, lost=HIDDEN)],
     "sync": [Emit(lambda k: {})],
     # Takes a token and no ids: `test_socket.py` tries those.
     "auth.refresh": [],

@@ -90,6 +90,23 @@ REST: dict[Operation, list[Try] | Open] = {
         Try(lambda k: f"/v1/users/{k.user}/presence", lambda k: {"text": "mine"}, server=HIDDEN, user=SERVERS_ONLY),
         Try(lambda k: f"/v1/users/{PERSON}/presence", lambda k: {"text": "mine"}, user=OWN),
     ],
+    ("POST", "/v1/users/{user_id}/events"): [
+        Try(
+            lambda k: f"/v1/users/{k.user}/events",
+            lambda k: {"type": "mine"},
+            server=Expect(204, {"user": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("POST", "/v1/channels/{channel_id}/events"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/events", lambda k: {"type": "mine"}, server=GONE, user=GONE),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/events",
+            lambda k: {"type": "mine", "user_id": k.user},
+            server=Expect(204, {"channel": 404, "user": 422}),
+            user=Expect(403, {"channel": 404}, free=403),
+        ),
+    ],
     ("POST", "/v1/presence/query"): [
         Try(
             lambda k: "/v1/presence/query",

@@ -1,0 +1,10 @@
+"""The most SQL statements that each call may need, without those that open and close a transaction."""
+
+from typing import Final
+
+STATEMENTS: Final = {
+    "sendEvent": 4,
+    "sendUserEvent": 2,
+    "event.send": 3,
+}
+"""By operation or event; `tests/api/test_budget.py` counts them."""
