@@ -12,6 +12,8 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog
 from tests.portal.harness import Portal, Somebody
 
 EXECUTABLE = Path(os.environ.get("NATTER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--renderer-process-limit=2"]
+"""Tests may run as root. Nothing is drawn for anybody to see but screenshots, which need no stand-in for a GPU."""
 
 
 @asynccontextmanager
@@ -20,7 +22,7 @@ async def chromium() -> AsyncIterator[Browser]:
     if not EXECUTABLE.exists():
         raise FileNotFoundError(f"{EXECUTABLE} is missing: make browser")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--renderer-process-limit=2"])
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
         try:
             yield browser
         finally:
