@@ -11,7 +11,7 @@ from data_plane.custom_events.service import CustomEvents
 from data_plane.grants.errors import PermissionMissing
 from data_plane.limits.limiter import Limiter
 from kernel.contracts import RateLimit
-from kernel.errors import Forbidden, InvalidInput, NotFound, RateLimited
+from kernel.errors import Forbidden, InvalidInput, NotFound
 from tests.data_plane.conftest import App
 from tests.data_plane.gateway.test_gateway import House, Line, until
 
