@@ -22,6 +22,8 @@ import data_plane.gateway.definitions
 import data_plane.grants.budget
 import data_plane.grants.events
 import data_plane.grants.routes
+import data_plane.guests.budget
+import data_plane.guests.routes
 import data_plane.identity.tokens.budget
 import data_plane.identity.tokens.routes
 import data_plane.indexes.budget
@@ -67,6 +69,7 @@ from data_plane.custom_events.service import CustomEvents
 from data_plane.events import ClientEvent, ServerEvent
 from data_plane.gateway.routes import SocketRoute
 from data_plane.grants.service import GrantService
+from data_plane.guests.service import Guests
 from data_plane.health import MetricsPage, health_routes
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller
@@ -86,6 +89,7 @@ from kernel.http.document import ASYNCAPI, OPENAPI, document_route
 
 REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.identity.tokens.routes.ROUTES,
+    *data_plane.guests.routes.ROUTES,
     *data_plane.users.routes.ROUTES,
     *data_plane.presence.routes.ROUTES,
     *data_plane.blocks.routes.ROUTES,
@@ -141,6 +145,7 @@ STATEMENTS: dict[str, int] = {
     **data_plane.custom_events.budget.STATEMENTS,
     **data_plane.gateway.budget.STATEMENTS,
     **data_plane.grants.budget.STATEMENTS,
+    **data_plane.guests.budget.STATEMENTS,
     **data_plane.identity.tokens.budget.STATEMENTS,
     **data_plane.indexes.budget.STATEMENTS,
     **data_plane.invites.budget.STATEMENTS,
@@ -218,6 +223,7 @@ def rest_app(
             "grants": Provide(lambda: grants, sync_to_thread=False),
             "presence": Provide(lambda: presence, sync_to_thread=False),
             "receipts": Provide(lambda: receipts, sync_to_thread=False),
+            "guests": Provide(lambda: Guests(shard, authenticator, limiter), sync_to_thread=False),
             "custom_events": Provide(lambda: custom_events, sync_to_thread=False),
             "caller": Provide(provide_caller),
         },

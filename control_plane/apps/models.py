@@ -30,6 +30,11 @@ class App(Base):
     created_at: Mapped[datetime]
 
     @property
+    def guests(self) -> bool:
+        """Whether whoever has the publishable key may make itself a guest."""
+        return bool(self.settings.get("guests", False))
+
+    @property
     def public_id(self) -> str:
         """`app_…`"""
         return format_id("app", self.id)

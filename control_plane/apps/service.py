@@ -86,6 +86,15 @@ async def set_allowed_origins(ctx: Context, app_id: UUID, origins: Sequence[str]
     return app
 
 
+async def set_guests(ctx: Context, app_id: UUID, allowed: bool) -> App:
+    """Whether whoever has the publishable key may make itself a guest. Guests who are there stay."""
+    app = await repository.get_for_change(ctx.session, app_id)
+    before = app.guests
+    app.settings = {**app.settings, "guests": allowed}
+    await _audit(ctx, app, "guests_changed", before=before, after=allowed)
+    return app
+
+
 async def change_plan(ctx: Context, app_id: UUID, plan: PlanGrant) -> App:
     """Put an app on a plan: its limits change, what it has used this month stays."""
     app = await repository.get_for_change(ctx.session, app_id)

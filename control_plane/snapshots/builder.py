@@ -97,6 +97,7 @@ def _snapshot(
         ],
         "signing_keys": [_signing_key(app, key, vault) for key in signing_keys],
         "allowed_origins": app.allowed_origins,
+        "guests": app.guests,
         "quotas": [_quota(entitlement, month_of(now)) for entitlement in entitlements],
         "limits": app.settings.get("limits", []),
     }

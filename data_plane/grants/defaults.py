@@ -9,7 +9,7 @@ from data_plane.grants.permissions import Permission as P
 
 APP, CHANNEL = "app", "channel"
 """Where a role may be given: to a user of the app, to a member of a channel."""
-OWNER, MEMBER, USER = "owner", "member", "user"
+OWNER, MEMBER, USER, GUEST = "owner", "member", "user", "guest"
 GROUP: Final = "group"
 DIRECT: Final = "direct"
 """The one type whose members are fixed, two, from the start; no grant changes that."""
@@ -20,7 +20,7 @@ SCOPES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "admin": (APP, CHANNEL),
         "moderator": (APP, CHANNEL),
         MEMBER: (CHANNEL,),
-        "guest": (APP, CHANNEL),
+        GUEST: (APP, CHANNEL),
         USER: (APP,),
         "anonymous": (APP,),
     }

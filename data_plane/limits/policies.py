@@ -93,6 +93,15 @@ DOCUMENTS_IP: Final = Policy(
     away="refuse",
     exact=True,
 )
+GUESTS_IP: Final = Policy(
+    name="guests.ip",
+    key="ip",
+    # An address may be a conference's, or a carrier's; what keeps an app from being filled is its own limit.
+    rate=rate(1, 50),
+    counts="guests that come in from one address",
+    exact=True,
+)
+GUESTS_APP: Final = Policy(name="guests.app", key="app", rate=rate(20, 500), counts="guests that come into the app")
 CUSTOM_USER: Final = Policy(
     name="custom.user", key="user", rate=rate(10, 50), counts="events of the app's own sent by one user"
 )
@@ -120,6 +129,8 @@ POLICIES: Final = (
     TOKENS_APP,
     ANONYMOUS_IP,
     DOCUMENTS_IP,
+    GUESTS_IP,
+    GUESTS_APP,
     CUSTOM_USER,
     CUSTOM_CHANNEL,
     EVENTS_CONNECTION,
@@ -144,6 +155,8 @@ CUSTOM: Final = Group(user=(CUSTOM_USER,), app=(REQUESTS_APP,))
 """`custom.channel` comes on top, as for messages."""
 TOKENS: Final = Group(app=(TOKENS_APP,))
 ANONYMOUS: Final = Group(ip=(ANONYMOUS_IP,))
+GUESTS: Final = Group(ip=(GUESTS_IP,))
+"""`guests.app` comes on top, once it is known which app it is."""
 DOCUMENTS: Final = Group(ip=(DOCUMENTS_IP,))
 
 OPERATIONS: Final = {
@@ -158,6 +171,7 @@ OPERATIONS: Final = {
     "mintTokens": TOKENS,
     "revokeUser": TOKENS,
     "refreshTokens": ANONYMOUS,
+    "createGuest": GUESTS,
     "getDescription": DOCUMENTS,
     "getEventDescription": DOCUMENTS,
 }

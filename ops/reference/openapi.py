@@ -28,6 +28,7 @@ EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "reference" / "rest-examp
 
 TAGS: Final = {
     "Tokens": "User tokens, made and revoked by your server.",
+    "Guests": "Users that nobody knows, let in by the publishable key.",
     "Users": "Profiles of your app's users. Everybody in the app may read them.",
     "Threads": "Replies to a message, and what is unread in them.",
     "Reactions": "What others feel about a message.",
@@ -137,6 +138,7 @@ def _skeleton(routes: list[HTTPRouteHandler]) -> dict[str, Any]:
         "presence",
         "receipts",
         "custom_events",
+        "guests",
         "limiter",
         "deps",
     )

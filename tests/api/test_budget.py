@@ -33,6 +33,7 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "auth.refresh": {"token": "{token}"},
     "POST /v1/channels/{channel_id}/messages": {"id": None},
     "POST /v1/tokens/refresh": {"refresh_token": "{refresh}"},
+    "POST /v1/guests": {"key": "{key}"},
 }
 """Where an entry is no call that is good here: fields to take otherwise, or to leave out."""
 
@@ -75,6 +76,7 @@ async def call_all(house: House, statements: Statements, tenant: Tenant, counts:
     token = house.token(tenant, "ada")
     known = {
         "{token}": token,
+        "{key}": tenant.publishable_key,
         "{refresh}": (await house.on_loop(tenant.post("/v1/tokens", user_id="ada")))["refresh_token"],
         "{second}": (await _send(house, tenant))["message"]["id"],
     }
@@ -123,7 +125,7 @@ async def measured(house: House, sizes: tuple[int, ...] = SIZES) -> Counts:
     statements = Statements(house)
     with statements.watching():
         for size in sizes:
-            tenant = await house.on_loop(house.installation.tenant(limits=WIDE))
+            tenant = await house.on_loop(house.installation.tenant(limits=WIDE, guests=True))
             await house.on_loop(furnish(tenant))
             await enlarge(house, tenant, size)
             statements.begin()

@@ -107,6 +107,9 @@ async def life(scribe: Scribe) -> None:
     pair = (await say("mintTokens", sk, {"user_id": "ada"})).json()
     await say("refreshTokens", None, {"refresh_token": pair["refresh_token"]})
 
+    scribe.house.change(tenant, guests=True)
+    await say("createGuest", None, {"key": tenant.publishable_key, "name": "Ivy"})
+
     await say("updateUsers", sk, {"users": [{"id": "edsger", "custom": {"team": "graphs"}}]})
     for _ in range(2):
         await say("putIndex", sk, {"type": "text"}, resource="users", field="custom.team")
@@ -292,6 +295,8 @@ async def trouble(scribe: Scribe) -> None:
     await fail("rate_limited", "getMe", grace)
     house.change(tenant, limits=())
 
+    house.change(tenant, guests=False)
+    await fail("guests_off", "createGuest", None, {"key": tenant.publishable_key})
     await fail("refresh_invalid", "refreshTokens", None, {"refresh_token": "rt_nothing"})
     pair = (await say("mintTokens", sk, {"user_id": "ada"})).json()
     await say("refreshTokens", None, {"refresh_token": pair["refresh_token"]})

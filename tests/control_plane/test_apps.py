@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from billing.plans import load_catalog
 from billing.tenants import open_app
 from control_plane import configuration
 from control_plane.apps.models import App
 from control_plane.apps.reads import get_app, list_apps
-from control_plane.apps.service import rename_app, set_allowed_origins
+from control_plane.apps.service import change_plan, rename_app, set_allowed_origins, set_guests
 from control_plane.locate.service import locate
 from control_plane.members import Member
 from control_plane.snapshots.builder import build_page
@@ -134,6 +135,26 @@ async def test_anothers_app_looks_like_none_to_read_and_to_change(world: World) 
     async with world.deps.read(bob) as uow:
         app = await get_app(uow.session, bob, theirs.id)
     assert (app.name, app.allowed_origins) == ("Chat", ["*"])
+
+
+async def test_nodes_hear_whether_an_app_lets_guests_in_whatever_its_plan_becomes(world: World) -> None:
+    ada = await world.owner()
+    app: App = (await submit(world, ada)).app
+
+    async def told() -> bool:
+        async with world.deps.database.unit_of_work() as uow:
+            page = await build_page(uow.session, world.deps.vault, shard=app.shard, since=0, now=world.clock.now())
+        return {each.app_id: each.guests for each in page.apps}[app.public_id]
+
+    assert not await told()
+    before = await version(world)
+    async with world.deps.change_as(ada, None) as ctx:
+        await set_guests(ctx, app.id, True)
+    assert await told()
+    assert await version(world) == before + 1
+    async with world.change() as ctx:
+        await change_plan(ctx, app.id, load_catalog().newest("starter").grant())
+    assert await told()
 
 
 async def test_a_new_name_is_no_new_configuration(world: World) -> None:

@@ -24,7 +24,7 @@ async def tenant(engines: Engines, free_ports: Callable[[int], list[int]]) -> As
     installation = Installation(database.url, engines.redis_url)
     await (await installation.tenant()).close()  # nodes without a control plane start from the shard's copies
     await installation.start_node(free_ports(1)[0])
-    tenant = await installation.tenant()
+    tenant = await installation.tenant(guests=True)
     yield tenant
     await tenant.close()
     await installation.stop()
@@ -46,7 +46,11 @@ def run(page: Path, given: dict[str, object]) -> int:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 async def test_a_guides_code_runs(page: Path, tenant: Tenant) -> None:
-    given: dict[str, object] = {"URL": str(tenant.http.base_url), "SECRET_KEY": tenant.secret_key}
+    given: dict[str, object] = {
+        "URL": str(tenant.http.base_url),
+        "SECRET_KEY": tenant.secret_key,
+        "PUBLISHABLE_KEY": tenant.publishable_key,
+    }
     assert await asyncio.to_thread(run, page, given) > 0
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 
-from control_plane.apps.service import rename_app, set_allowed_origins
+from control_plane.apps.service import rename_app, set_allowed_origins, set_guests
 from kernel.errors import NatterError
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
@@ -23,6 +23,12 @@ class OriginForm(Form, frozen=True, kw_only=True):
     """An origin to add or to take away; `*` stands for every one."""
 
     allowed_origins: Annotated[str, Field("Origin", blank="Enter an origin, such as https://chat.example.com.")] = ""
+
+
+class GuestsForm(Form, frozen=True, kw_only=True):
+    """Whether guests are let in: `yes`, or anything else."""
+
+    allowed: str = ""
 
 
 @get("/apps/{app_id:str}/settings")
@@ -85,6 +91,20 @@ async def remove_origin(
     return redirect(request, _path(app_scope))
 
 
+@post("/apps/{app_id:str}/settings/guests")
+async def change_guests(
+    request: Pages, visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str] | Response[None]:
+    """Let guests in, or no more; those who are there stay."""
+    app_scope.member.require("apps.update")
+    form = await read_form(request, GuestsForm)
+    allowed = form.data.allowed == "yes"
+    async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+        await set_guests(ctx, app_scope.app.id, allowed)
+    visit.flash("Guests may come in now." if allowed else "No more guests are let in.")
+    return redirect(request, _path(app_scope))
+
+
 def _settings_page(request: Pages, scope: AppScope, *, form: FormView | None = None) -> Response[str]:
     return page(request, "apps/settings/page.html", scope=scope, form=form)
 
@@ -93,4 +113,4 @@ def _path(scope: AppScope) -> str:
     return f"/apps/{scope.app.public_id}/settings"
 
 
-ROUTES = [show_settings, rename, add_origin, remove_origin]
+ROUTES = [show_settings, rename, add_origin, remove_origin, change_guests]

@@ -33,6 +33,8 @@ REST: dict[Operation, list[Try] | Open] = {
     ],
     # Its only credential is the token in the body, so `test_rest.py` has tests of its own for it.
     ("POST", "/v1/tokens/refresh"): [],
+    # Its only credential is the key in the body, likewise.
+    ("POST", "/v1/guests"): [],
     ("POST", "/v1/users/{user_id}/revoke"): [
         Try(lambda k: f"/v1/users/{k.user}/revoke", server=OWN, user=SERVERS_ONLY),
     ],

@@ -98,6 +98,15 @@ async def test_a_refresh_token_is_good_for_the_app_alone_that_it_was_made_for(st
         same("POST /v1/tokens/refresh", answers[0], gone)
 
 
+async def test_a_guest_of_one_app_is_nobody_in_another(stranger: Stranger) -> None:
+    world = stranger.world
+    own = world.stranger.tenant
+    keys_tried = (own.publishable_key, keys.generate("pk"), own.secret_key)
+    async with stranger.unnoticed("POST /v1/guests"):
+        answers = [await stranger.ask("POST", "/v1/guests", body={"key": key, "name": "Ivy"}) for key in keys_tried]
+    assert [answer.status for answer in answers] == [403, 401, 401], "guests are off until the app lets them in"
+
+
 async def test_another_tenants_cursor_brings_the_callers_own_changes_and_no_others(stranger: Stranger) -> None:
     world = stranger.world
     cursor = world.victims_first_cursor

@@ -328,6 +328,9 @@ PAGES: dict[Operation, list[Entry]] = {
             done=303,
         ),
     ],
+    ("POST", "/apps/{app_id}/settings/guests"): [
+        Inside(lambda k: f"/apps/{k.app}/settings/guests", lambda k: {"allowed": "yes"}, needs="apps.update", done=303),
+    ],
     ("POST", "/apps/{app_id}/settings/origins/remove"): [
         # The last one cannot go.
         Inside(
