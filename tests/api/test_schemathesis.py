@@ -51,6 +51,8 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "putMember": _USERS,
     "sendMessage": f"a message needs text that is not blank or an attachment, its author exists, "
     f"what it answers or quotes is of the channel, and {_FREE_FORM}",
+    "sendEvent": f"{_USERS}, and {_FREE_FORM}",
+    "sendUserEvent": _FREE_FORM,
     "editMessage": f"the same, and {_USERS}",
     "deleteMessage": _USERS,
     "listReplies": "one of `before`, `after` and `around` is given, not two",
