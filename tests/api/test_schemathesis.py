@@ -51,10 +51,10 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "putMember": _USERS,
     "sendMessage": f"a message needs text that is not blank or an attachment, its author exists, "
     f"what it answers or quotes is of the channel, and {_FREE_FORM}",
-    "sendEvent": f"{_USERS}, and {_FREE_FORM}",
-    "sendUserEvent": _FREE_FORM,
     "editMessage": f"the same, and {_USERS}",
     "deleteMessage": _USERS,
+    "sendEvent": f"{_USERS}, and {_FREE_FORM}",
+    "sendUserEvent": _FREE_FORM,
     "listReplies": "one of `before`, `after` and `around` is given, not two",
     "listThreads": _CURSOR,
     "addReaction": f"what an emoji is, JSON Schema cannot say, and {_USERS}",
@@ -189,8 +189,9 @@ def unheard(logs: Logs) -> set[str]:
             heard |= {name for name in fits if name.endswith("Me") or not line["path"].endswith("/me")}
     # A live node is what `locate` tells of, and this installation's does not know the control plane. A server must name
     # the user whose reaction it takes back, in a query that is no part of the recorded example; `test_reactions` does.
+    # Chance does not find the publishable key that a guest needs; `test_guests` has it.
     # An invite can be answered or taken back once, and not both; the tests of invites do each.
-    return {name for name, _, _ in known} - heard - {"locate", "removeReaction", *INVITED_ONCE}
+    return {name for name, _, _ in known} - heard - {"locate", "removeReaction", "createGuest", *INVITED_ONCE}
 
 
 async def torn_logs(house: House) -> list[str]:
