@@ -8,7 +8,7 @@ STATEMENTS: Final = {
     "queryChannels": 7,
     "getChannel": 3,
     "updateChannel": 6,
-    "truncateChannel": 9,
+    "truncateChannel": 12,
     "deleteChannel": 8,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

@@ -185,11 +185,15 @@ async def truncate_channel(
     are of what is left, and everybody gets `channel.truncated`.
 
     Your server's history ends there too. Without `hard` the content stays in the database, for you to ask of it there;
-    with it the content is wiped within seconds. Needs `channel.truncate`.
+    with it the content is wiped within seconds. With `message`, the system's word on it is what follows, in the same
+    transaction. Needs `channel.truncate`.
     """
     require_scope(caller, "channels")
-    async with shard.unit_of_work(caller.app_id) as uow:
-        return await Truncation(shard).truncate(uow, caller, channel_id, data or TruncateChannel())
+    wish = data or TruncateChannel()
+    # A message is the flush's to write, whose function request-time connections may not call.
+    alone = wish.message is None
+    async with shard.unit_of_work(caller.app_id) if alone else shard.system.unit_of_work(str(caller.app_id)) as uow:
+        return await Truncation(shard).truncate(uow, caller, channel_id, wish)
 
 
 @delete(

@@ -8,6 +8,7 @@ import msgspec
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
 from data_plane.grants.schemas import ChannelGrants, History, SlowMode, TypeName
+from data_plane.messages.schemas import Text
 from data_plane.query.schemas import Query
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
@@ -51,13 +52,23 @@ class UpdateChannel(Payload, frozen=True, kw_only=True):
     grants: ChannelGrants | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class TruncationMessage(Payload, frozen=True, kw_only=True):
+    """What the system says of a truncation. `user_id`: for a server to name in whose name."""
+
+    text: Text
+    custom: dict[str, Any] = msgspec.field(default_factory=dict)
+    user_id: CustomerId | None = None
+
+
 class TruncateChannel(Payload, frozen=True, kw_only=True):
     """Body of `POST /v1/channels/{id}/truncate`. `before` is a `seq`, `before_time` a moment: what is older goes;
-    neither of them: everything there is. `hard` wipes the content, which nothing brings back."""
+    neither of them: everything there is. `hard` wipes the content, which nothing brings back. `message`: a message of
+    the system, which is the channel's last and stays."""
 
     before: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
     before_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     hard: bool = False
+    message: TruncationMessage | None = None
 
 
 class QueryChannels(Query, frozen=True, kw_only=True):

@@ -141,7 +141,7 @@ async def life(scribe: Scribe) -> None:
     for _ in range(2):
         await say("addMembers", ada, {"user_ids": ["edsger"]}, channel_id="general")
         await say("putMember", ada, {"role": "moderator"}, channel_id="general", user_id="grace")
-    await say("truncateChannel", ada, {"before": 1}, channel_id="general")
+    await say("truncateChannel", ada, {"before": 1, "message": {"text": "Ada cleared this"}}, channel_id="general")
     await say("updateMember", ada, {"set": {"desk": "4b"}, "unset": ["phone"]}, channel_id="general", user_id="grace")
     await say("removeMember", ada, channel_id="general", user_id="grace")
     await say("putMember", ada, {"role": "member"}, channel_id="general", user_id="grace")

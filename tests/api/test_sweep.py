@@ -83,7 +83,11 @@ ROUTES: dict[str, Entry] = {
                   "grants": {"guest": []}},
         THEIR_CHANNEL,
     ),
-    "POST /v1/channels/{channel_id}/truncate": Entry(CHANNEL, {"before": 1, "hard": False}, THEIR_CHANNEL),
+    "POST /v1/channels/{channel_id}/truncate": Entry(
+        CHANNEL,
+        {"before": 1, "hard": False, "message": {"text": "Cleared", "custom": {"a": 1}, "user_id": "ada"}},
+        THEIR_CHANNEL,
+    ),
     "DELETE /v1/channels/{channel_id}": Entry({"channel_id": "spare"}, foreign=THEIR_CHANNEL),
     "GET /v1/channels/{channel_id}/members": Entry(CHANNEL, foreign=THEIR_CHANNEL),
     "POST /v1/channels/{channel_id}/members": Entry(

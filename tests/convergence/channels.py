@@ -23,6 +23,7 @@ settings = st.sampled_from(
         {"history": "all"},
     )
 )
+truncations = st.sampled_from(({}, {"before": 6}, {"hard": True, "message": {"text": "Cleared"}}))
 wishes = st.sampled_from(
     (
         {"archived": True},
@@ -83,7 +84,7 @@ class Channels(Base):
     def change(self, user: str | None, channel: str, setting: dict[str, Any]) -> None:
         self.run(self.by(user, "PATCH", f"/v1/channels/{channel}", setting))
 
-    @rule(user=st.none() | users, channel=channels, wish=st.sampled_from(({}, {"before": 6}, {"hard": True})))
+    @rule(user=st.none() | users, channel=channels, wish=truncations)
     def truncate(self, user: str | None, channel: str, wish: dict[str, Any]) -> None:
         self.run(self.by(user, "POST", f"/v1/channels/{channel}/truncate", wish))
 

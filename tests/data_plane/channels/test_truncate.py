@@ -103,6 +103,53 @@ async def test_a_truncation_goes_up_to_a_seq_or_a_moment_and_never_back(den):
     assert (refused.status_code, refused.json()["permission"]) == (403, "channel.truncate")
 
 
+async def test_the_systems_word_on_it_is_the_first_of_the_emptied_channel(den):
+    app = den
+    sent = await talk(app, 3)
+    app.world.published.clear()
+    channel = await truncate(app, message={"text": "Ann cleared this", "custom": {"why": "spring"}})
+    page = (await app.call("GET", "/v1/channels/den/messages", as_user="bob")).json()["messages"]
+    assert [(one["text"], one["user_id"], one["system"], one["custom"]) for one in page] == [
+        ("Ann cleared this", "ann", True, {"why": "spring"})
+    ]
+    assert page[0]["seq"] == channel["truncated_to"] == sent[-1][1] + 1
+    assert (channel["last_number"], await unread(app)) == (3, (0, 0)), "it makes nothing unread"
+    told = [(entry.type, entry.seq) for entry in app.world.published if entry.log == "c:den"]
+    assert told == [("message.created", channel["truncated_to"]), ("channel.truncated", channel["truncated_to"] + 1)]
+    await app.check_logs()
+    xids = {row["xid"] for row in await app.log("c:den") if row["seq"] >= channel["truncated_to"]}
+    assert len(xids) == 1, "both, or none"
+    again = await truncate(app, before=channel["truncated_to"], message={"text": "Once more"})
+    assert (again["seq"], await texts(app)) == (channel["seq"], ["Ann cleared this"]), "of no change nothing is said"
+
+
+async def test_a_word_on_a_truncation_is_refused_with_it(den, world):
+    app = den
+    await talk(app, 1)
+    await app.make_users("gone")
+    await app.fetch("update chat.users set deactivated_at = now() where app_id = $1 and id = 'gone' returning 1")
+    before = await app.types("c:den")
+    for as_user, message, status, code in (
+        ("bob", {"text": "x"}, 403, "permission_missing"),
+        ("cid", {"text": "x"}, 404, "not_found"),
+        ("ann", {"text": "x", "user_id": "bob"}, 403, "forbidden"),
+        ("ann", {"text": " "}, 422, "invalid_input"),
+        ("ann", {"text": "x", "custom": {"a": "x" * 6_000}}, 422, "invalid_input"),
+        (None, {"text": "x"}, 403, "forbidden"),
+        (None, {"text": "x", "user_id": "nobody"}, 422, "unknown_users"),
+        (None, {"text": "x", "user_id": "gone"}, 403, "user_deactivated"),
+    ):
+        answer = await app.call("POST", "/v1/channels/den/truncate", {"message": message}, as_user=as_user)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), (as_user, message)
+    assert (await app.types("c:den"), await texts(app)) == (before, ["text 0"])
+    other = app.world.app()
+    theirs = await other.call("POST", "/v1/channels/den/truncate", {"message": {"text": "x", "user_id": "ann"}})
+    assert theirs.status_code == 404
+    await truncate(app, as_user=None, hard=True, message={"text": "Cleared", "user_id": "ann"})
+    assert await wipe(world, app)
+    assert await texts(app) == ["Cleared"]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 async def test_a_moment_is_found_wherever_it_is(den, count):
     app = den

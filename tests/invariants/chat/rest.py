@@ -204,6 +204,13 @@ REST: dict[Operation, list[Try] | Open] = {
     ],
     ("POST", "/v1/channels/{channel_id}/truncate"): [
         Try(lambda k: f"/v1/channels/{k.channel}/truncate", lambda k: {"before": 1}, server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/channels/{k.channel}/truncate",
+            lambda k: {"message": {"text": "mine", "user_id": k.user}},
+            server=Expect(200, {"channel": 404, "user": 422}),
+            user=SERVERS_ONLY,
+            varies=("created_at", "updated_at"),
+        ),
     ],
     ("DELETE", "/v1/channels/{channel_id}"): [
         Try(lambda k: f"/v1/channels/{k.channel}", server=GONE, user=GONE),
