@@ -154,7 +154,8 @@ def test_schemathesis_finds_nothing(house: House, logs: Logs, tmp_path: Path) ->
     node = ["--exclude-path", "/v1/locate"]
     with (
         run(tmp_path, "server", house.url, server.secret_key, *node) as first,
-        run(tmp_path, "user", house.url, token, *node) as second,
+        # What is wrong with a request is looked for in the same schemas, so the phase of coverage need not be repeated.
+        run(tmp_path, "user", house.url, token, *node, phases="examples,fuzzing,stateful") as second,
         # Where nobody deletes the channel beneath them.
         run(tmp_path, "calm", house.url, calm.secret_key, *CALM, phases=STATELESS) as third,
         # A refresh needs a token from the step before, which a story about everything seldom gets to.
@@ -164,7 +165,8 @@ def test_schemathesis_finds_nothing(house: House, logs: Logs, tmp_path: Path) ->
         for process in (first, second, third, fourth, fifth):
             said, _ = process.communicate(timeout=520)
             assert process.returncode == 0, said
-            assert all(f"{phase} (in" in said for phase in ("Examples", "Coverage", "Fuzzing")), said
+            phases = ("Examples", "Fuzzing") if process is second else ("Examples", "Coverage", "Fuzzing")
+            assert all(f"{phase} (in" in said for phase in phases), said
     assert logs.failures == []
     assert unheard(logs) == set()
     for tenant in tenants:
