@@ -26,8 +26,10 @@ from data_plane.dependencies import (
 )
 from data_plane.grants.errors import PermissionMissing, RoleTooHigh
 from data_plane.idempotency import Answer, IdempotencyConflict, IdempotencyKey, once, request_key
+from data_plane.identity.errors import UserDeactivated
 from data_plane.members.errors import UnknownUsers
 from data_plane.query.errors import BadFilter, QueryTooSlow
+from data_plane.tenancy.errors import QuotaExceeded
 from kernel.http import answers
 
 _TAGS = ["Channels"]
@@ -173,7 +175,10 @@ async def update_channel(
     summary="Truncate a channel",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, ChannelView, "The channel as it is now."), errors=(PermissionMissing,)),
+    opt=answers(
+        (200, ChannelView, "The channel as it is now."),
+        errors=(PermissionMissing, UnknownUsers, UserDeactivated, QuotaExceeded),
+    ),
 )
 async def truncate_channel(
     channel_id: ChannelPath,

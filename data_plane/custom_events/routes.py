@@ -8,6 +8,9 @@ from litestar.types import ControllerRouterHandler
 from data_plane.custom_events.schemas import SendEvent, SendUserEvent
 from data_plane.custom_events.service import CustomEvents
 from data_plane.dependencies import ANYBODY, SERVER, CallerDependency, ChannelPath, UserPath, require_scope
+from data_plane.grants.errors import PermissionMissing
+from data_plane.members.errors import UnknownUsers
+from kernel.errors import NotFound
 from kernel.http import answers
 
 CustomEventsDependency = NamedDependency[SkipValidation[CustomEvents]]
@@ -21,7 +24,7 @@ _TAGS = ["Custom events"]
     summary="Send an event of your own to a channel",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((204, None, "It is on its way.")),
+    opt=answers((204, None, "It is on its way."), errors=(PermissionMissing, UnknownUsers)),
 )
 async def send_event(
     channel_id: ChannelPath, data: JSONBody[SendEvent], caller: CallerDependency, custom_events: CustomEventsDependency
@@ -39,7 +42,7 @@ async def send_event(
     summary="Send an event of your own to a user",
     tags=_TAGS,
     security=SERVER,
-    opt=answers((204, None, "It is on its way.")),
+    opt=answers((204, None, "It is on its way."), errors=(NotFound,)),
 )
 async def send_user_event(
     user_id: UserPath, data: JSONBody[SendUserEvent], caller: CallerDependency, custom_events: CustomEventsDependency
