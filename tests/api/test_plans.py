@@ -49,7 +49,8 @@ BACKGROUND = (
     "from chat.channels where slow_mode",
     "from chat.outbox",
     "from chat.usage_outbox",
-    "chat.snapshots",
+    "chat.app_snapshots",
+    "chat.usage_samples",
     "insert into chat.presence",
     "from unnest($1::uuid[], $2::text[]) x(app_id, user_id)",
 )
