@@ -34,18 +34,14 @@ async def store_within(shard: Shard, uow: UnitOfWork, message: NewMessage, at: d
             "apps": [message.app_id], "channels": [message.channel_id], "ids": [message.id],
             "users": [message.user_id], "texts": [message.text], "attachments": [message.attachments],
             "custom": [message.custom], "silent": [message.silent], "hashes": [message.content_hash],
-            "server": [True], "active": [False], "subjects": [message.subject], "month": month_of(at), "at": at,
-            "extras": [message.extra],
+            "server": [message.by_server], "active": [message.count_active], "subjects": [message.subject],
+            "month": month_of(at), "at": at, "extras": [message.extra],
         },
     )  # fmt: skip
     first, *beside = found.all()
     verdict = Verdict(first.verdict, first.seq or 0, first.number or 0, first.created_at)
     if verdict.verdict == "created":
-        verdict.extra = _extra(beside[0].extra) if beside else None
+        verdict.extra = msgspec.json.decode(beside[0].extra) if beside else None
         entry: Entry = created_entry(message, verdict, shard.logs.epoch)
         shard.logs.tell(uow, [entry])
     return verdict
-
-
-def _extra(shown: str) -> dict[str, object]:
-    return dict(msgspec.json.decode(shown))

@@ -16,11 +16,11 @@ from kernel.db.uow import UnitOfWork
 HOT_CONNECTIONS: Final = 4
 """Connections of each hot statement: while one is read, the database works at the others."""
 CONNECT_SECONDS: Final = 5.0
-COMMAND_SECONDS: Final = 10.0
+COMMAND_SECONDS: Final = 15.0
 """A statement that takes longer is given up."""
 HOT_COMMAND_SECONDS: Final = 5.0
 """The same on the hot path, where statements take milliseconds and people wait for them."""
-IDLE_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = 10.0
 """How long a transaction may wait for its next statement."""
 LOCK_SECONDS: Final = 5.0
 """How long a statement may wait for somebody else's transaction."""
@@ -112,7 +112,11 @@ class Database:
         )
         if connection.get_server_version().major >= TRANSACTION_TIMEOUT_SINCE:
             # Not at start-up, where an older server refuses what it does not know.
-            await connection.execute(f"set transaction_timeout = {int(2 * command_seconds * 1000)}")
+            try:
+                await connection.execute(f"set transaction_timeout = {_milliseconds(2 * command_seconds)}")
+            except BaseException:
+                connection.terminate()
+                raise
         return connection
 
     async def _open_hot(self) -> Any:

@@ -14,8 +14,8 @@ from tests.api.house import House
 
 OPENS = ("set_config('natter.app_id'", "set transaction ", "begin", "commit", "rollback")
 """What opens and closes a transaction is not counted."""
-IN_THE_WAKE = {"load-grants", "watching"}
-"""Tasks that a signal starts on every node, the one that was asked too, at some moment after the call."""
+IN_THE_WAKE = "load-grants"
+"""A task that a change of grants starts on every node, the one that was asked too, at some moment after the call."""
 SIZES = (20, 200, 2_000)
 """Members and messages of the channel that calls are about, channels of its user, users: ten and a hundred times."""
 FURNITURE = """
@@ -71,7 +71,7 @@ class Statements:
 
         def note(statement: str) -> None:
             task = asyncio.current_task()
-            if task in self._standing or (task and task.get_name() in IN_THE_WAKE):
+            if task in self._standing or (task and task.get_name() == IN_THE_WAKE):
                 return
             if not statement.strip().lower().startswith(OPENS[1:]) and OPENS[0] not in statement:
                 self._said.append(statement)

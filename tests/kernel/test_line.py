@@ -127,6 +127,27 @@ async def test_a_statement_that_waits_too_long_for_anothers_transaction_is_refus
         await uow.session.execute(text("select pg_advisory_xact_lock(8)"))
 
 
+async def test_a_connection_that_cannot_be_made_ready_is_not_left_open(
+    chat_database: TemporaryDatabase, monkeypatch: pytest.MonkeyPatch
+):
+    db = Database(chat_database.url, name="half-open")
+
+    async def cut_off(self: Any, *_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(db.line.connection_class, "execute", cut_off)
+        patch.setattr(database, "TRANSACTION_TIMEOUT_SINCE", 0)
+        with pytest.raises(asyncio.CancelledError):
+            await ask(db)
+    watcher = await chat_database.connect()
+    async with asyncio.timeout(5):
+        while await watcher.fetchval("select count(*) from pg_stat_activity where application_name = 'half-open'"):
+            await asyncio.sleep(0.01)
+    await watcher.close()
+    await db.close()
+
+
 async def test_a_slow_statement_fails_alone(through_proxy: Database):
     pool = await through_proxy.pool()
     neighbour = asyncio.create_task(pool.fetchval("select 7 from pg_sleep(0.9)"))
