@@ -112,6 +112,8 @@ async def test_javascript_makes_two_browsers_chat(
         pages = [await browser.new_page() for _ in addresses]
         for page, address in zip(pages, addresses, strict=True):
             await page.goto(address)
+        for page in pages:
+            await expect(page.get_by_placeholder("Message")).to_be_enabled(timeout=20_000)
         alice, bob = pages
         for writer, text in ((alice, "Hello, Bob."), (bob, "Hello, Alice. <b>Fine</b> day.")):
             await writer.get_by_placeholder("Message").fill(text)
