@@ -27,14 +27,15 @@ async def test_chat_goes_on_without_the_control_plane_and_its_usage_arrives_late
             owed = await _unshipped(whole)
         finally:
             whole.start("control")
-        assert owed > 0, "nothing was left to report, so its arrival would show nothing"
+        assert owed, "nothing was left to report, so its arrival would show nothing"
         await whole.ready("control")
         await here.settle()
         history = await here.collect()
     violations = check(history)
     print(report(history, violations))
     assert violations == [], report(history, violations)
-    assert await _unshipped(whole) == 0
+    # By name, not by number: each minute that ends leaves new rows for a second, of other apps too.
+    assert owed & await _unshipped(whole) == set()
 
 
 async def _new_users_and_a_node_restart(here: World) -> None:
@@ -51,10 +52,10 @@ async def _new_users_and_a_node_restart(here: World) -> None:
     await asyncio.sleep(1.0)
 
 
-async def _unshipped(whole: Installation) -> int:
+async def _unshipped(whole: Installation) -> set[int]:
+    """The rows that the ledger has not acknowledged yet, by their numbers."""
     connection = await whole.chat_database.connect()
     try:
-        rows: int = await connection.fetchval("select count(*) from chat.usage_outbox")
-        return rows
+        return {row["seq"] for row in await connection.fetch("select seq from chat.usage_outbox")}
     finally:
         await connection.close()
