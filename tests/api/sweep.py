@@ -43,6 +43,8 @@ class Checker:
     credentials: dict[str, str]
     wrong: list[str] = field(default_factory=list)
     calls: int = 0
+    _known: dict[str, tuple[int, str]] | None = None
+    """What is stored, as the last refused call left it; nobody else writes between calls."""
 
     async def refuse(
         self,
@@ -59,13 +61,14 @@ class Checker:
         """One call, to be refused with one of the codes where some are given. Unless it `must`, it may succeed."""
         bearer = self.credentials.get(credential, credential) if credential else ""
         own = [("authorization", f"Bearer {bearer}".encode())] if credential else []
-        before, failures = await self.stored.now(), len(self.logs.failures)
+        before, failures = self._known or await self.stored.now(), len(self.logs.failures)
         answer = await request(self.url, method, target, [*own, *headers], body)
         self.calls += 1
         for wrong in self._judge(answer, set(codes), must):
             self.wrong.append(f"{method} {target[:80]}, {what}: {wrong}")
+        self._known = None
         if answer.status >= 400:
-            after = await self.stored.now()
+            after = self._known = await self.stored.now()
             changed = [table for table in after if after[table] != before[table]]
             if changed:
                 self.wrong.append(f"{method} {target[:80]}, {what}: refused, and wrote to {changed}")

@@ -23,14 +23,13 @@ async def tables(connection: Any, schema: str) -> dict[str, set[str]]:
 
 async def digest(connection: Any, conditions: Mapping[str, Whose], tenant: UUID | str) -> Digest:
     """A hash of a tenant's rows by table. `connection` is a superuser's, `conditions` by schema-qualified table."""
-    return {
-        table: await connection.fetchval(
-            f"select coalesce(md5(string_agg(x.r, '|' order by x.r)), '') || ' of ' || count(*) "
-            f"from (select t::text as r from {table} t where {condition}) x",
-            tenant,
-        )
+    # One statement for all tables and a sum that minds no order: a sweep asks this thousands of times.
+    each = (
+        f"select '{table}', coalesce(sum(hashtextextended(t::text, 0)), 0) || ' of ' || count(*) "
+        f"from {table} t where {condition}"
         for table, condition in conditions.items()
-    }
+    )
+    return {row[0]: row[1] for row in await connection.fetch(" union all ".join(each), tenant)}
 
 
 def unchanged(what: str, before: Digest, after: Digest) -> None:

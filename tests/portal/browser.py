@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright."""
+"""Debian's headless Chromium, driven by Playwright."""
 
 import os
 import shutil
@@ -11,7 +11,9 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog
 
 from tests.portal.harness import Portal, Somebody
 
-EXECUTABLE = Path(os.environ.get("NATTER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium")
+NAMES = ("chromium-headless-shell", "chromium")
+"""The same engine without and with the browser around it, the quicker one first."""
+EXECUTABLE = Path(os.environ.get("NATTER_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), NAMES[0]))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--renderer-process-limit=2"]
 """Tests may run as root. Nothing is drawn for anybody to see but screenshots, which need no stand-in for a GPU."""
 
