@@ -41,6 +41,10 @@ import data_plane.messages.budget
 import data_plane.messages.events
 import data_plane.messages.http
 import data_plane.messages.routes
+import data_plane.pins.budget
+import data_plane.pins.events
+import data_plane.pins.routes
+import data_plane.pins.socket
 import data_plane.presence.budget
 import data_plane.presence.events
 import data_plane.presence.routes
@@ -101,6 +105,7 @@ REST: tuple[ControllerRouterHandler, ...] = (
     *data_plane.messages.http.ROUTES,
     *data_plane.threads.routes.ROUTES,
     *data_plane.reactions.routes.ROUTES,
+    *data_plane.pins.routes.ROUTES,
     *data_plane.receipts.routes.ROUTES,
     *data_plane.custom_events.routes.ROUTES,
     *data_plane.sync.routes.ROUTES,
@@ -111,6 +116,7 @@ EVENTS: tuple[ServerEvent, ...] = (
     *data_plane.messages.events.EVENTS,
     *data_plane.threads.events.EVENTS,
     *data_plane.reactions.events.EVENTS,
+    *data_plane.pins.events.EVENTS,
     *data_plane.receipts.events.EVENTS,
     *data_plane.channels.events.EVENTS,
     *data_plane.members.events.EVENTS,
@@ -128,6 +134,7 @@ CALLS: tuple[ClientEvent, ...] = (
     *data_plane.messages.events.CALLS,
     *data_plane.threads.events.CALLS,
     *data_plane.reactions.events.CALLS,
+    *data_plane.pins.events.CALLS,
     *data_plane.receipts.events.CALLS,
     *data_plane.presence.events.CALLS,
     *data_plane.members.events.CALLS,
@@ -152,6 +159,7 @@ STATEMENTS: dict[str, int] = {
     **data_plane.limits.budget.STATEMENTS,
     **data_plane.members.budget.STATEMENTS,
     **data_plane.messages.budget.STATEMENTS,
+    **data_plane.pins.budget.STATEMENTS,
     **data_plane.presence.budget.STATEMENTS,
     **data_plane.reactions.budget.STATEMENTS,
     **data_plane.receipts.budget.STATEMENTS,
@@ -174,6 +182,7 @@ def socket_routes(
         *data_plane.receipts.socket.socket_routes(receipts),
         *data_plane.threads.socket.socket_routes(shard),
         *data_plane.reactions.socket.socket_routes(shard),
+        *data_plane.pins.socket.socket_routes(shard),
         *data_plane.members.socket.socket_routes(shard),
         *data_plane.custom_events.socket.socket_routes(custom_events),
         data_plane.sync.routes.socket_route(sync),

@@ -34,12 +34,14 @@ voice."""
 _TALK: Final[Grants] = frozenset(
     {P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN, P.MESSAGE_DELETE_OWN, P.REACTION_ADD, P.EVENT_SEND}
 )
+_PAIR: Final[Grants] = _TALK | {P.MESSAGE_PIN}
 _STAY_OR_GO: Final[Grants] = _TALK | {P.CHANNEL_LEAVE}
 _CREATE: Final[Grants] = frozenset({P.CHANNEL_CREATE})
 _ADMIN: Final[Grants] = EVERYTHING - _NOBODYS - {P.CHANNEL_DELETE}
 _MODERATOR: Final[Grants] = _STAY_OR_GO | {
     P.MESSAGE_DELETE_ANY,
     P.MESSAGE_MENTION_MANY,
+    P.MESSAGE_PIN,
     P.MEMBER_REMOVE,
     P.CHANNEL_FREEZE,
     P.CHANNEL_SLOW,
@@ -66,7 +68,7 @@ ROLES: Final[Mapping[str, Grants]] = MappingProxyType(
 TYPES: Final[Mapping[str, Mapping[str, Grants]]] = MappingProxyType(
     {
         # Two people who talk. Nobody runs it, nobody else sees it, nobody leaves it.
-        DIRECT: {OWNER: _TALK, "admin": _TALK | _CREATE, "moderator": _TALK | _CREATE, MEMBER: _TALK, "guest": _TALK},
+        DIRECT: {OWNER: _PAIR, "admin": _PAIR | _CREATE, "moderator": _PAIR | _CREATE, MEMBER: _PAIR, "guest": _PAIR},
         # People who know each other: the owner runs it.
         GROUP: {MEMBER: _STAY_OR_GO | {P.MESSAGE_MENTION_MANY}},
         # People who work together: members bring others in.

@@ -18,6 +18,7 @@ class Permission(StrEnum):
     MESSAGE_EDIT_ANY = "message.edit.any"
     MESSAGE_DELETE_OWN = "message.delete.own"
     MESSAGE_DELETE_ANY = "message.delete.any"
+    MESSAGE_PIN = "message.pin"
     REACTION_ADD = "reaction.add"
     EVENT_SEND = "event.send"
     MEMBER_ADD = "member.add"
@@ -47,6 +48,7 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.MESSAGE_EDIT_ANY: "Edit anybody's messages.",
         Permission.MESSAGE_DELETE_OWN: "Delete one's own messages.",
         Permission.MESSAGE_DELETE_ANY: "Delete anybody's messages.",
+        Permission.MESSAGE_PIN: "Pin messages in the channel, and unpin them.",
         Permission.REACTION_ADD: "React to messages.",
         Permission.EVENT_SEND: "Send events of the app's own to those who watch.",
         Permission.MEMBER_ADD: "Add others, with a role that may do no more than whoever adds them.",

@@ -6,10 +6,10 @@ STATEMENTS: Final = {
     "listMessages": 1,
     "getMessage": 3,
     "editMessage": 7,
-    "deleteMessage": 8,
+    "deleteMessage": 9,
     "sendMessage": 1,
     "message.send": 1,
     "message.update": 8,
-    "message.delete": 8,
+    "message.delete": 9,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

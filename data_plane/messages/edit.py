@@ -14,6 +14,7 @@ from data_plane.messages.errors import MessageDeleted
 from data_plane.messages.repository import MessageRepository
 from data_plane.messages.schemas import check_content
 from data_plane.messages.views import MessageRow, MessageView, message_data, message_view
+from data_plane.pins.repository import PinRepository
 from data_plane.reactions.repository import ReactionRepository
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
@@ -80,7 +81,9 @@ class MessageEditing:
         before.require(Permission.MESSAGE_DELETE_OWN if own else Permission.MESSAGE_DELETE_ANY)
         if row.deleted_at is not None:
             return await self._shown(uow, caller, row)
-        return await self._write(uow, caller, row, "message.deleted", actor, {}, at="deleted_at")
+        shown = await self._write(uow, caller, row, "message.deleted", actor, {}, at="deleted_at")
+        await PinRepository(uow.session, caller.app_id).remove(row.channel_id, row.id, self._shard.clock.now())
+        return shown
 
     async def _write(
         self,

@@ -32,6 +32,7 @@ TAGS: Final = {
     "Users": "Profiles of your app's users. Everybody in the app may read them.",
     "Threads": "Replies to a message, and what is unread in them.",
     "Reactions": "What others feel about a message.",
+    "Pins": "What a channel has pinned.",
     "Receipts": "How far users have read, what is unread, who has read a message.",
     "Custom events": "Events of your app's own, for who is there now.",
     "Presence": "Who is there, what users show of themselves, who watches a channel.",

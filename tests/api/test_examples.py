@@ -16,6 +16,7 @@ from data_plane.blocks import service as blocks
 from data_plane.indexes.service import MAX_INDEXES
 from data_plane.members import arrange
 from data_plane.messages.flush import Flusher
+from data_plane.pins import service as pins
 from data_plane.query import run
 from data_plane.reactions import service
 from data_plane.reference import openapi_document
@@ -183,6 +184,10 @@ async def life(scribe: Scribe) -> None:
         await say("addReaction", ada, {"unique": False}, message_id=HELLO, emoji="👍")
     await say("listReactions", ada, message_id=HELLO, emoji="👍")
     await say("removeReaction", ada, message_id=HELLO, emoji="👍")
+    for _ in range(2):
+        await say("pinMessage", ada, {"expires_at": "2126-01-01T00:00:00Z"}, message_id=HELLO)
+    await say("listPins", ada, channel_id="general")
+    await say("unpinMessage", ada, message_id=HELLO)
     await say("editMessage", ada, {"text": "Hello, Admiral!"}, message_id=HELLO)
     await say("markRead", ada, {"message_id": HELLO}, channel_id="general")
     await say("markUnread", ada, {"message_id": BYE}, channel_id="general")
@@ -277,6 +282,9 @@ async def trouble(scribe: Scribe) -> None:
     service.MAX_EMOJI, most = 0, service.MAX_EMOJI  # type: ignore[misc]
     await fail("too_many_reactions", "addReaction", ada, {"unique": False}, message_id=HELLO, emoji="🎉")
     service.MAX_EMOJI = most  # type: ignore[misc]
+    pins.MAX_PINNED, most = 0, pins.MAX_PINNED  # type: ignore[misc]
+    await fail("too_many_pinned", "pinMessage", ada, {"expires_at": None}, message_id=HELLO)
+    pins.MAX_PINNED = most  # type: ignore[misc]
     arrange.MAX_PINS, most = 0, arrange.MAX_PINS  # type: ignore[misc]
     await fail("too_many_pins", "arrangeChannel", ada, {"pinned": True}, channel_id="pair")
     arrange.MAX_PINS = most  # type: ignore[misc]

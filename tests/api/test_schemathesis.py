@@ -60,6 +60,8 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "addReaction": f"what an emoji is, JSON Schema cannot say, and {_USERS}",
     "removeReaction": f"the same, and {_USERS}",
     "listReactions": f"the same, and {_CURSOR}",
+    "pinMessage": f"a pin ends in the future, and {_USERS}",
+    "unpinMessage": _USERS,
     "listMessages": "one of `before`, `after` and `around` is given, not two",
     "listReceipts": _CURSOR,
     "listReaders": _CURSOR,

@@ -30,6 +30,8 @@ EVENTS: dict[str, dict[str, Any]] = {
     "thread.read": {"message_id": HELLO, "reply_id": HELLO},
     "reaction.add": {"message_id": HELLO, "emoji": "👍", "unique": False},
     "reaction.remove": {"message_id": HELLO, "emoji": "👍"},
+    "message.pin": {"message_id": HELLO, "expires_at": "2126-01-01T00:00:00Z"},
+    "message.unpin": {"message_id": HELLO},
     "membership.arrange": {
         "channel_id": "general",
         "archived": True,
@@ -64,6 +66,8 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "thread.read": {"message_id": THEIRS},
     "reaction.add": {"message_id": THEIRS, "emoji": "👍"},
     "reaction.remove": {"message_id": THEIRS, "emoji": "👍"},
+    "message.pin": {"message_id": THEIRS},
+    "message.unpin": {"message_id": THEIRS},
     "membership.arrange": {"channel_id": "theirs", "archived": True},
     "receipt.read": {"channel_id": "theirs"},
     "receipt.delivered": {"channel_id": "theirs"},

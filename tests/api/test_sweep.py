@@ -166,6 +166,11 @@ ROUTES: dict[str, Entry] = {
         {"message_id": HELLO, "emoji": "ok"}, foreign={"message_id": THEIRS}, credential="user"
     ),
     "GET /v1/messages/{message_id}/reactions": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "PUT /v1/messages/{message_id}/pin": Entry(
+        {"message_id": HELLO}, {"expires_at": "2126-01-01T00:00:00Z", "user_id": "ada"}, {"message_id": THEIRS}
+    ),
+    "DELETE /v1/messages/{message_id}/pin": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
+    "GET /v1/channels/{channel_id}/pins": Entry({"channel_id": "general"}, foreign={"channel_id": "theirs"}),
     "GET /v1/limits": Entry(),
     "GET /v1/sync": Entry(credential="user"),
     "GET /v1/openapi.json": Entry(credential="nobody"),

@@ -53,6 +53,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await ask(alice, "thread.read", message_id=message["id"])
     await ask(alice, "reaction.add", message_id=message["id"], emoji="👍")
     await ask(alice, "reaction.remove", message_id=message["id"], emoji="👍")
+    await ask(alice, "message.pin", message_id=message["id"], expires_at="2126-01-01T00:00:00Z")
+    await ask(alice, "message.unpin", message_id=message["id"])
     await ask(alice, "receipt.delivered", channel_id="general")
     await ask(alice, "unread.mark", channel_id="general", number=2)
     await ask(alice, "receipt.read_all")

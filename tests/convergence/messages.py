@@ -17,6 +17,17 @@ async def _messages(reading: Reading) -> Any:
     return {id: {message["id"]: message for message in page["messages"]} for id, page in pages.items()}
 
 
+async def _pins(reading: Reading) -> Any:
+    lists = await reading.each_channel("/v1/channels/{}/pins")
+    return {
+        id: {
+            pin["message_id"]: {name: value for name, value in pin.items() if name != "message"}
+            for pin in found["pins"]
+        }
+        for id, found in lists.items()
+    }
+
+
 async def _recounted(reading: Reading) -> Any:
     """Unread messages, counted one by one in the history."""
     pages, found = await reading.each_channel(_HISTORY), await reading.channels()
@@ -38,6 +49,7 @@ async def _unread(reading: Reading) -> Any:
 KINDS = (
     Kind("totals of what is unread", _unread, lambda state: state.unread()),
     Kind("messages", _messages, lambda state: state.messages),
+    Kind("what is pinned", _pins, lambda state: state.pins),
     Kind(
         "unread messages, recounted",
         _recounted,
@@ -98,6 +110,18 @@ class Messages(Base):
         else:
             body = {"unique": mode == "unique"}
             self.run(self.ask(user, "reaction.add", {**packet, **body}, "PUT", path, body))
+
+    @rule(user=users, which=which, mode=st.sampled_from(("for good", "for a century", "no more")))
+    def pin(self, user: str, which: int, mode: str) -> None:
+        if not self.sent:
+            return
+        id = self.sent[which % len(self.sent)]
+        path, packet = f"/v1/messages/{id}/pin", {"message_id": id}
+        if mode == "no more":
+            self.run(self.ask(user, "message.unpin", packet, "DELETE", path))
+        else:
+            body = {"expires_at": "2126-01-01T00:00:00Z" if mode == "for a century" else None}
+            self.run(self.ask(user, "message.pin", {**packet, **body}, "PUT", path, body))
 
     @rule(user=users, which=which, text=st.sampled_from(("Hello!", "Good bye")))
     def edit(self, user: str, which: int, text: str) -> None:

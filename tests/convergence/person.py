@@ -129,8 +129,11 @@ class Person:
         for channel_id in tuple(self.known.unloaded):
             members = await self.rest("GET", f"/v1/channels/{channel_id}/members", limit=100)
             messages = await self.rest("GET", f"/v1/channels/{channel_id}/messages", limit=100)
-            if members.is_success and messages.is_success:  # otherwise an event is on its way that says why not
-                self.known.load(channel_id, members.json()["members"], messages.json()["messages"])
+            pins = await self.rest("GET", f"/v1/channels/{channel_id}/pins")
+            if (
+                members.is_success and messages.is_success and pins.is_success
+            ):  # otherwise an event is on its way that says why not
+                self.known.load(channel_id, members.json()["members"], messages.json()["messages"], pins.json()["pins"])
 
     async def watch(self, channel_id: str) -> None:
         """Watch a channel, if it may."""

@@ -47,6 +47,8 @@ class State:
     """By channel and user."""
     messages: dict[str, dict[str, Json]] = field(default_factory=dict)
     """By channel and id."""
+    pins: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """By channel and message: what is pinned, without the message."""
     grants: Json = field(default_factory=dict)
     """`{type: {role: [permission]}}`"""
     blocks: dict[str, Json] = field(default_factory=dict)
@@ -82,16 +84,16 @@ class State:
         id = channel["id"]
         self.channels[id] = channel
         self.applied[id] = channel["seq"]
-        self.members[id], self.messages[id], self.waiting[id] = {}, {}, []
+        self.members[id], self.messages[id], self.pins[id], self.waiting[id] = {}, {}, {}, []
         self.unloaded.add(id)
 
     def leave(self, channel_id: str) -> None:
         """A channel that is not the user's any more. Nothing of it is kept."""
-        for kept in (self.channels, self.members, self.messages, self.waiting, self.applied):
+        for kept in (self.channels, self.members, self.messages, self.pins, self.waiting, self.applied):
             kept.pop(channel_id, None)  # type: ignore[attr-defined]
         self.unloaded.discard(channel_id)
 
-    def load(self, channel_id: str, members: list[Json], messages: list[Json]) -> None:
+    def load(self, channel_id: str, members: list[Json], messages: list[Json], pins: list[Json]) -> None:
         """What was read of a channel that is not loaded. Events that came meanwhile are applied on top: they are not
         older than the channel, and whatever is newer than the reading follows."""
         if channel_id not in self.unloaded:
@@ -99,6 +101,9 @@ class State:
         self.unloaded.discard(channel_id)
         self.members[channel_id] = {member["user_id"]: member for member in members}
         self.messages[channel_id] = {message["id"]: message for message in messages}
+        self.pins[channel_id] = {
+            pin["message_id"]: {name: value for name, value in pin.items() if name != "message"} for pin in pins
+        }
         waiting, self.waiting[channel_id] = self.waiting[channel_id], []
         for event in waiting:
             REDUCERS[event["type"]](self, event, event["data"])
@@ -214,7 +219,7 @@ def channel_updated(state: State, event: Json, data: Json) -> None:
     channel |= {**data["channel"], **own}
     if own["membership"] is None and channel["history"] != history:
         # Who only watches sees what is stored, or nothing of it.
-        state.messages[channel["id"]] = {}
+        state.messages[channel["id"]], state.pins[channel["id"]] = {}, {}
         if channel["history"] == "all":
             state.unloaded.add(channel["id"])
 
@@ -229,6 +234,7 @@ def channel_truncated(state: State, event: Json, data: Json) -> None:
         if message.get("quoted", message)["seq"] < data["truncated_to"]:
             del message["quoted"]
     state.messages[channel["id"]] = kept
+    unpin_before(state, channel["id"], data["truncated_to"])
 
 
 @on("channel.deleted")
@@ -282,6 +288,7 @@ def membership_arranged(state: State, event: Json, data: Json) -> None:
         state.channels[id]["membership"] |= {name: value for name, value in data.items() if name != "channel_id"}
         messages = state.messages[id]
         state.messages[id] = {key: one for key, one in messages.items() if one["seq"] >= data["history_from"]}
+        unpin_before(state, id, data["history_from"])
 
 
 @on("event.skipped")
@@ -324,6 +331,8 @@ def message_changed(state: State, event: Json, data: Json) -> None:
         put_message(kept, message)
     quoted_changed(kept, message)
     thread_changed(kept, data)
+    if message["deleted_at"] is not None:
+        state.pins[event["channel_id"]].pop(message["id"], None)
 
 
 def in_channel(message: Json) -> bool:
@@ -413,6 +422,28 @@ def reaction_changed(state: State, event: Json, data: Json) -> None:
     message.pop("reactions", None)
     if data["reactions"]:
         message |= {"reactions": data["reactions"], "own_reactions": own}
+
+
+@on("message.pinned")
+def message_pinned(state: State, event: Json, data: Json) -> None:
+    channel = seen(state, event)
+    message = state.messages[event["channel_id"]].get(data["message_id"], {"deleted_at": None})
+    # Who catches up may know already that it is gone.
+    first = max(channel["truncated_to"], (channel["membership"] or {"history_from": 0})["history_from"])
+    if data["message_seq"] >= first and message["deleted_at"] is None:
+        state.pins[event["channel_id"]][data["message_id"]] = data
+
+
+@on("message.unpinned")
+def message_unpinned(state: State, event: Json, data: Json) -> None:
+    seen(state, event)
+    state.pins[event["channel_id"]].pop(data["message_id"], None)
+
+
+def unpin_before(state: State, channel_id: str, seq: int) -> None:
+    """What is gone is pinned no more."""
+    pins = state.pins[channel_id]
+    state.pins[channel_id] = {id: pin for id, pin in pins.items() if pin["message_seq"] >= seq}
 
 
 @on("unread.changed")

@@ -105,6 +105,11 @@ DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
         lambda m: m.arrange("bob", "den", {"pinned": True}),
         "bob's channels",
     ),
+    "a pinned message is lost": (
+        lost_on_the_way("message.pinned"),
+        lambda m: (m.send("ann", "den", False), m.pin("ann", 0, "for good")),
+        "what is pinned",
+    ),
     "settings are missing": (
         without("channel.updated", "channel", "grants"),
         lambda m: m.change("ann", "den", {"grants": {"member": []}}),

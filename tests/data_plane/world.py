@@ -31,6 +31,7 @@ from data_plane.messages.http import send_message
 from data_plane.messages.routes import ROUTES as MESSAGE_ROUTES
 from data_plane.messages.schemas import check_content, content_hash
 from data_plane.messages.send import SendService, created_entry
+from data_plane.pins.routes import ROUTES as PIN_ROUTES
 from data_plane.presence.audience import Audience
 from data_plane.reactions.routes import ROUTES as REACTION_ROUTES
 from data_plane.receipts.flush import PositionFlusher
@@ -263,6 +264,7 @@ def application() -> Litestar:
             *MESSAGE_ROUTES,
             *RECEIPT_ROUTES,
             *REACTION_ROUTES,
+            *PIN_ROUTES,
             *THREAD_ROUTES,
             send_message,
             *USER_ROUTES,

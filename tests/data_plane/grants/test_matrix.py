@@ -108,8 +108,9 @@ CASES: dict[Permission, Case] = {
             "rest": rest("POST", f"{PATH}/messages", TEXT),
             "socket": emit("message.send", lambda lab, user: {"channel_id": "room", **TEXT}),
             "edit": rest("PATCH", message(own), TEXT),
+            "pin": rest("PUT", lambda lab, user: f"/v1/messages/{own(lab, user)}/pin"),
         },
-        needs=frozenset({P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN}),
+        needs=frozenset({P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN, P.MESSAGE_PIN}),
         refused="channel_frozen",
         frozen=True,
     ),
@@ -162,6 +163,14 @@ CASES: dict[Permission, Case] = {
             "socket": emit("message.send", lambda lab, user: {"channel_id": "room", **TEXT, "system": True}),
         },
         needs=frozenset({P.MESSAGE_SEND}),
+    ),
+    P.MESSAGE_PIN: Case(
+        {
+            "rest": rest("PUT", lambda lab, user: f"/v1/messages/{others(lab, user)}/pin"),
+            "socket": emit("message.pin", lambda lab, user: {"message_id": others(lab, user)}),
+            "unpin": rest("DELETE", lambda lab, user: f"/v1/messages/{others(lab, user)}/pin"),
+            "socket, unpin": emit("message.unpin", lambda lab, user: {"message_id": others(lab, user)}),
+        }
     ),
     P.REACTION_ADD: Case(
         {

@@ -20,6 +20,8 @@ EVENTS: dict[str, list[Emit]] = {
     "thread.read": [Emit(lambda k: {"message_id": k.message}, twin="not_found", lost=HIDDEN)],
     "reaction.add": [Emit(lambda k: {"message_id": k.message, "emoji": "👍"}, lost=HIDDEN)],
     "reaction.remove": [Emit(lambda k: {"message_id": k.message, "emoji": "👍"}, lost=HIDDEN)],
+    "message.pin": [Emit(lambda k: {"message_id": k.message}, lost=HIDDEN)],
+    "message.unpin": [Emit(lambda k: {"message_id": k.message}, lost=HIDDEN)],
     "receipt.read": [
         Emit(lambda k: {"channel_id": k.channel}, lost=HIDDEN),
         Emit(lambda k: {"channel_id": k.channel, "message_id": k.message}, lost=HIDDEN),

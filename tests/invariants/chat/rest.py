@@ -453,6 +453,34 @@ REST: dict[Operation, list[Try] | Open] = {
             user=HIDDEN,
         ),
     ],
+    ("PUT", "/v1/messages/{message_id}/pin"): [
+        Try(
+            lambda k: f"/v1/messages/{k.message}/pin",
+            server=Expect(201, {"message": 404}),
+            user=Expect(201, {"message": 404}),
+        ),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/pin",
+            lambda k: {"user_id": k.user, "expires_at": "2126-01-01T00:00:00Z"},
+            server=Expect(201, {"user": 422, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("DELETE", "/v1/messages/{message_id}/pin"): [
+        Try(
+            lambda k: f"/v1/messages/{k.message}/pin",
+            server=Expect(204, {"message": 404}),
+            user=Expect(204, {"message": 404}),
+        ),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/pin?user_id={k.user}",
+            server=Expect(204, {"user": 422, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("GET", "/v1/channels/{channel_id}/pins"): [
+        Try(lambda k: f"/v1/channels/{k.channel}/pins", server=HIDDEN, user=HIDDEN),
+    ],
     ("POST", "/v1/channels/{channel_id}/read"): [
         Try(
             lambda k: f"/v1/channels/{k.channel}/read",

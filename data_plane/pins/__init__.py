@@ -1,0 +1,1 @@
+"""Messages that a channel has pinned, for good or until a moment."""
