@@ -1,6 +1,5 @@
 """Bodies of requests about channels."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +8,7 @@ from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
 from data_plane.grants.schemas import ChannelGrants, History, SlowMode, TypeName
 from data_plane.messages.schemas import Text
+from data_plane.moments import Moment
 from data_plane.query.schemas import Query
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
@@ -66,7 +66,7 @@ class TruncateChannel(Payload, frozen=True, kw_only=True):
     the system, which is the channel's last and stays."""
 
     before: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
-    before_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    before_time: Moment | None = None
     hard: bool = False
     message: TruncationMessage | None = None
 

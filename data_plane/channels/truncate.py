@@ -25,6 +25,7 @@ from data_plane.messages.flush import NewMessage
 from data_plane.messages.models import Message
 from data_plane.messages.schemas import check_content, content_hash
 from data_plane.messages.within import store_within
+from data_plane.moments import in_utc
 from data_plane.shard import Shard
 from data_plane.tenancy.quotas import check_messages
 from kernel.clock import truncate_ms
@@ -131,7 +132,7 @@ class Truncation:
             return wish.before
         if wish.before_time is None:
             return state.last_seq + 1
-        asked = {"app": caller.app_id, "channel": state.channel.id, "at": wish.before_time}
+        asked = {"app": caller.app_id, "channel": state.channel.id, "at": in_utc(wish.before_time, field="before_time")}
         seq: int | None = await uow.session.scalar(_SEQ_AT, asked)
         return state.last_seq + 1 if seq is None else seq
 

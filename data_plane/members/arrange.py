@@ -17,6 +17,7 @@ from data_plane.members.models import MemberRow
 from data_plane.members.repository import MemberRepository
 from data_plane.members.schemas import ArrangeChannel
 from data_plane.members.views import Arrangement
+from data_plane.moments import in_utc
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
@@ -105,6 +106,8 @@ def _own(state: ChannelState, member: MemberRow, wish: ArrangeChannel, now: date
         wanted["cleared_to"] = max(member.cleared_to, state.last_seq + 1)
         wanted["read_number"] = max(member.read_number, state.last_number)
     until = wish.muted_until
+    if isinstance(until, datetime):
+        until = in_utc(until, field="muted_until")
     if until is not msgspec.UNSET and until is not None and until <= now:
         raise InvalidInput("`muted_until` must be in the future.", field="muted_until")
     if wish.muted is False:
@@ -114,7 +117,7 @@ def _own(state: ChannelState, member: MemberRow, wish: ArrangeChannel, now: date
     elif wish.muted is True or until is not msgspec.UNSET:
         ended = member.muted_until is not None and member.muted_until <= now
         wanted["muted_at"] = now if member.muted_at is None or ended else member.muted_at
-        wanted["muted_until"] = truncate_ms(until) if isinstance(until, datetime) else None
+        wanted["muted_until"] = until if isinstance(until, datetime) else None
     return wanted
 
 

@@ -1,6 +1,5 @@
 """Bodies of requests about members."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +8,7 @@ from data_plane.channels.schemas import MAX_MEMBERS_AT_ONCE
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
 from data_plane.grants.schemas import History, RoleName
+from data_plane.moments import Moment
 
 
 class AddMembers(Payload, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class ArrangeChannel(Payload, frozen=True, kw_only=True):
     hidden: bool | msgspec.UnsetType = msgspec.UNSET
     clear_history: bool = False
     muted: bool | msgspec.UnsetType = msgspec.UNSET
-    muted_until: Annotated[datetime, msgspec.Meta(tz=True)] | msgspec.UnsetType | None = msgspec.UNSET
+    muted_until: Moment | msgspec.UnsetType | None = msgspec.UNSET
     pinned: bool | msgspec.UnsetType = msgspec.UNSET
     pin_before: CustomerId | msgspec.UnsetType | None = msgspec.UNSET
     user_id: CustomerId | None = None
@@ -79,7 +79,7 @@ class MembershipArrangePacket(Payload, frozen=True, kw_only=True):
     hidden: bool | msgspec.UnsetType = msgspec.UNSET
     clear_history: bool = False
     muted: bool | msgspec.UnsetType = msgspec.UNSET
-    muted_until: Annotated[datetime, msgspec.Meta(tz=True)] | msgspec.UnsetType | None = msgspec.UNSET
+    muted_until: Moment | msgspec.UnsetType | None = msgspec.UNSET
     pinned: bool | msgspec.UnsetType = msgspec.UNSET
     pin_before: CustomerId | msgspec.UnsetType | None = msgspec.UNSET
 

@@ -1,15 +1,9 @@
 """Bodies and packets about pins."""
 
-from datetime import datetime
-from typing import Annotated
-
-import msgspec
-
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
 from data_plane.messages.schemas import MessageId
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+from data_plane.moments import Moment
 
 
 class PinMessage(Payload, frozen=True, kw_only=True):

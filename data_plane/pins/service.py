@@ -14,6 +14,7 @@ from data_plane.log.writer import NewEntry
 from data_plane.messages.access import locked_message, named_actor, require_not_blocked
 from data_plane.messages.errors import MessageDeleted
 from data_plane.messages.views import MessageRow, message_view
+from data_plane.moments import in_utc
 from data_plane.pins.errors import TooManyPinned
 from data_plane.pins.repository import PinRepository
 from data_plane.pins.views import PinList, PinnedView, PinView, pin_view
@@ -60,7 +61,7 @@ class Pins:
         if row.deleted_at is not None:
             raise MessageDeleted("A deleted message is not pinned.")
         now = truncate_ms(self._shard.clock.now())
-        until = None if expires_at is None else truncate_ms(expires_at)
+        until = None if expires_at is None else in_utc(expires_at, field="expires_at")
         if until is not None and until <= now:
             raise InvalidInput("`expires_at` must be in the future.", field="expires_at")
         pins = PinRepository(uow.session, caller.app_id)

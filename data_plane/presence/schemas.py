@@ -1,12 +1,12 @@
 """Bodies and packets about presence."""
 
-from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from data_plane.dependencies import CustomerId
 from data_plane.gateway.routes import Payload
+from data_plane.moments import Moment
 
 MAX_TEXT: Final = 128
 MAX_ASKED: Final = 100
@@ -15,7 +15,6 @@ MAX_SUBSCRIBED: Final = 200
 """Users that a connection may be subscribed to at the same time."""
 
 StatusText = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
-ExpiresAt = Annotated[datetime, msgspec.Meta(tz=True)]
 UserIds = Annotated[list[CustomerId], msgspec.Meta(min_length=1, max_length=MAX_ASKED)]
 
 
@@ -28,7 +27,7 @@ class PutPresence(Payload, frozen=True, kw_only=True):
 
     status: Literal["online", "away", "invisible"] | msgspec.UnsetType = msgspec.UNSET
     text: StatusText | msgspec.UnsetType | None = msgspec.UNSET
-    text_expires_at: ExpiresAt | None = None
+    text_expires_at: Moment | None = None
 
 
 class PresenceSetPacket(PutPresence, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from data_plane.gateway.connection import Connection
 from data_plane.identity.caller import Caller
 from data_plane.log import LogKey, channel_log
 from data_plane.members.errors import UnknownUsers
+from data_plane.moments import in_utc
 from data_plane.paging import decode_cursor, page_of
 from data_plane.presence.audience import LARGE
 from data_plane.presence.choices import Choice, choices_of, choose
@@ -76,6 +77,7 @@ class PresenceService:
         text = wish.text if isinstance(wish.text, str) else None
         if wish.text_expires_at is not None and text is None:
             raise InvalidInput("`text_expires_at` belongs to a `text` in the same call.", field="text_expires_at")
+        until = None if wish.text_expires_at is None else in_utc(wish.text_expires_at, field="text_expires_at")
         now = self._shard.clock.now()
         user = (caller.app_id, user_id)
         async with self._shard.unit_of_work(caller.app_id) as uow:
@@ -83,7 +85,7 @@ class PresenceService:
             if held is None:
                 raise NotFound("There is no such user.")
             changed = (status is not None and status != held.status) or (
-                new_text and (text, wish.text_expires_at) != (held.text, held.text_expires_at)
+                new_text and (text, until) != (held.text, held.text_expires_at)
             )
             if changed:
                 held = await choose(
@@ -93,7 +95,7 @@ class PresenceService:
                     status=status,
                     new_text=new_text,
                     text=text,
-                    text_expires_at=wish.text_expires_at,
+                    text_expires_at=until,
                     version=round(now.timestamp() * 1000),
                 )
         if changed:

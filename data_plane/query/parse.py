@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from data_plane.query.errors import BadFilter
@@ -266,8 +266,8 @@ def _time(value: Any, path: str) -> datetime:
     if isinstance(value, str) and _TIME.fullmatch(value):
         try:
             # Beyond microseconds nothing is kept.
-            return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value).upper())
-        except ValueError:
+            return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value).upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
             pass
     raise BadFilter.at(path, "must be a time such as `2026-01-31T12:00:00Z`.")
 

@@ -98,6 +98,12 @@ QUERIES: dict[str, str] = {
 }
 
 
+def bad_values(field: str | int) -> dict[str, Value]:
+    """What a field of that name may be given."""
+    moments = str(field).endswith(("_at", "_until", "_time"))
+    return VALUES | ({"a time that UTC has not": b'"9999-12-31T23:59:59-23:59"'} if moments else {})
+
+
 def with_field(body: dict[str, Any], path: tuple[str | int, ...], value: Value) -> bytes:
     """The body with one field replaced, as bytes: the value need be no JSON."""
     mark = "put the value here"

@@ -116,6 +116,7 @@ async def test_words_come_in_their_order_each_thing_once(app):
         ({"filter": {"frozen": "yes"}}, "filter.frozen", "true or false"),
         ({"filter": {"created_at": {"$gt": "yesterday"}}}, "filter.created_at.$gt", "must be a time"),
         ({"filter": {"created_at": {"$gt": "2026-02-31T00:00:00Z"}}}, "filter.created_at.$gt", "must be a time"),
+        ({"filter": {"created_at": {"$gt": "9999-12-31T23:59:59-23:59"}}}, "filter.created_at.$gt", "must be a time"),
         ({"filter": {"custom.a b": 1}}, "filter.custom.a b", "a path in `custom`"),
         ({"filter": {"custom.a": {"$gt": True}}}, "filter.custom.a.$gt", "no order"),
         ({"filter": {"custom.a": {"$in": [1, "x"]}}}, "filter.custom.a.$in[1]", "must be a number"),
