@@ -127,6 +127,8 @@ async def measured(house: House, sizes: tuple[int, ...] = SIZES) -> Counts:
         for size in sizes:
             tenant = await house.on_loop(house.installation.tenant(limits=WIDE, guests=True))
             await house.on_loop(furnish(tenant))
+            # Who pins is somebody who may.
+            await house.on_loop(tenant.put("/v1/channels/general/members/ada", role="moderator"))
             await enlarge(house, tenant, size)
             statements.begin()
             await call_all(house, statements, tenant, counts)

@@ -1,12 +1,15 @@
 """Messages, and how far everybody has read."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from kernel.clock import rfc3339
 from tests.convergence.base import Base, Kind, Reading, channels, users
+from tests.convergence.reducer import Json
 
 _HISTORY = "/v1/channels/{}/messages?limit=100"
 which = st.integers(0, 30)
@@ -49,7 +52,7 @@ async def _unread(reading: Reading) -> Any:
 KINDS = (
     Kind("totals of what is unread", _unread, lambda state: state.unread()),
     Kind("messages", _messages, lambda state: state.messages),
-    Kind("what is pinned", _pins, lambda state: state.pins),
+    Kind("what is pinned", _pins, lambda state: state.pinned(rfc3339(datetime.now(UTC)))),
     Kind(
         "unread messages, recounted",
         _recounted,
@@ -111,17 +114,24 @@ class Messages(Base):
             body = {"unique": mode == "unique"}
             self.run(self.ask(user, "reaction.add", {**packet, **body}, "PUT", path, body))
 
-    @rule(user=users, which=which, mode=st.sampled_from(("for good", "for a century", "no more")))
+    @rule(user=users, which=which, mode=st.sampled_from(("for good", "for a century", "for a moment", "no more")))
     def pin(self, user: str, which: int, mode: str) -> None:
-        if not self.sent:
-            return
-        id = self.sent[which % len(self.sent)]
+        if self.sent:
+            self.run(self._pin(user, self.sent[which % len(self.sent)], mode))
+
+    async def _pin(self, user: str, id: str, mode: str) -> Json:
         path, packet = f"/v1/messages/{id}/pin", {"message_id": id}
         if mode == "no more":
-            self.run(self.ask(user, "message.unpin", packet, "DELETE", path))
-        else:
-            body = {"expires_at": "2126-01-01T00:00:00Z" if mode == "for a century" else None}
-            self.run(self.ask(user, "message.pin", {**packet, **body}, "PUT", path, body))
+            return await self.ask(user, "message.unpin", packet, "DELETE", path)
+        moment = rfc3339(datetime.now(UTC) + timedelta(seconds=0.3))
+        until = {"for good": None, "for a century": "2126-01-01T00:00:00Z", "for a moment": moment}[mode]
+        body = {"expires_at": until}
+        answer = await self.ask(user, "message.pin", {**packet, **body}, "PUT", path, body, late=until == moment)
+        if until == moment and "pin" in answer:
+            await self.settle()
+            while rfc3339(datetime.now(UTC)) < moment:
+                await asyncio.sleep(0.02)
+        return answer
 
     @rule(user=users, which=which, text=st.sampled_from(("Hello!", "Good bye")))
     def edit(self, user: str, which: int, text: str) -> None:

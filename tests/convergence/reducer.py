@@ -48,7 +48,7 @@ class State:
     messages: dict[str, dict[str, Json]] = field(default_factory=dict)
     """By channel and id."""
     pins: dict[str, dict[str, Json]] = field(default_factory=dict)
-    """By channel and message: what is pinned, without the message."""
+    """By channel and message: what is pinned, without the message; `pinned` leaves out what has ended."""
     grants: Json = field(default_factory=dict)
     """`{type: {role: [permission]}}`"""
     blocks: dict[str, Json] = field(default_factory=dict)
@@ -122,6 +122,13 @@ class State:
             place["read_number"] = max(place["read_number"], each["read_number"])
             place["last_number"] = max(place["last_number"], each["thread"]["last_number"])
 
+    def pinned(self, at: str) -> dict[str, dict[str, Json]]:
+        """What is pinned at a moment, by channel and message: when a pin ends, no event says so."""
+        return {
+            channel_id: {id: pin for id, pin in pins.items() if pin["expires_at"] is None or pin["expires_at"] > at}
+            for channel_id, pins in self.pins.items()
+        }
+
     def unread(self) -> Json:
         """The totals, worked out from the rest."""
         open = {
@@ -169,9 +176,11 @@ class State:
             if event["seq"] <= self.applied.get(log, 0):
                 return
             self.applied[log] = event["seq"]
+        if event["type"] not in REDUCERS:
+            return
         if log in self.unloaded:
             self.waiting[log].append(event)
-        elif event["type"] in REDUCERS:
+        else:
             REDUCERS[event["type"]](self, event, event["data"])
 
     def capabilities(self, channel: Json) -> list[str]:
@@ -427,9 +436,12 @@ def reaction_changed(state: State, event: Json, data: Json) -> None:
 @on("message.pinned")
 def message_pinned(state: State, event: Json, data: Json) -> None:
     channel = seen(state, event)
+    membership = channel["membership"]
+    if membership is None and channel["history"] != "all":
+        return
     message = state.messages[event["channel_id"]].get(data["message_id"], {"deleted_at": None})
     # Who catches up may know already that it is gone.
-    first = max(channel["truncated_to"], (channel["membership"] or {"history_from": 0})["history_from"])
+    first = max(channel["truncated_to"], (membership or {"history_from": 0})["history_from"])
     if data["message_seq"] >= first and message["deleted_at"] is None:
         state.pins[event["channel_id"]][data["message_id"]] = data
 

@@ -1,10 +1,14 @@
 """State fetched fresh = state at the start + events received, for random histories by several users on two nodes."""
 
 import asyncio
+from datetime import UTC, datetime
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from data_plane.pins import service
+from kernel.clock import rfc3339
 from tests.convergence.base import Nodes
 from tests.convergence.machine import Convergence
 
@@ -17,3 +21,56 @@ async def test_what_clients_know_is_what_fresh_readers_read(nodes: Nodes) -> Non
     Convergence.nodes = nodes
     explore = settings.get_current_profile_name() == "explore"
     await asyncio.to_thread(run_state_machine_as_test, Convergence, settings=EXPLORE if explore else SUITE)
+
+
+async def test_pins_end_with_whatever_ends_them(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history by hand: random ones seldom have so many pins at once."""
+    monkeypatch.setattr(service, "MAX_PINNED", 3)
+    Convergence.nodes = nodes
+
+    def live() -> None:
+        m = Convergence()
+        do = m.loop.run_until_complete
+
+        def pin(*which: int, mode: str = "for good") -> None:
+            for each in which:
+                do(m._pin("ann", m.sent[each], mode))
+
+        def pinned() -> set[int]:
+            do(m.settle())
+            pins = m.people["bob"].known.pinned(rfc3339(datetime.now(UTC)))["den"]
+            return {m.sent.index(id) for id in pins}
+
+        try:
+            m.begin()
+            for _ in range(4):
+                do(m._send("bob", "den", False))
+            do(m._send("ann", "den", False, thread_id=m.sent[0]))
+            do(m._send("ann", "show", False))
+            last, reply, shown = 3, 4, 5
+            do(m._pin("bob", m.sent[0], "for good"))
+            assert pinned() == set(), "bob may not"
+            pin(0, reply, 1, 2)
+            assert pinned() == {0, reply, 1}, "no more than three"
+            pin(1, mode="for a moment")
+            pin(2)
+            assert pinned() == {0, reply, 2}, "what has ended leaves its place"
+            do(m.people["bob"].disconnect())
+            m.take_back("ann", reply)
+            pin(reply, last)
+            m.come_back("bob", 1, 0, False)
+            assert pinned() == {0, 2, last}
+            m.truncate("ann", "den", {"before": m.people["ann"].known.messages["den"][m.sent[last]]["seq"]})
+            assert pinned() == {last}, "what is older is gone"
+            m.watch("cid", "show")
+            pin(shown)
+            m.run(m.act("cid", "GET", "/v1/channels/show/pins"))
+            assert set(m.people["cid"].known.pins["show"]) == {m.sent[shown]}
+            do(m.by("ann", "PATCH", "/v1/channels/show", {"history": "joined"}))
+            pin(shown, mode="for a century")
+            assert pinned() == {last}
+            assert m.people["cid"].known.pins["show"] == {}, "who only watches sees nothing that is stored"
+        finally:
+            m.teardown()
+
+    await asyncio.to_thread(live)

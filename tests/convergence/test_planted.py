@@ -12,7 +12,7 @@ from tests.convergence import base
 from tests.convergence.base import Nodes
 from tests.convergence.machine import Convergence
 from tests.convergence.person import Person
-from tests.convergence.reducer import REDUCERS, Json
+from tests.convergence.reducer import REDUCERS, Json, State
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -108,6 +108,11 @@ DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
     "a pinned message is lost": (
         lost_on_the_way("message.pinned"),
         lambda m: (m.send("ann", "den", False), m.pin("ann", 0, "for good")),
+        "what is pinned",
+    ),
+    "a pin outlives its end": (
+        lambda patch: patch.setattr(State, "pinned", lambda state, at: state.pins),
+        lambda m: (m.send("ann", "den", False), m.pin("ann", 0, "for a moment")),
         "what is pinned",
     ),
     "settings are missing": (
