@@ -84,7 +84,7 @@ LEAVING = ("leaveChannel", "removeMember")
 INVITED_ONCE = ("acceptInvite", "rejectInvite", "revokeInvite")
 STATELESS = "examples,coverage,fuzzing"
 TOKENS = ("--include-path-regex", "^/v1/tokens(/refresh)?$")
-CALM = ("--include-tag", "Messages", "--include-tag", "Members")
+CALM = ("--include-tag", "Messages", "--include-tag", "Members", "--include-tag", "Pins")
 
 
 def configuration(url: str, credential: str) -> str:

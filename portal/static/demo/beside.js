@@ -1,8 +1,8 @@
 /** What stands beside the messages: a thread, or the channel's pinned messages. */
 import { Conversation } from "./conversation.js";
-import { avatar, copy, element, part } from "./elements.js";
+import { avatar, element, part } from "./elements.js";
 import { OFFERED } from "./offered.js";
-import { shortly } from "./times.js";
+import { Pinboard } from "./pinboard.js";
 
 export class Beside {
   #what = null;
@@ -15,8 +15,8 @@ export class Beside {
       thread: () => {},
       pin: () => {},
     });
+    this.pinboard = new Pinboard(main, part(root, "pins"), session, (message) => this.#goTo(message));
     part(root, "close").addEventListener("click", () => this.close());
-    part(root, "pins").addEventListener("click", (event) => this.#pinClicked(event));
     part(main.root, "show-pins").addEventListener("click", () => (this.#what === "pins" ? this.close() : this.pins()));
   }
 
@@ -34,22 +34,10 @@ export class Beside {
   }
 
   /** Show what is pinned in the channel. */
-  async pins() {
+  pins() {
     this.#open("pins", "Pinned messages");
-    part(this.root, "pins").replaceChildren(element("li", "pins-empty", "Loading"));
-    await this.#loadPins();
+    this.redraw();
     part(this.root, "close").focus();
-  }
-
-  /** Pin a message, or take it off. */
-  async pin(message) {
-    const method = message.pin ? "DELETE" : "PUT";
-    try {
-      await this.session.rest.call(method, `/v1/messages/${message.id}/pin`, method === "PUT" ? {} : undefined);
-      if (this.#what === "pins") this.#loadPins();
-    } catch (error) {
-      this.session.fail(error);
-    }
   }
 
   close() {
@@ -65,7 +53,9 @@ export class Beside {
   }
 
   draw() {
-    part(this.main.root, "show-pins").hidden = !this.#mayPins;
+    part(this.main.root, "show-pins").hidden = !OFFERED.has("pins") || !this.main.place;
+    part(this.main.root, "show-pins").setAttribute("aria-expanded", String(this.#what === "pins"));
+    this.pinboard.draw(this.#what === "pins");
     if (this.#what !== "thread" || !this.place) return;
     this.talk.draw();
     const { root } = this.place;
@@ -78,50 +68,27 @@ export class Beside {
     part(this.root, "thread-root").replaceChildren(avatar(root.user_id, name), said);
   }
 
-  get #mayPins() {
-    return OFFERED.has("pins");
-  }
-
   #open(what, title) {
     this.opener = document.activeElement;
     this.#what = what;
     this.drawn = null;
     this.session.places.hide(this.place);
     this.place = null;
+    this.talk.show(null);
     this.root.hidden = false;
     this.root.dataset.what = what;
     this.root.parentElement.dataset.beside = what;
     part(this.root, "beside-title").textContent = title;
   }
 
-  async #loadPins() {
-    const { place } = this.main;
-    const list = part(this.root, "pins");
-    try {
-      const { messages } = await this.session.rest.get(`/v1/channels/${place.id}/pins?limit=50`);
-      if (place !== this.main.place || this.#what !== "pins") return;
-      const none = element("li", "pins-empty", "Nothing is pinned here. Pin a message to keep it in reach.");
-      list.replaceChildren(...(messages.length ? messages.map((message) => this.#pinned(message)) : [none]));
-    } catch {
-      list.replaceChildren(element("li", "pins-empty", "The pinned messages could not be loaded. Close this and try again."));
+  /** Bring a pinned message into sight; one that stands in a thread alone, with its thread. */
+  async #goTo(message) {
+    if (message.thread_id && !message.also_in_channel) {
+      const answer = await this.session.rest.get(`/v1/messages/${message.thread_id}`).catch((error) => this.session.failed(error));
+      if (answer) this.thread(answer.message);
+      return;
     }
-  }
-
-  #pinned(message) {
-    const row = copy("pinned");
-    const name = this.session.people.name(message.user_id);
-    row.dataset.id = message.id;
-    part(row, "face").append(avatar(message.user_id, name));
-    part(row, "who").textContent = name;
-    part(row, "when").textContent = shortly(new Date(message.created_at), new Date());
-    part(row, "text").textContent = message.text;
-    return row;
-  }
-
-  #pinClicked(event) {
-    const row = event.target.closest("[data-id]");
-    if (!row) return;
-    if (!matchMedia("(min-width: 1000px)").matches) this.close();
-    this.main.go(row.dataset.id);
+    if (!this.main.root.offsetParent) this.close(); // there is room for one of the two alone
+    this.main.go(message.id);
   }
 }

@@ -6,7 +6,7 @@ import { OFFERED } from "./offered.js";
 import { pickEmoji } from "./picker.js";
 
 export class Conversation {
-  /** `on` has `thread(message)`, `pin(message, button)`, `moved()`, `go(id)`, `draw()`, `readers(message, button)`. */
+  /** `on` has `thread(message)`, `pin(message, button, row)`, `moved()`, `go(id)`, `draw()`, `readers(message, button)`. */
   constructor(root, session, on) {
     Object.assign(this, { root, session, on, place: null });
     this.list = new MessageList(root, {
@@ -75,7 +75,7 @@ export class Conversation {
       case "thread":
         return !place.thread && !message.thread_id && OFFERED.has("threads");
       case "pin":
-        return !place.thread && this.can("message.pin");
+        return !place.thread && this.can("message.pin") && OFFERED.has("pins");
       default:
         return false;
     }
@@ -112,7 +112,7 @@ export class Conversation {
     else if (verb === "react-with") this.#react(id, emoji);
     else if (verb === "quote") this.composer.quote(store.shown(id));
     else if (verb === "thread") this.on.thread(store.shown(id));
-    else if (verb === "pin") this.on.pin(store.shown(id));
+    else if (verb === "pin") this.on.pin(store.shown(id), button, row);
     else if (verb === "go") this.go(target);
     this.on.draw();
   }

@@ -31,7 +31,7 @@ export class Pane {
       draw,
       moved: () => this.markRead(),
       thread: (message) => this.beside.thread(message),
-      pin: (message) => this.beside.pin(message),
+      pin: (...message) => this.beside.pinboard.toggle(...message),
     });
     this.beside = new Beside(part(root, "beside"), this.session, this.conversation, draw);
     part(root, "back").addEventListener("click", () => this.look("channels"));

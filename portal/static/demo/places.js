@@ -103,9 +103,12 @@ export class Places {
       // The channel first: the page must not be older.
       const channel = await rest.get(`/v1/channels/${place.id}`);
       channels.take(channel);
-      const page = await rest.get(this.#path(place, `limit=${PAGE}`));
+      const [page, { pins }] = await Promise.all([
+        rest.get(this.#path(place, `limit=${PAGE}`)),
+        place.thread ? { pins: [] } : rest.get(`/v1/channels/${place.id}/pins`),
+      ]);
       this.session.trouble = place.problem = null;
-      place.store.open(channel, page);
+      place.store.open(channel, page, pins);
       if (!place.thread) channels.preview(place.id, page.messages.at(-1) ?? null);
     } catch (error) {
       if (error.code === "not_found" || error.code === "permission_missing") {
@@ -162,12 +165,21 @@ export class Places {
     let fresh = false;
     for (const place of this.#of(event.channel_id)) {
       fresh = place.store.event(event, reading && place === this.current) || fresh;
+      if (event.type === "message.pinned" && place.store.pins.lacking) this.#lookUpPins(place);
       if (event.type === "message.created") this.#forget(place, data.message.user_id);
       if (place.thread && event.type.startsWith("message.") && data.message?.id === place.thread) place.root = data.message;
       if (place.thread && data.thread?.id === place.thread) place.root = { ...place.root, reply_count: data.thread.reply_count };
       if (event.type === "member.removed") place.readers.delete(actor);
     }
     return fresh;
+  }
+
+  /** A message was pinned that is not at hand. */
+  async #lookUpPins(place) {
+    const found = await this.session.rest.get(`/v1/channels/${place.id}/pins`).catch(() => null);
+    if (!found) return;
+    place.store.pins.learn(found.pins);
+    this.session.on.changed();
   }
 
   acknowledged(op, message) {

@@ -100,8 +100,10 @@ function actions(group, { message, own }, mode, { can }) {
     if (!offered) button.remove();
     else if (verb === "pin") {
       const words = message.pin ? "Unpin" : "Pin";
-      button.title = words;
+      button.title = `${words} (P)`;
       button.setAttribute("aria-label", words);
+      if (message.pin) button.replaceChildren(copy("icon-unpin"));
+      else button.setAttribute("aria-haspopup", "menu");
     }
   }
   if (!group.children.length) group.remove();
@@ -138,12 +140,12 @@ function underline(item, around) {
     return [copy("icon-clock"), element("span", "", said)];
   }
   const readers = seen(item, around);
-  if (!last) return readers;
+  const pinned = message.pin && !message.deleted_at ? [copy("icon-pinned")] : [];
+  if (!last) return [...pinned, ...readers];
   const time = element("time", "", clock(at));
   time.dateTime = message.created_at;
   time.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "medium" });
-  const shown = [time];
-  if (message.pin && !message.deleted_at) shown.unshift(copy("icon-pinned"));
+  const shown = [...pinned, time];
   if (own && !message.deleted_at) shown.push(copy(item.seen ? "icon-read" : "icon-sent"));
   return [...shown, ...readers];
 }

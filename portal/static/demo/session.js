@@ -18,6 +18,7 @@ const PREVIEWS_AHEAD = 40;
 const AT_ONCE = 4;
 const LOAD_AGAIN = 2000;
 const CAUGHT_UP_FOR = 5000;
+const TOLD_FOR = 8000;
 
 export class Session {
   constructor({ page, user, name, on }) {
@@ -66,6 +67,17 @@ export class Session {
     // Errors of the browser have numbers as codes, and mean that no answer came.
     this.trouble = typeof error.code === "string" ? { code: error.code, message: error.message } : { code: "unreachable" };
     this.on.changed();
+  }
+
+  /** One thing that was asked for failed; it is told for a while. */
+  failed(error) {
+    this.fail(error);
+    const told = (this.trouble = { ...this.trouble, once: true });
+    setTimeout(() => {
+      if (this.trouble !== told) return;
+      this.trouble = null;
+      this.on.changed();
+    }, TOLD_FOR);
   }
 
   // -- the connection --------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ export function statusOf({ connection, operations: { all }, trouble, caughtUp, p
   }
 }
 
-function explain({ code, message }, page) {
+function explain({ code, message, once }, page) {
   if (code === "quota_exceeded") {
     return { tone: "danger", bar: message, link: { href: page.usageUrl, text: "See usage and limits" } };
   }
@@ -37,7 +37,7 @@ function explain({ code, message }, page) {
   if (code === "token_revoked") {
     return { tone: "danger", bar: "The user's tokens were revoked, so the server closed the connection.", again: true };
   }
-  return { tone: "danger", bar: message || `The server refused the connection (${code}).`, again: true };
+  return { tone: "danger", bar: message || `The server refused the connection (${code}).`, again: !once };
 }
 
 function waiting(operations) {

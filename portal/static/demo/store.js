@@ -4,6 +4,7 @@
  * be taken back.
  */
 import { messageId } from "./ids.js";
+import { Pins } from "./pins.js";
 
 /** Messages that a window holds; beyond that the far end goes, and is asked for again when it is scrolled to. */
 const MOST = 300;
@@ -27,6 +28,7 @@ export class Store {
     this.readNumber = 0;
     /** Messages of others with a higher number stand below the "New" line; null for no line. */
     this.newAfter = null;
+    this.pins = new Pins(() => this.changed());
     operations.subscribe((op) => this.#owns(op) && this.changed());
   }
 
@@ -76,15 +78,16 @@ export class Store {
     this.#meanwhile ??= [];
   }
 
-  /** The channel and a page of messages, on the first load and when a resume was not possible. The page must not be
-   * older than the channel: from the channel's `seq` on, events tell. */
-  open(channel, page) {
+  /** The channel, a page of messages and what is pinned, on the first load and when a resume was not possible. These must
+   * not be older than the channel: from the channel's `seq` on, events tell. */
+  open(channel, page, pins) {
     this.loaded = true;
     this.applied = channel.seq;
     this.lastNumber = channel.last_number;
     this.readNumber = Math.max(channel.membership?.read_number ?? 0, channel.truncated_number ?? 0);
     this.newAfter = this.unread && !this.thread ? this.readNumber : null;
     this.#window(page);
+    this.pins.open(pins);
     const kept = this.#meanwhile ?? [];
     this.#meanwhile = null;
     kept.forEach((apply) => apply());
@@ -141,7 +144,7 @@ export class Store {
     if (data.emoji) this.#reacted(type, data);
     if (data.thread) this.#threaded(data.thread);
     if (type === "channel.truncated") this.#truncated(data);
-    if (type === "message.pinned" || type === "message.unpinned") this.#pinned(data);
+    this.pins.event(event, this.messages);
     const { message } = data;
     if (message) {
       if (type !== "message.created") this.#requote(message);
@@ -233,10 +236,6 @@ export class Store {
     });
   }
 
-  #pinned({ message_id, pin }) {
-    this.#change(message_id, { pin: pin ?? undefined });
-  }
-
   // -- what this user does ---------------------------------------------------------------------------------------------
 
   /** `extra`: whatever else the message says (`quoted_id`, `mentions`); `quoted` is drawn until the server says so. */
@@ -301,7 +300,7 @@ export class Store {
   /** The messages as this user sees them: `state` is `stored`, `waiting` or `refused`. */
   view() {
     const rows = [...this.messages.values()].sort((a, b) => a.seq - b.seq);
-    const shown = new Map(rows.map((message) => [message.id, { ...message, state: "stored" }]));
+    const shown = new Map(rows.map((message) => [message.id, { ...message, pin: this.pins.get(message.id), state: "stored" }]));
     for (const op of this.operations) {
       if (op.kind === "send" && (shown.has(op.id) || this.hasAfter)) continue;
       const before = shown.get(op.id) ?? this.#blank(op);

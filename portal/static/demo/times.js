@@ -16,7 +16,7 @@ export function dayName(at, now) {
 export function shortly(at, now) {
   const days = daysBetween(at, now);
   if (days === 0) return clock(at);
-  if (days < 7) return at.toLocaleDateString(undefined, { weekday: "short" });
+  if (Math.abs(days) < 7) return at.toLocaleDateString(undefined, { weekday: "short" });
   const year = at.getFullYear() === now.getFullYear() ? undefined : "2-digit";
   return at.toLocaleDateString(undefined, { day: "numeric", month: "short", year });
 }
@@ -27,6 +27,13 @@ export function ago(at, now) {
   if (minutes < 60) return `${minutes} min ago`;
   if (daysBetween(at, now) === 0) return `at ${clock(at)}`;
   return daysBetween(at, now) === 1 ? `yesterday at ${clock(at)}` : `on ${shortly(at, now)}`;
+}
+
+/** For what ends: `until 14:05`, `until Tue, 14:05`, `until 3 Dec`. */
+export function until(at, now) {
+  const days = daysBetween(now, at);
+  if (days === 0) return `until ${clock(at)}`;
+  return days < 7 ? `until ${shortly(at, now)}, ${clock(at)}` : `until ${shortly(at, now)}`;
 }
 
 function daysBetween(at, now) {

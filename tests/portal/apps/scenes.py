@@ -164,6 +164,34 @@ async def chat(house: House) -> list[Shot]:
         await look_at(page, GRACE)
         return demo
 
+    async def pinned(page: Page) -> Demo:
+        demo = await talk(page)
+        await look_at(page, ADA)
+        for text, term in ((TALK[0][1], "For a day"), (TALK[2][1], "Until it is unpinned")):
+            row = demo.row(ADA, text).last
+            if await row.get_by_role("img", name="Pinned").count() == 0:
+                await row.focus()
+                await page.keyboard.press("p")
+                await page.get_by_role("menuitem", name=term).click()
+            await expect(row.get_by_role("img", name="Pinned")).to_be_visible()
+        return demo
+
+    async def pins(page: Page) -> None:
+        demo = await pinned(page)
+        await demo.conversation(ADA).get_by_role("button", name="Pinned messages").click()
+
+    async def pins_of_one(page: Page) -> None:
+        await pins(page)
+        view = page.locator(f'[data-view-of="{ADA}"]')
+        if await view.is_visible():
+            await view.click()
+
+    async def pinning(page: Page) -> None:
+        demo = await talk(page)
+        await look_at(page, ADA)
+        await demo.row(ADA, TALK[3][1]).last.focus()
+        await page.keyboard.press("p")
+
     async def back(page: Page) -> None:
         demo = await away(page)
         await demo.switch(GRACE)
@@ -174,6 +202,10 @@ async def chat(house: House) -> list[Shot]:
         Shot("demo-talk", path, house.owner, talk),
         Shot("demo-edit", path, house.owner, edit),
         Shot("demo-delete", path, house.owner, ask),
+        Shot("demo-pinned", path, house.owner, pinned),
+        Shot("demo-pins", path, house.owner, pins),
+        Shot("demo-pins-one", path, house.owner, pins_of_one),
+        Shot("demo-pinning", path, house.owner, pinning),
         Shot("demo-away", path, house.owner, away),
         Shot("demo-back", path, house.owner, back),
     ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -677,3 +677,65 @@ async def test_quotes_threads_and_mentions_are_seen_by_both_until_all_is_taken_a
     await expect(demo.page.get_by_text("No messages yet")).to_have_count(2)
     await demo.say(ADA, "Once more")
     await demo.until_texts(GRACE, ["Once more"])
+
+
+async def test_what_is_pinned_stands_above_the_messages_on_both_sides_until_it_ends(
+    house: House, house_tab: HouseTab
+) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "Be kind.", "Lunch at one?", "Soup today.")
+    await demo.until_stored(ADA)
+    strip, list_of = demo.pane(GRACE).locator("[data-part=pinned-strip]"), demo.pane(GRACE).locator("[data-part=pins]")
+    await expect(strip).to_be_hidden()
+    await demo.conversation(GRACE).get_by_role("button", name="Pinned messages").click()
+    await expect(list_of).to_have_text("Nothing is pinned here.")
+
+    async def pin(text: str, term: str) -> None:
+        row = demo.row(ADA, text)
+        await row.focus()
+        await demo.page.keyboard.press("p")
+        await demo.page.get_by_role("menuitem", name=term).click()
+        await expect(row.get_by_role("img", name="Pinned")).to_be_visible()
+
+    await pin("Be kind.", "Until it is unpinned")
+    await pin("Lunch at one?", "For an hour")
+    await expect(strip).to_contain_text("newest of 2")
+    await expect(strip).to_contain_text("Lunch at one?")
+    rows = list_of.locator("[data-id]")
+    await expect(rows).to_contain_text(["Lunch at one?", "Be kind."])
+    await expect(rows.first).to_contain_text("Pinned by Ada, until")
+    await expect(rows.locator("[data-do=unpin]")).to_have_count(0)
+    await expect(demo.row(GRACE, "Be kind.").locator("[data-do=pin]")).to_have_count(0)
+
+    await demo.row(ADA, "Lunch at one?").focus()
+    await demo.page.keyboard.press("Delete")
+    await demo.row(ADA, "Lunch at one?").get_by_role("button", name="Delete").click()
+    await expect(rows).to_contain_text(["Be kind."])
+    await demo.row(ADA, "Be kind.").focus()
+    await demo.page.keyboard.press("e")
+    await demo.pane(ADA).get_by_label("Edit message").fill("Be kind, always.")
+    await demo.page.keyboard.press("Enter")
+    await expect(rows).to_contain_text(["Be kind, always."])
+
+    # The server pins; then its pin gets an end, which comes by itself.
+    path = f"{nodes(house)[0]}/v1/messages/{(await history(house, app))[2]['id']}/pin"
+    headers = {"authorization": f"Bearer {app.secret_key}"}
+    assert (await house.whole.http.put(path, headers=headers)).status_code == 201
+    await expect(strip).to_contain_text("Soup today.")
+    status = 422
+    while status == 422:  # on a machine so busy that the moment was over before the server read it
+        ends = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        status = (await house.whole.http.put(path, json={"expires_at": ends}, headers=headers)).status_code
+    assert status == 201
+    await expect(strip).to_contain_text("Be kind, always.")
+
+    shelf = demo.conversation(ADA).get_by_role("button", name="Pinned messages")
+    await shelf.click()
+    own = demo.pane(ADA).locator("[data-part=pins] [data-id]")
+    await own.get_by_role("button", name="Be kind").click()
+    await expect(demo.row(ADA, "Be kind, always.")).to_be_focused()
+    await shelf.click()
+    await own.get_by_role("button", name="Unpin").click()
+    for user in (ADA, GRACE):
+        await expect(demo.pane(user).locator("[data-part=pinned-strip]")).to_be_hidden()
+    await expect(own).to_have_count(0)
