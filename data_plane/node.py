@@ -243,6 +243,13 @@ class Node:
         self.presence.settled = self.crowds.user_moved
         people = PresenceService(self.shard, self.presence, self.crowds, self.hidden)
 
+        async def sight_changed(app_id: UUID, user_id: str, others: set[str], back: bool) -> None:
+            await people.sight_changed(app_id, user_id, others)
+            if back:
+                await self.teller.look_again(app_id, user_id)
+
+        self.hidden.changed = sight_changed
+
         async def passing(connection: Connection, channel_id: str) -> dict[str, Any]:
             return {
                 "presence": await people.of_channel(connection, channel_id),

@@ -4,6 +4,7 @@ A block works both ways: neither hears of the other in passing (typing, presence
 into which a node looks every second for what changed.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -21,6 +22,8 @@ where k.app_id = $1 and k.user_id = $2 and k.removed_at is null
 union all
 select k.user_id, k.blocked_id from chat.blocks k where k.app_id = $1 and k.blocked_id = $2 and k.removed_at is null
 """
+Changed = Callable[[UUID, str, set[str], bool], Awaitable[None]]
+"""App, user, who is hidden from it now or no more, and whether any of them is hidden no more."""
 _CHANGED: Final = "select app_id, user_id, blocked_id, changed_at from chat.blocks where changed_at >= $1"
 
 
@@ -44,6 +47,8 @@ class Hidden:
         self._sets: WeakValueDictionary[tuple[UUID, str], HiddenUsers] = WeakValueDictionary()
         self._seen: dict[tuple[UUID, str, str], datetime] = {}
         self._looked_at: datetime | None = None
+        self.changed: Changed = _nobody
+        """Hears of a user from whom some are hidden now that were not, or no more."""
 
     async def of(self, app_id: UUID, user_id: str) -> HiddenUsers:
         """Whom this user hears nothing of; goes on being true for as long as somebody holds it."""
@@ -74,6 +79,15 @@ class Hidden:
         turn = known.turn
         pool = await self._database.pool()
         rows = await pool.fetch(_HIDDEN, app_id, user_id)
-        if known.turn == turn:
-            known.clear()
-            known.update(row["a"] if row["b"] == user_id else row["b"] for row in rows)
+        if known.turn != turn:
+            return
+        now = {row["a"] if row["b"] == user_id else row["b"] for row in rows}
+        others, back = now ^ known, known - now
+        known.clear()
+        known.update(now)
+        if others and turn > 1:
+            await self.changed(app_id, user_id, others, bool(back))
+
+
+async def _nobody(app_id: UUID, user_id: str, others: set[str], back: bool) -> None:
+    pass

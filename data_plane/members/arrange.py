@@ -18,6 +18,7 @@ from data_plane.members.repository import MemberRepository
 from data_plane.members.schemas import ArrangeChannel
 from data_plane.members.views import Arrangement
 from data_plane.moments import in_utc
+from data_plane.receipts.teller import read_hint
 from data_plane.shard import Shard
 from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
@@ -72,9 +73,13 @@ class Arranging:
                 "read_number": after.read_number,
                 "last_number": state.last_number,
                 "unread": max(0, state.last_number - after.read_number),
+                "marked_unread": False,
             }
             entries.append(NewEntry(log=user_log(user), type="unread.changed", actor=user, data=read))
-        await self._shard.logs.append(uow, caller.app_id, entries, at=now)
+        seqs = await self._shard.logs.append(uow, caller.app_id, entries, at=now)
+        if after.read_number != member.read_number and await members.shows_read(user):
+            hint = read_hint(caller.app_id, channel_id, user, seq=seqs[-1], number=after.read_number)
+            self._shard.logs.tell(uow, [hint])
         return arrangement(channel_id, after, state.last_number)
 
 

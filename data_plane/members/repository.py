@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from data_plane.members.models import MEMBER_COLUMNS, Member, MemberRow, member_of
 
 _USERS = text("select id, role from chat.users where app_id = :app and id = any(cast(:ids as text[]))")
+_SHOWS_READ = text("select read_receipts from chat.privacy where app_id = :app and user_id = :user")
 _OTHER_OWNER = text(
     "select 1 from chat.members "
     "where app_id = :app and role = 'owner' and channel_id = :channel and user_id <> :user limit 1"
@@ -45,6 +46,11 @@ class MemberRepository:
         """Whether anybody but this user is in the channel."""
         name = {"app": self._app_id, "channel": channel_id, "user": user_id}
         return await self._session.scalar(_ANYBODY_ELSE, name) is not None
+
+    async def shows_read(self, user_id: str) -> bool:
+        """Whether others see how far the user has read."""
+        shown = await self._session.scalar(_SHOWS_READ, {"app": self._app_id, "user": user_id})
+        return shown is not False
 
     async def find(self, channel_id: str, user_ids: Sequence[str]) -> dict[str, MemberRow]:
         """The memberships that exist, by user."""

@@ -1,7 +1,8 @@
 """Choose one's presence, and look at others'."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -18,7 +19,7 @@ from data_plane.presence.choices import Choice, choices_of, choose
 from data_plane.presence.crowds import Crowd, Crowds, crowd_view
 from data_plane.presence.schemas import MAX_SUBSCRIBED, PresenceSetPacket, PutPresence
 from data_plane.presence.store import Away
-from data_plane.presence.tracker import Presence, PresenceAway
+from data_plane.presence.tracker import CHANGED, Presence, PresenceAway
 from data_plane.presence.views import MembersPresence, PresenceView, WatcherPage, WatchersView, presence_view
 from data_plane.shard import Shard
 from kernel.db import UnitOfWork
@@ -153,6 +154,19 @@ class PresenceService:
             if connection.people and user_id in connection.people:
                 connection.people.discard(user_id)
                 self._presence.audience.ask_no_more(connection, user_id)
+
+    async def sight_changed(self, app_id: UUID, user_id: str, others: Iterable[str]) -> None:
+        """Others are hidden from a user, or no more: its devices here hear how those that they follow look now."""
+        for connection in self._presence.devices(app_id, user_id):
+            followed = [other for other in others if connection in self._presence.audience.of((app_id, other))]
+            if followed:
+                try:
+                    async with self._shard.unit_of_work(app_id, read_only=True) as uow:
+                        views = await self._views(uow, connection.caller, followed)
+                except PresenceAway:
+                    return
+                for other, view in views.items():
+                    connection.emit(CHANGED, self._presence.event(other, view))
 
     async def of_channel(self, connection: Connection, channel_id: str) -> MembersPresence | None:
         """Who of a channel is there, for who has begun to watch it; null while that is not known."""

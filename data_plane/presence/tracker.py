@@ -147,7 +147,7 @@ class Presence:
             choice = msgspec.structs.replace(choice, last_active_at=truncate_ms(now))
             view = presence_view(user[1], state or "online", choice, now, own=True)
             for connection in devices:
-                connection.emit(CHANGED, self._event(user[1], view))
+                connection.emit(CHANGED, self.event(user[1], view))
 
     async def choose(self, user: User, choice: Choice, *, new_text: bool) -> str:
         """A user's choice is committed: let everybody hear of it; returns the state that it makes."""
@@ -160,6 +160,10 @@ class Presence:
             return "offline"
         self._say(standing, choice, even_if_same=new_text)
         return standing.state
+
+    def devices(self, app_id: UUID, user_id: str) -> Sequence[Connection]:
+        """A user's connections here."""
+        return list(self._registry.of_user(app_id, user_id))
 
     def counts_here(self, user: User) -> bool:
         """Whether this process, and no other, counts the user as one who is there and seen."""
@@ -214,9 +218,10 @@ class Presence:
             # The table hears of that a little later.
             choice = msgspec.structs.replace(choice, last_active_at=truncate_ms(now))
         view = presence_view(user_id, standing.state, choice, now)
-        return Entry(app_id, PROFILES, 0, CHANGED, orjson.dumps(self._event(user_id, view)), user_id, standing.at)
+        return Entry(app_id, PROFILES, 0, CHANGED, orjson.dumps(self.event(user_id, view)), user_id, standing.at)
 
-    def _event(self, user_id: str, view: PresenceView) -> dict[str, Any]:
+    def event(self, user_id: str, view: PresenceView) -> dict[str, Any]:
+        """`presence.changed`, as clients get it."""
         return {
             "type": CHANGED,
             "channel_id": None,

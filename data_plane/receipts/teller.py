@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -139,7 +140,7 @@ class Teller:
 
     def say(self, said: dict[LogKey, Any]) -> None:
         """Tell every node what moved in channels."""
-        hints = [Entry(key.app_id, key.log, 0, _HINT, msgspec.json.encode(one)) for key, one in said.items()]
+        hints = [_hint(key, one) for key, one in said.items()]
         if hints:
             self._publish(hints)
 
@@ -307,6 +308,14 @@ class Teller:
             data = {"aggregated": True, "positions": [], "number": number, "count": count}
             self._hub.tell(self._hub.watching(key), self._event(key, type, data))
 
+    async def look_again(self, app_id: UUID, user_id: str) -> None:
+        """Somebody is no longer hidden from a user, who has heard nothing of them meanwhile: the channels that it
+        watches here are told once more."""
+        for key in list(self._audience.channels):
+            if key.app_id == app_id and any(ear.user_id == user_id for ear in self._hub.watching(key)):
+                await self._read_again(key)
+                self._wake.set()
+
     async def _read_again(self, key: LogKey) -> None:
         self.reread += 1
         known = self._of(key)
@@ -356,6 +365,15 @@ class Teller:
             "data": data,
         }
         return Entry(key.app_id, key.log, 0, type, orjson.dumps(event))
+
+
+def read_hint(app_id: UUID, channel_id: str, user_id: str, *, seq: int, number: int) -> Entry:
+    """What tells every node that somebody who shows it has read so far, as `seq` of the own log says."""
+    return _hint(LogKey(app_id, channel_log(channel_id)), _Said({user_id: (seq, number, False)}, {}, 0))
+
+
+def _hint(key: LogKey, said: _Said) -> Entry:
+    return Entry(key.app_id, key.log, 0, _HINT, msgspec.json.encode(said))
 
 
 _NOBODY: Final[frozenset[str]] = frozenset()

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -36,6 +37,7 @@ class Person:
         self._reading: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[Json] | None = None
         self._answers: dict[int, asyncio.Future[Json]] = {}
+        self._then: dict[int, Callable[[Json], None]] = {}
         self._numbers = itertools.count(1)
 
     @property
@@ -65,10 +67,12 @@ class Person:
         assert answer.is_success, f"{self.id}: GET {path}: {answer.text}"
         return answer.json()
 
-    async def call(self, event: str, payload: Json) -> Json:
-        """An event, acknowledged."""
+    async def call(self, event: str, payload: Json, then: Callable[[Json], None] | None = None) -> Json:
+        """An event, acknowledged. `then` is done with an answer that is no error before anything else is heard."""
         assert self._socket is not None
         number = next(self._numbers)
+        if then is not None:
+            self._then[number] = then
         self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send(f"42{number}" + orjson.dumps([event, payload]).decode())
         answer = await asyncio.wait_for(self._answers[number], PATIENCE)
@@ -105,7 +109,7 @@ class Person:
             socket.transport.abort()
             with suppress(ConnectionClosed):
                 await self._reading
-            self.known.stop_watching()
+            self.known.disconnect()
 
     async def catch_up(self) -> None:
         """Go on from the cursor over REST, page by page."""
@@ -137,14 +141,23 @@ class Person:
 
     async def watch(self, channel_id: str) -> None:
         """Watch a channel, if it may."""
-        answer = await self.call("channel.watch", {"channel_id": channel_id})
-        if "error" not in answer and channel_id not in self.known.channels:
-            self.known.enter(answer["channel"])
+
+        def begin(answer: Json) -> None:
+            if channel_id not in self.known.channels:
+                self.known.enter(answer["channel"])
+            self.known.watch(answer)
+
+        await self.call("channel.watch", {"channel_id": channel_id}, begin)
+
+    async def follow(self, *user_ids: str) -> None:
+        """Hear of these users' presence."""
+        await self.call("presence.subscribe", {"user_ids": user_ids}, lambda answer: self.known.subscribe(answer))
 
     async def unwatch(self, channel_id: str) -> None:
         """Watch it no more."""
         await self.call("channel.unwatch", {"channel_id": channel_id})
         self.known.stop_watching(channel_id)
+        self.known.unwatch(channel_id)
 
     def _begin_again(self, fresh: Json) -> None:
         self.state = State.begin(self.known.user, fresh)
@@ -165,8 +178,12 @@ class Person:
             self.hear(*orjson.loads(packet[2:]))
         elif packet.startswith("43"):
             number, _, rest = packet[2:].partition("[")
+            answer = orjson.loads(rest[:-1])
+            then = self._then.pop(int(number), None)
+            if then is not None and "error" not in answer:
+                then(answer)
             if int(number) in self._answers:
-                self._answers[int(number)].set_result(orjson.loads(rest[:-1]))
+                self._answers[int(number)].set_result(answer)
         self.changed.set()
 
     def hear(self, name: str, payload: Json) -> None:
@@ -184,6 +201,7 @@ class Person:
                 self.cursors.append(payload["cursor"])
             case "watch.ended":
                 self.known.stop_watching(payload["channel_id"])
+                self.known.unwatch(payload["channel_id"])
             case "connection.closing" | "error":
                 self.unexpected.append(f"{name} {payload}")
             case _:

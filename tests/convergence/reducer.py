@@ -57,6 +57,14 @@ class State:
     """By channel: what it is invited to; null for what is over."""
     threads: dict[str, Json] = field(default_factory=dict)
     """Those that it takes part in, by their message: `channel_id`, `read_number`, `last_number`."""
+    presence: dict[str, Json] = field(default_factory=dict)
+    """By user: `status`, `text`, `text_expires_at` of others, as far as they were told."""
+    subscribed: set[str] = field(default_factory=set)
+    """Users whose presence it asked for."""
+    watched: dict[str, set[str]] = field(default_factory=dict)
+    """By channel that it watches: the members whose presence it was told."""
+    receipts: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """By channel that it watches and member: `read_number`, `delivered_number`; null for what it was not told."""
     ask_for_threads: bool = True
     """They are to be read, as invites are."""
     ask_for_invites: bool = True
@@ -91,6 +99,7 @@ class State:
         """A channel that is not the user's any more. Nothing of it is kept."""
         for kept in (self.channels, self.members, self.messages, self.pins, self.waiting, self.applied):
             kept.pop(channel_id, None)  # type: ignore[attr-defined]
+        self.unwatch(channel_id)
         self.unloaded.discard(channel_id)
 
     def load(self, channel_id: str, members: list[Json], messages: list[Json], pins: list[Json]) -> None:
@@ -167,6 +176,45 @@ class State:
             if id in self.channels and self.channels[id]["membership"] is None:
                 self.leave(id)
 
+    # -- what passes by: kept for as long as the connection stands -----------------------------------------------------
+
+    def subscribe(self, answer: Json) -> None:
+        """Whom it follows from now on, and where they are."""
+        self.subscribed |= {each["user_id"] for each in answer["presence"]}
+        self._saw(answer["presence"])
+
+    def watch(self, answer: Json) -> None:
+        """A channel that it watches from now on, with what its members are up to."""
+        id = answer["channel"]["id"]
+        if answer["presence"] is not None:
+            self.watched[id] = {each["user_id"] for each in answer["presence"]["members"]}
+            self._saw(answer["presence"]["members"])
+        if answer["receipts"] is not None:
+            names = ("read_number", "delivered_number")
+            self.receipts[id] = {
+                each["user_id"]: {name: each[name] for name in names} for each in answer["receipts"]["receipts"]
+            }
+
+    def unwatch(self, channel_id: str) -> None:
+        """Watch it no more."""
+        self.watched.pop(channel_id, None)
+        self.receipts.pop(channel_id, None)
+
+    def disconnect(self) -> None:
+        """Nothing is heard any more."""
+        self.stop_watching()
+        for kept in (self.presence, self.subscribed, self.watched, self.receipts):
+            kept.clear()  # type: ignore[attr-defined]
+
+    def followed(self) -> dict[str, Json]:
+        """The presence of everybody else that it hears of."""
+        users = self.subscribed.union(*self.watched.values()) - {self.user["id"]}
+        return {user: self.presence[user] for user in users}
+
+    def _saw(self, presence: list[Json]) -> None:
+        for each in presence:
+            self.presence[each["user_id"]] = {name: each[name] for name in ("status", "text", "text_expires_at")}
+
     def apply(self, event: Json) -> None:
         """One event, from a socket or from sync. One that was applied before does nothing."""
         log = event["channel_id"] or ("app" if event["type"] in OF_THE_APP else "")
@@ -178,7 +226,10 @@ class State:
             self.applied[log] = event["seq"]
         if event["type"] not in REDUCERS:
             return
-        if log in self.unloaded:
+        if event["type"] == "message.created":
+            wrote(self, event["data"]["message"])
+        # What passes by is as of now, whatever is still to be loaded.
+        if log in self.unloaded and event["seq"] is not None:
             self.waiting[log].append(event)
         else:
             REDUCERS[event["type"]](self, event, event["data"])
@@ -258,6 +309,9 @@ def channel_deleted(state: State, event: Json, data: Json) -> None:
 def member_added(state: State, event: Json, data: Json) -> None:
     seen(state, event)["member_count"] += 1
     state.members[event["channel_id"]][data["user_id"]] = data
+    # Where a newcomer is, the first event about it tells.
+    if event["channel_id"] in state.receipts:
+        state.receipts[event["channel_id"]][data["user_id"]] = {"read_number": None, "delivered_number": None}
 
 
 @on("member.updated")
@@ -270,6 +324,8 @@ def member_updated(state: State, event: Json, data: Json) -> None:
 def member_removed(state: State, event: Json, data: Json) -> None:
     seen(state, event)["member_count"] -= 1
     state.members[event["channel_id"]].pop(data["user_id"], None)
+    state.watched.get(event["channel_id"], set()).discard(data["user_id"])
+    state.receipts.get(event["channel_id"], {}).pop(data["user_id"], None)
 
 
 @on("membership.added")
@@ -502,3 +558,38 @@ def block_added(state: State, event: Json, data: Json) -> None:
 @on("block.removed")
 def block_removed(state: State, event: Json, data: Json) -> None:
     state.blocks.pop(data["user_id"], None)
+
+
+# -- what passes by ----------------------------------------------------------------------------------------------------
+
+
+@on("presence.changed")
+def presence_changed(state: State, event: Json, data: Json) -> None:
+    state.presence[data["user_id"]] = {name: data[name] for name in ("status", "text", "text_expires_at")}
+
+
+@on("receipts.read", "receipts.delivered")
+def receipts_moved(state: State, event: Json, data: Json) -> None:
+    kept = state.receipts.get(event["channel_id"])
+    if kept is None:
+        return
+    name = "read_number" if event["type"] == "receipts.read" else "delivered_number"
+    for mark in data["positions"]:
+        place = kept.setdefault(mark["user_id"], {"read_number": None, "delivered_number": None})
+        known = place[name]
+        place[name] = mark["number"] if mark["exact"] or known is None else max(known, mark["number"])
+        read_is_delivered(place)
+
+
+def wrote(state: State, message: Json) -> None:
+    """Who sends has read what is before it, without a word."""
+    place = state.receipts.get(message["channel_id"], {}).get(message["user_id"])
+    if place is not None and place["read_number"] is not None and not message["silent"]:
+        place["read_number"] = max(place["read_number"], message["number"])
+        read_is_delivered(place)
+
+
+def read_is_delivered(place: Json) -> None:
+    """What was read was delivered, without a word."""
+    if place["read_number"] is not None and place["delivered_number"] is not None:
+        place["delivered_number"] = max(place["read_number"], place["delivered_number"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from data_plane.fanout import follower
 from data_plane.pins import service
 from kernel.clock import rfc3339
 from tests.convergence.base import Nodes
@@ -70,6 +71,48 @@ async def test_pins_end_with_whatever_ends_them(nodes: Nodes, monkeypatch: pytes
             pin(shown, mode="for a century")
             assert pinned() == {last}
             assert m.people["cid"].known.pins["show"] == {}, "who only watches sees nothing that is stored"
+        finally:
+            m.teardown()
+
+    await asyncio.to_thread(live)
+
+
+async def test_what_passes_by_is_told_to_whom_it_concerns(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history by hand: random ones seldom have somebody follow, watch and block at once."""
+    monkeypatch.setattr(follower, "PERIOD", 0.1)  # blocks are looked for every second
+    Convergence.nodes = nodes
+
+    def live() -> None:
+        m = Convergence()
+        do = m.loop.run_until_complete
+
+        def until(status: str) -> None:
+            """What ann is told of bob."""
+            while m.people["ann"].known.followed()["bob"]["status"] != status:
+                do(m.settle())
+
+        try:
+            m.begin()
+            do(m.people["ann"].follow("bob", "cid"))
+            do(m.people["ann"].watch("den"))
+            for _ in range(3):
+                do(m._send("ann", "den", False))
+            m.show("bob", {"text": "Back soon"})
+            m.receive("bob", "den", 2)
+            assert m.people["ann"].known.receipts["den"]["bob"] == {"read_number": 0, "delivered_number": 2}
+            m.read("bob", "den", None)
+            m.mark_unread("bob", "den", 2)
+            m.arrange("bob", "den", {"clear_history": True})
+            assert m.people["ann"].known.receipts["den"]["bob"]["read_number"] == 3
+            m.block_or_not("bob", "ann", True)
+            until("offline")
+            do(m._send("ann", "den", False))
+            m.read("bob", "den", None)
+            assert m.people["ann"].known.receipts["den"]["bob"]["read_number"] == 3, "it is hidden"
+            m.block_or_not("bob", "ann", False)
+            until("online")
+            m.run(m.people["cid"].disconnect())
+            assert m.people["ann"].known.receipts["den"]["bob"]["read_number"] == 4
         finally:
             m.teardown()
 

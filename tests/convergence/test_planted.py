@@ -115,6 +115,16 @@ DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
         lambda m: (m.send("ann", "den", False), m.pin("ann", 0, "for a moment")),
         "what is pinned",
     ),
+    "somebody's going is lost": (
+        lost_on_the_way("presence.changed"),
+        lambda m: (m.follow("ann"), m.show("bob", {"status": "invisible"})),
+        "ann's presence",
+    ),
+    "what somebody has read is lost": (
+        lost_on_the_way("receipts.read"),
+        lambda m: (m.watch("ann", "den"), m.send("ann", "den", False), m.read("bob", "den", None)),
+        "ann's receipts",
+    ),
     "settings are missing": (
         without("channel.updated", "channel", "grants"),
         lambda m: m.change("ann", "den", {"grants": {"member": []}}),
