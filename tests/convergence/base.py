@@ -183,7 +183,7 @@ class Base(RuleBasedStateMachine):
                 raise outcome
 
     async def _settle(self, person: Person) -> None:
-        deadline = self.loop.time() + PATIENCE
+        deadline, pause = self.loop.time() + PATIENCE, 0.05
         while True:
             person.changed.clear()
             await person.load()
@@ -200,8 +200,10 @@ class Base(RuleBasedStateMachine):
                     if there != here
                 ]
                 raise AssertionError("\n".join(wrong))
+            # Whatever it hears ends the pause. Reading everything once more for nothing is what costs.
             with suppress(TimeoutError):
-                await asyncio.wait_for(person.changed.wait(), 0.05)
+                await asyncio.wait_for(person.changed.wait(), min(pause, PATIENCE / 4))
+            pause *= 2
 
 
 def difference(fresh: Any, kept: Any, where: str = "") -> str:

@@ -14,7 +14,7 @@ from tests.convergence.base import Nodes
 from tests.convergence.machine import Convergence
 
 # A failure names its steps; shrinking it would take minutes.
-SUITE = settings(max_examples=4, stateful_step_count=20, phases=(Phase.generate,))
+SUITE = settings(max_examples=3, stateful_step_count=20, phases=(Phase.generate,))
 EXPLORE = settings(max_examples=200, stateful_step_count=40)
 
 
