@@ -41,8 +41,11 @@ class TooMuch(Exception):
 
 
 _CREATED: Final = "message.created"
-_OF_MESSAGES: Final = frozenset({_CREATED, "message.updated", "reaction.added", "reaction.removed"})
-"""Entries that carry something of a message which a truncation may have taken away since."""
+_OF_MESSAGES: Final = frozenset(
+    {_CREATED, "message.updated", "message.deleted", "message.restored", "reaction.added", "reaction.removed"}
+)
+"""Entries that carry something of a message which a truncation may have taken away since; a deletion that of one which
+was restored since."""
 
 
 def _seq_of_message(entry: Entry) -> int:

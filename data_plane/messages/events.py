@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from data_plane.events import ClientEvent, Data, Place, ServerEvent
-from data_plane.messages.schemas import MessageDeletePacket, MessageUpdatePacket
+from data_plane.messages.schemas import MessageDeletePacket, MessageRestorePacket, MessageUpdatePacket
 from data_plane.messages.send import MessageSendPacket
 from data_plane.messages.views import MessageView, OneMessage, ThreadView
 
@@ -26,6 +26,10 @@ class MessageDeleted(MessageCreated):
     """Data of `message.deleted`."""
 
 
+class MessageRestored(MessageCreated):
+    """Data of `message.restored`."""
+
+
 EVENTS: Final = (
     ServerEvent("message.created", Place.CHANNEL, MessageCreated, "A message was stored."),
     ServerEvent(
@@ -38,11 +42,24 @@ EVENTS: Final = (
         "message.deleted",
         Place.CHANNEL,
         MessageDeleted,
-        "It was deleted. Its place and number stay, its content is gone.",
+        "It was deleted. Its place and number stay, its content is gone; with `purged` for good. Who reads the event "
+        "later sees the message as it is then: `deleted_at` is null where it was restored since.",
+    ),
+    ServerEvent(
+        "message.restored",
+        Place.CHANNEL,
+        MessageRestored,
+        "A deleted message is there again, with what it said and without the reactions that it had.",
     ),
 )
 CALLS: Final = (
     ClientEvent("message.send", MessageSendPacket, OneMessage, "Send a message. Answered once it is committed."),
-    ClientEvent("message.update", MessageUpdatePacket, OneMessage, "Change a message; what is left out stays."),
+    ClientEvent(
+        "message.update",
+        MessageUpdatePacket,
+        OneMessage,
+        "Change a message; what is left out stays, what it said is kept.",
+    ),
     ClientEvent("message.delete", MessageDeletePacket, OneMessage, "Delete a message; its place and number stay."),
+    ClientEvent("message.restore", MessageRestorePacket, OneMessage, "Bring a deleted message back."),
 )

@@ -1,6 +1,7 @@
 """Single messages of one app. Sends and history take the hot path, see `send.py` and `history.py`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ _REPLIES = text(
     "set extra = coalesce(extra, '{}') || jsonb_build_object('reply_count', cast(:count as bigint)) "
     "where app_id = :app and id = :id"
 )
+_PURGE = text("select chat.purge_message(:app, :id, :at)")
 _BESIDE = case(
     (
         Message.extra.is_not(None),
@@ -115,6 +117,12 @@ class MessageRepository:
         """How many replies a message has."""
         name = {"app": self._app_id, "id": thread_id, "count": count}
         await self._session.execute(_REPLIES, name)
+
+    async def purge(self, row: MessageRow, at: datetime) -> MessageRow:
+        """Let nothing of a message be left but its place, its number and its thread; as it is then."""
+        extra = await self._session.scalar(_PURGE, {"app": self._app_id, "id": row.id, "at": at})
+        deleted_at = row.deleted_at or at
+        return msgspec.structs.replace(row, text="", attachments=[], custom={}, extra=extra, deleted_at=deleted_at)
 
     async def change(self, row: MessageRow, values: Mapping[str, Any]) -> MessageRow:
         """Set columns of a message and return it as it is then."""

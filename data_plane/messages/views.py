@@ -116,6 +116,8 @@ class MessageView(TypedDict):
     quoted: NotRequired[QuotedView]
     """The message that it quotes, as it is now. Left out when that is older than what the reader sees."""
     mentions: NotRequired[MentionsView]
+    purged: NotRequired[bool]
+    """It was deleted for good."""
     system: NotRequired[bool]
     """Nobody's words: the system says so."""
     reply_count: NotRequired[int]

@@ -29,7 +29,7 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "message.send": {"id": None},
     "thread.read": {"reply_id": None},
     "PUT /v1/messages/{message_id}/thread/read": {"reply_id": None},
-    "message.delete": {"id": "{second}"},
+    "message.delete": {"id": "{second}", "hard": True},
     "auth.refresh": {"token": "{token}"},
     "POST /v1/channels/{channel_id}/messages": {"id": None},
     "POST /v1/tokens/refresh": {"refresh_token": "{refresh}"},

@@ -315,7 +315,7 @@ def message_created(state: State, event: Json, data: Json) -> None:
         membership["read_number"] = max(membership["read_number"], message["number"])
 
 
-@on("message.updated", "message.deleted")
+@on("message.updated", "message.deleted", "message.restored")
 def message_changed(state: State, event: Json, data: Json) -> None:
     channel, message = seen(state, event), data["message"]
     kept = state.messages[event["channel_id"]]

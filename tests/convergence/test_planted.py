@@ -75,6 +75,18 @@ def edited(m: Convergence) -> None:
     m.edit("ann", 0, "Good bye")
 
 
+def restored(m: Convergence) -> None:
+    m.send("ann", "den", False)
+    m.take_back("ann", 0, False)
+    m.restore("ann", 0)
+
+
+def reacted_before(m: Convergence) -> None:
+    m.send("ann", "den", False)
+    m.react("bob", 0, "ok", "add")
+    m.take_back("ann", 0, True)
+
+
 def away(m: Convergence) -> None:
     m.go("bob")
     m.send("ann", "den", False)
@@ -88,6 +100,8 @@ def read(m: Convergence) -> None:
 
 DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
     "an edit is lost": (lost_on_the_way("message.updated"), edited, "messages"),
+    "a restored message is lost": (lost_on_the_way("message.restored"), restored, "messages"),
+    "a deletion for good is lost": (lost_on_the_way("message.deleted"), reacted_before, "messages"),
     "a message is lost": (lost_on_the_way("message.created"), edited, "messages"),
     "a read position is lost": (lost_on_the_way("unread.changed"), read, "channels"),
     "a place in a thread is lost": (
