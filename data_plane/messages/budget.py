@@ -9,10 +9,12 @@ STATEMENTS: Final = {
     "listVersions": 4,
     "deleteMessage": 9,
     "restoreMessage": 8,
+    "hideMessage": 6,
     "sendMessage": 1,
     "message.send": 1,
     "message.update": 9,
     "message.delete": 9,
     "message.restore": 8,
+    "message.hide": 6,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

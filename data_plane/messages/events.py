@@ -5,9 +5,14 @@ from typing import Final
 import msgspec
 
 from data_plane.events import ClientEvent, Data, Place, ServerEvent
-from data_plane.messages.schemas import MessageDeletePacket, MessageRestorePacket, MessageUpdatePacket
+from data_plane.messages.schemas import (
+    MessageDeletePacket,
+    MessageHidePacket,
+    MessageRestorePacket,
+    MessageUpdatePacket,
+)
 from data_plane.messages.send import MessageSendPacket
-from data_plane.messages.views import MessageView, OneMessage, ThreadView
+from data_plane.messages.views import HiddenMessage, MessageView, OneMessage, ThreadView
 
 
 class MessageCreated(Data):
@@ -51,6 +56,12 @@ EVENTS: Final = (
         MessageRestored,
         "A deleted message is there again, with what it said and without the reactions that it had.",
     ),
+    ServerEvent(
+        "message.hidden",
+        Place.USER,
+        HiddenMessage,
+        "You have deleted a message for yourself, on any of your devices. Drop it, and what events still say of it.",
+    ),
 )
 CALLS: Final = (
     ClientEvent("message.send", MessageSendPacket, OneMessage, "Send a message. Answered once it is committed."),
@@ -62,4 +73,5 @@ CALLS: Final = (
     ),
     ClientEvent("message.delete", MessageDeletePacket, OneMessage, "Delete a message; its place and number stay."),
     ClientEvent("message.restore", MessageRestorePacket, OneMessage, "Bring a deleted message back."),
+    ClientEvent("message.hide", MessageHidePacket, HiddenMessage, "Delete a message for oneself alone."),
 )

@@ -26,6 +26,7 @@ _REPLIES = text(
     "where app_id = :app and id = :id"
 )
 _PURGE = text("select chat.purge_message(:app, :id, :at)")
+_HIDE = text("select chat.hide_message(:app, :id, :user, :at)")
 _BESIDE = case(
     (
         Message.extra.is_not(None),
@@ -44,6 +45,8 @@ class FoundMessage(msgspec.Struct, frozen=True):
     grants: Mapping[str, list[str]]
     frozen: bool
     history: str
+    hidden: bool
+    """By the user for itself."""
     first_seq: int
     """Messages with a lesser seq are hidden from that user; from everybody when it is no member."""
 
@@ -80,6 +83,10 @@ class MessageRepository:
                 Channel.history,
                 func.greatest(Channel.truncated_to, Member.history_from, Member.cleared_to).label("first_seq"),
                 Member.role,
+                case(
+                    (Message.extra.has_key("hidden"), func.chat.is_hidden(self._app_id, Message.id, user_id)),
+                    else_=False,
+                ).label("hidden"),
             )
             .join(Channel, and_(Channel.app_id == self._app_id, Channel.id == Message.channel_id))
             .outerjoin(
@@ -95,7 +102,13 @@ class MessageRepository:
         row = (await self._session.execute(query)).one_or_none()
         if row is None:
             return None
-        return FoundMessage(_message(row), row.role, row.type, row.grants or {}, row.frozen, row.history, row.first_seq)
+        return FoundMessage(
+            _message(row), row.role, row.type, row.grants or {}, row.frozen, row.history, row.hidden, row.first_seq
+        )
+
+    async def hide(self, message_id: UUID, user_id: str, at: datetime) -> None:
+        """Hide a message from a member of its channel; the locks of both logs are held."""
+        await self._session.execute(_HIDE, {"app": self._app_id, "id": message_id, "user": user_id, "at": at})
 
     async def number_of(self, channel_id: str, message_id: UUID, first_seq: int) -> int | None:
         """The number of a channel's message; null when the message is not in that channel, or older than that seq."""

@@ -23,10 +23,11 @@ from data_plane.members.errors import UnknownUsers
 from data_plane.messages.delete import MessageDeletion
 from data_plane.messages.edit import MessageEditing
 from data_plane.messages.errors import MessageDeleted, MessagePurged
+from data_plane.messages.hide import MessageHiding
 from data_plane.messages.history import read_history, window_of
-from data_plane.messages.schemas import EditMessage, RestoreMessage
+from data_plane.messages.schemas import EditMessage, HideMessage, RestoreMessage
 from data_plane.messages.versions import VersionPage, list_versions
-from data_plane.messages.views import MessagePage, OneMessage
+from data_plane.messages.views import HiddenMessage, MessagePage, OneMessage
 from kernel.http import answers
 from kernel.ids import ID_CHARACTER
 
@@ -166,6 +167,32 @@ async def restore_message(
     return {"message": message}
 
 
+@post(
+    "/v1/messages/{message_id:str}/hide",
+    status_code=200,
+    operation_id="hideMessage",
+    summary="Delete a message for oneself",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, HiddenMessage, "What was hidden.")),
+)
+async def hide_message(
+    message_id: MessagePath,
+    caller: CallerDependency,
+    shard: ShardDependency,
+    data: JSONBody[HideMessage | None] = None,
+) -> HiddenMessage:
+    """Delete a message for oneself alone: on none of one's devices it is in history, threads, what is unread.
+
+    Members may; others see it as before. It does not come back, unless one leaves the channel and joins again. To say
+    it again changes nothing.
+    """
+    require_scope(caller, "messages")
+    wish = data or HideMessage()
+    async with shard.unit_of_work(caller.app_id) as uow:
+        return await MessageHiding(shard).hide(uow, caller, message_id, user_id=wish.user_id)
+
+
 @get(
     "/v1/messages/{message_id:str}/versions",
     operation_id="listVersions",
@@ -196,5 +223,6 @@ ROUTES: list[ControllerRouterHandler] = [
     edit_message,
     delete_message,
     restore_message,
+    hide_message,
     get_versions,
 ]

@@ -163,6 +163,18 @@ class MessageDeletePacket(Payload, frozen=True, kw_only=True):
     hard: bool = False
 
 
+class HideMessage(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/messages/{id}/hide`. `user_id`: from whom, for a server to name."""
+
+    user_id: UserId | None = None
+
+
+class MessageHidePacket(Payload, frozen=True, kw_only=True):
+    """Packet of `message.hide`."""
+
+    id: MessageId
+
+
 class MessageRestorePacket(Payload, frozen=True, kw_only=True):
     """Packet of `message.restore`."""
 

@@ -4,13 +4,19 @@ from data_plane.gateway.routes import SocketRoute
 from data_plane.identity.caller import Caller
 from data_plane.messages.delete import MessageDeletion
 from data_plane.messages.edit import MessageEditing
-from data_plane.messages.schemas import MessageDeletePacket, MessageRestorePacket, MessageUpdatePacket
-from data_plane.messages.views import OneMessage
+from data_plane.messages.hide import MessageHiding
+from data_plane.messages.schemas import (
+    MessageDeletePacket,
+    MessageHidePacket,
+    MessageRestorePacket,
+    MessageUpdatePacket,
+)
+from data_plane.messages.views import HiddenMessage, OneMessage
 from data_plane.shard import Shard
 
 
 def socket_routes(shard: Shard) -> list[SocketRoute]:
-    """`message.update`, `message.delete` and `message.restore` answer `{message}`."""
+    """`message.update`, `message.delete` and `message.restore` answer `{message}`, `message.hide` what it hid."""
 
     async def update(caller: Caller, packet: MessageUpdatePacket) -> OneMessage:
         async with shard.unit_of_work(caller.app_id) as uow:
@@ -27,8 +33,13 @@ def socket_routes(shard: Shard) -> list[SocketRoute]:
             message = await MessageDeletion(shard).restore(uow, caller, packet.id)
         return {"message": message}
 
+    async def hide(caller: Caller, packet: MessageHidePacket) -> HiddenMessage:
+        async with shard.unit_of_work(caller.app_id) as uow:
+            return await MessageHiding(shard).hide(uow, caller, packet.id)
+
     return [
         SocketRoute("message.update", MessageUpdatePacket, update),
         SocketRoute("message.delete", MessageDeletePacket, delete),
         SocketRoute("message.restore", MessageRestorePacket, restore),
+        SocketRoute("message.hide", MessageHidePacket, hide),
     ]

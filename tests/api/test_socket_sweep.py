@@ -28,6 +28,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "message.update": {"id": HELLO, **CONTENT},  # without `set` and `unset`, which the sweep of REST has
     "message.delete": {"id": HELLO, "hard": False},
     "message.restore": {"id": HELLO},
+    "message.hide": {"id": HELLO},
     "thread.read": {"message_id": HELLO, "reply_id": HELLO},
     "reaction.add": {"message_id": HELLO, "emoji": "👍", "unique": False},
     "reaction.remove": {"message_id": HELLO, "emoji": "👍"},
@@ -63,6 +64,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "message.update": {"id": THEIRS, "text": "Mine"},
     "message.delete": {"id": THEIRS},
     "message.restore": {"id": THEIRS},
+    "message.hide": {"id": THEIRS},
     "thread.read": {"message_id": THEIRS},
     "reaction.add": {"message_id": THEIRS, "emoji": "👍"},
     "reaction.remove": {"message_id": THEIRS, "emoji": "👍"},

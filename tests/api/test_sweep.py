@@ -158,6 +158,7 @@ ROUTES: dict[str, Entry] = {
         {"message_id": THEIRS},
     ),
     "POST /v1/messages/{message_id}/restore": Entry({"message_id": HELLO}, {"user_id": "ada"}, {"message_id": THEIRS}),
+    "POST /v1/messages/{message_id}/hide": Entry({"message_id": HELLO}, {"user_id": "ada"}, {"message_id": THEIRS}),
     "GET /v1/messages/{message_id}/versions": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
     "DELETE /v1/messages/{message_id}": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),
     "GET /v1/messages/{message_id}/replies": Entry({"message_id": HELLO}, foreign={"message_id": THEIRS}),

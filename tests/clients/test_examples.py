@@ -58,6 +58,8 @@ async def converse(connect: Connect, tenant: Tenant) -> dict[str, Any]:
     await ask(alice, "receipt.read_all")
     await ask(alice, "message.delete", id=message["id"], hard=False)
     await ask(alice, "message.restore", id=message["id"])
+    await ask(alice, "message.hide", id=before["message"]["id"])
+    await alice.event("message.hidden")
     acks["error"] = await alice.call("message.send", channel_id="nowhere", text="Hello?")
     await ask(carol, "channel.watch", channel_id="show")
     await ask(carol, "channel.unwatch", channel_id="show")

@@ -127,6 +127,12 @@ class Messages(Base):
             id = self.sent[which % len(self.sent)]
             self.run(self.ask(user, "message.restore", {"id": id}, "POST", f"/v1/messages/{id}/restore"))
 
+    @rule(user=users, which=which)
+    def hide(self, user: str, which: int) -> None:
+        if self.sent:
+            id = self.sent[which % len(self.sent)]
+            self.run(self.ask(user, "message.hide", {"id": id}, "POST", f"/v1/messages/{id}/hide"))
+
     @rule(user=users, channel=channels, number=st.none() | st.integers(0, 5))
     def read(self, user: str, channel: str, number: int | None) -> None:
         body = {} if number is None else {"number": number}

@@ -55,6 +55,8 @@ class State:
     """By channel: what it is invited to; null for what is over."""
     threads: dict[str, Json] = field(default_factory=dict)
     """Those that it takes part in, by their message: `channel_id`, `read_number`, `last_number`."""
+    hidden: dict[str, str] = field(default_factory=dict)
+    """Messages that it has deleted for itself, and the channel of each; as far as events have said so."""
     ask_for_threads: bool = True
     """They are to be read, as invites are."""
     ask_for_invites: bool = True
@@ -89,6 +91,11 @@ class State:
         """A channel that is not the user's any more. Nothing of it is kept."""
         for kept in (self.channels, self.members, self.messages, self.waiting, self.applied):
             kept.pop(channel_id, None)  # type: ignore[attr-defined]
+        # Whoever comes back sees all.
+        self.hidden = {id: channel for id, channel in self.hidden.items() if channel != channel_id}
+        for place in self.threads.values():
+            if place["channel_id"] == channel_id:
+                place["hidden"] = set()
         self.unloaded.discard(channel_id)
 
     def load(self, channel_id: str, members: list[Json], messages: list[Json]) -> None:
@@ -98,7 +105,7 @@ class State:
             return
         self.unloaded.discard(channel_id)
         self.members[channel_id] = {member["user_id"]: member for member in members}
-        self.messages[channel_id] = {message["id"]: message for message in messages}
+        self.messages[channel_id] = {message["id"]: message for message in messages if message["id"] not in self.hidden}
         waiting, self.waiting[channel_id] = self.waiting[channel_id], []
         for event in waiting:
             REDUCERS[event["type"]](self, event, event["data"])
@@ -112,7 +119,10 @@ class State:
         """What was read of them. What events have said meanwhile is newer, or the same."""
         self.ask_for_threads = False
         for each in threads:
-            place = self.threads.setdefault(each["message"]["id"], {"read_number": 0, "last_number": 0})
+            place = self.threads.setdefault(
+                each["message"]["id"], {"read_number": 0, "last_number": 0, "hidden": set()}
+            )
+            place["hidden"].update(each.get("hidden_numbers", ()))
             place["channel_id"] = each["channel_id"]
             place["read_number"] = max(place["read_number"], each["read_number"])
             place["last_number"] = max(place["last_number"], each["thread"]["last_number"])
@@ -125,7 +135,9 @@ class State:
             if channel["membership"] is not None and channel["membership"]["muted_at"] is None
         }
         replies = [
-            place["last_number"] - place["read_number"]
+            place["last_number"]
+            - place["read_number"]
+            - sum(number > place["read_number"] for number in place["hidden"])
             for id, place in self.threads.items()
             if place["channel_id"] in open and id in self.messages[place["channel_id"]]
         ]
@@ -186,7 +198,11 @@ class State:
         membership = channel["membership"]
         if membership is not None:
             read = max(membership["read_number"], channel["truncated_number"])
-            membership = {**membership, "unread": max(0, channel["last_number"] - read)}
+            hidden = sorted(number for number in membership.get("hidden_numbers", ()) if number > read)
+            membership = {**membership, "unread": max(0, channel["last_number"] - read - len(hidden))}
+            membership.pop("hidden_numbers", None)
+            if hidden:
+                membership["hidden_numbers"] = hidden
         return {**channel, "membership": membership, "capabilities": self.capabilities(channel)}
 
 
@@ -303,7 +319,7 @@ def message_created(state: State, event: Json, data: Json) -> None:
     membership = channel["membership"]
     kept = state.messages[message["channel_id"]]
     if in_channel(message) and (membership is not None or channel["history"] == "all"):
-        put_message(kept, message)
+        put_message(state, kept, message)
     thread_changed(kept, data)
     if membership is not None and message["number"] > channel["last_number"]:
         membership["hidden"] = False
@@ -317,11 +333,12 @@ def message_created(state: State, event: Json, data: Json) -> None:
 
 @on("message.updated", "message.deleted", "message.restored")
 def message_changed(state: State, event: Json, data: Json) -> None:
-    channel, message = seen(state, event), data["message"]
+    message = data["message"]
+    seen(state, event)
     kept = state.messages[event["channel_id"]]
-    from_here = channel["membership"] is None or message["seq"] >= channel["membership"]["history_from"]
-    if in_channel(message) and from_here and (channel["membership"] is not None or channel["history"] == "all"):
-        put_message(kept, message)
+    # What it does not have is of a thread alone, before its time, or what it has deleted for itself.
+    if message["id"] in kept:
+        put_message(state, kept, message)
     quoted_changed(kept, message)
     thread_changed(kept, data)
 
@@ -331,8 +348,10 @@ def in_channel(message: Json) -> bool:
     return "thread_id" not in message or message.get("also_in_channel", False)
 
 
-def put_message(kept: dict[str, Json], message: Json) -> None:
-    """A message as it is now. One's own reactions are in no event about it."""
+def put_message(state: State, kept: dict[str, Json], message: Json) -> None:
+    """A message as it is now, unless it was deleted for oneself. One's own reactions are in no event about it."""
+    if message["id"] in state.hidden or message.get("hidden"):
+        return
     before = kept.get(message["id"], {})
     if "reactions" in message and "own_reactions" in before:
         message = {**message, "own_reactions": before["own_reactions"]}
@@ -383,6 +402,7 @@ def take_part(state: State, message: Json, data: Json) -> None:
             "channel_id": message["channel_id"],
             "read_number": read,
             "last_number": 0,
+            "hidden": set(),
         }
     place["last_number"] = max(place["last_number"], thread["last_number"])
     if message["user_id"] == me:
@@ -391,10 +411,24 @@ def take_part(state: State, message: Json, data: Json) -> None:
 
 @on("thread.changed")
 def thread_read(state: State, event: Json, data: Json) -> None:
-    place = state.threads.setdefault(data["thread_id"], {"read_number": 0, "last_number": 0})
+    place = state.threads.setdefault(data["thread_id"], {"read_number": 0, "last_number": 0, "hidden": set()})
     place["channel_id"] = data["channel_id"]
     place["read_number"] = max(place["read_number"], data["read_number"])
     place["last_number"] = max(place["last_number"], data["last_number"])
+
+
+@on("message.hidden")
+def message_hidden(state: State, event: Json, data: Json) -> None:
+    channel = state.channels.get(data["channel_id"])
+    if channel is None or channel["membership"] is None:
+        return
+    state.hidden[data["message_id"]] = data["channel_id"]
+    state.messages[data["channel_id"]].pop(data["message_id"], None)
+    membership = channel["membership"]
+    if data["number"] is not None:
+        membership["hidden_numbers"] = [*{*membership.get("hidden_numbers", ()), data["number"]}]
+    if data["thread_id"] in state.threads:
+        state.threads[data["thread_id"]]["hidden"].add(data["reply_number"])
 
 
 @on("reaction.added", "reaction.removed")
@@ -421,6 +455,7 @@ def unread_changed(state: State, event: Json, data: Json) -> None:
     if channel is not None:
         membership = channel["membership"]
         back = data["marked_unread"]
+        membership["hidden_numbers"] = [*{*membership.get("hidden_numbers", ()), *data.get("hidden_numbers", ())}]
         # Nothing but a mark takes it back; an own message, of the channel's log, may have moved it on before.
         membership["read_number"] = data["read_number"] if back else max(membership["read_number"], data["read_number"])
 

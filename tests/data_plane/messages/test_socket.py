@@ -12,7 +12,7 @@ async def test_packets_edit_and_delete(app, world):
     await app.make_channel("den", "bob", owner="ann")
     message, _, _ = await app.send("den", "ann")
     routes = {route.event: route for route in socket_routes(world.shard)}
-    assert set(routes) == {"message.update", "message.delete", "message.restore"}
+    assert set(routes) == {"message.update", "message.delete", "message.restore", "message.hide"}
 
     async def emit(event, user, **payload):
         route = routes[event]

@@ -420,6 +420,15 @@ REST: dict[Operation, list[Try] | Open] = {
         ),
         Try(lambda k: f"/v1/messages/{k.message}?hard=true", server=HIDDEN),
     ],
+    ("POST", "/v1/messages/{message_id}/hide"): [
+        Try(lambda k: f"/v1/messages/{k.message}/hide", user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/hide",
+            lambda k: {"user_id": k.user},
+            server=Expect(200, {"user": 404, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
     ("POST", "/v1/messages/{message_id}/restore"): [
         Try(lambda k: f"/v1/messages/{k.message}/restore", server=HIDDEN, user=HIDDEN),
         Try(
