@@ -67,7 +67,9 @@ returns table (
     channel_id text, type text, read_number bigint, last_number bigint, unread bigint, mentions bigint, muted boolean
 )
 language sql stable as $$
-    select c.id, c.type, b.read_number, h.last_number, n.unread,
+    select c.id, c.type, b.read_number, h.last_number,
+        h.last_number - greatest(b.read_number, c.truncated_number) - case when b.hides then cardinality(
+            chat.hidden_above(p_app, b.channel_id, p_user, greatest(b.read_number, c.truncated_number))) else 0 end,
         (select count(distinct t.number) from chat.mentions t
          where t.app_id = p_app and t.channel_id = b.channel_id and t.user_id in ('', p_user)
              and t.number > greatest(b.read_number, c.truncated_number)
@@ -82,17 +84,17 @@ language sql stable as $$
     cross join lateral (select x.id, x.type, x.truncated_number from chat.channels x
                         where x.app_id = p_app and x.id = b.channel_id and x.deleted_at is null
                             and x.truncated_number < h.last_number offset 0) c
-    cross join lateral (select h.last_number - greatest(b.read_number, c.truncated_number) - case when b.hides
-                            then cardinality(chat.hidden_above(p_app, b.channel_id, p_user,
-                                                               greatest(b.read_number, c.truncated_number)))
-                            else 0 end as unread offset 0) n
-    where b.app_id = p_app and b.user_id = p_user and n.unread > 0
+    where b.app_id = p_app and b.user_id = p_user
+        and (not b.hides or h.last_number - greatest(b.read_number, c.truncated_number) > cardinality(
+            chat.hidden_above(p_app, b.channel_id, p_user, greatest(b.read_number, c.truncated_number))))
 $$;
 
 create or replace function chat.unread_threads(p_app uuid, p_user text, p_at timestamptz)
 returns table (thread_id uuid, channel_id text, unread bigint, muted boolean)
 language sql stable as $$
-    select t.thread_id, t.channel_id, n.unread,
+    select t.thread_id, t.channel_id, (m.extra ->> 'thread_last_number')::bigint - t.read_number
+            - case when t.hides then cardinality(chat.hidden_replies_above(p_app, t.thread_id, p_user, t.read_number))
+                   else 0 end,
         b.muted_at is not null and (b.muted_until is null or b.muted_until > p_at)
     from chat.thread_members t
     cross join lateral (select x.seq, x.extra from chat.messages x
@@ -101,11 +103,10 @@ language sql stable as $$
                         where x.app_id = p_app and x.channel_id = t.channel_id and x.user_id = p_user offset 0) b
     cross join lateral (select x.truncated_to from chat.channels x
                         where x.app_id = p_app and x.id = t.channel_id and x.deleted_at is null offset 0) c
-    cross join lateral (select (m.extra ->> 'thread_last_number')::bigint - t.read_number - case when t.hides
-                            then cardinality(chat.hidden_replies_above(p_app, t.thread_id, p_user, t.read_number))
-                            else 0 end as unread offset 0) n
     where t.app_id = p_app and t.user_id = p_user
-        and (m.extra ->> 'thread_last_number')::bigint > t.read_number and n.unread > 0
+        and (m.extra ->> 'thread_last_number')::bigint > t.read_number
+        and (not t.hides or (m.extra ->> 'thread_last_number')::bigint - t.read_number
+            > cardinality(chat.hidden_replies_above(p_app, t.thread_id, p_user, t.read_number)))
         and m.seq >= greatest(b.history_from, b.cleared_to, c.truncated_to)
         and (not m.extra ? 'hidden' or not chat.is_hidden(p_app, t.thread_id, p_user))
 $$;
