@@ -133,7 +133,7 @@ returns table (
     hidden_numbers bigint[]
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off as $$
+set enable_seqscan = off set enable_nestloop = off as $$
 #variable_conflict use_column
 declare v_ids text[]; v_role text; v_seq bigint;
 begin

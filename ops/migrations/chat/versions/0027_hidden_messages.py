@@ -7,7 +7,7 @@ from alembic import op
 from ops.migrations.script import execute_script
 
 revision = "0027"
-down_revision = "0026"
+down_revision = "0029"
 
 _SQL = Path(__file__).parent.parent / "sql"
 
