@@ -155,3 +155,18 @@ async def test_a_late_retry_of_the_send_of_a_purged_message_brings_nothing_back(
     await delete(app, den, None, hard=True)
     with pytest.raises(AssertionError, match="conflict"):
         await app.send("den", "bob", "hello", id=parse_id("msg", den))
+
+
+async def test_who_was_mentioned_by_its_role_is_not_any_more(app, den):
+    await app.call("PUT", "/v1/channels/den/members/cid", {"role": "moderator"})
+    body = {"text": "help", "user_id": "bob", "mentions": {"roles": ["moderator"], "channel": True}}
+    sent = [(await app.call("POST", "/v1/channels/den/messages", body)).json()["message"]["id"] for _ in range(2)]
+
+    async def mentions(user):
+        return (await app.call("GET", "/v1/unread", as_user=user)).json()["mentions"]
+
+    assert (await mentions("cid"), await mentions("ann")) == (2, 2)
+    await delete(app, sent[0], "bob")  # one that is deleted counts for as long as it is unread
+    assert (await mentions("cid"), await mentions("ann")) == (2, 2)
+    await delete(app, sent[0], None, hard=True)
+    assert (await mentions("cid"), await mentions("ann")) == (1, 1)
