@@ -49,7 +49,7 @@ def _state(row: Any, user_id: str) -> ChannelState:
         _, id, type, name, image, custom, created_by, frozen, created_at, updated_at, last_seq, last_number,
         member_count, role, joined_seq, joined_at, read_number, grants, _, _, history, truncated_to, slow_mode,
         history_from, cleared_to, member_custom, archived_at, hidden_number, muted_at, muted_until, pin_order,
-        is_distinct, truncated_number,
+        is_distinct, truncated_number, hidden_numbers,
     ) = row  # fmt: skip
     return ChannelState(
         channel=ChannelRow(
@@ -86,5 +86,6 @@ def _state(row: Any, user_id: str) -> ChannelState:
             muted_at=muted_at,
             muted_until=muted_until,
             pin_order=pin_order,
+            hidden_numbers=hidden_numbers,
         ),
     )

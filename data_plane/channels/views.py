@@ -18,7 +18,10 @@ class MembershipView(TypedDict):
     read_number: int
     """The number of the last message that was read."""
     unread: int
-    """`last_number` of the channel minus `read_number`, or minus its `truncated_number` where that is greater."""
+    """`last_number` of the channel minus `read_number`, or minus its `truncated_number` where that is greater, without
+    the `hidden_numbers`."""
+    hidden_numbers: NotRequired[list[int]]
+    """The numbers of unread messages that the user has deleted for itself. Left out when there are none."""
     joined_at: Timestamp
     history_from: int
     """The user sees messages with this `seq` and above; 0 for all there are."""
@@ -124,11 +127,13 @@ def channel_view(
 
 
 def membership_view(member: MemberRow, last_number: int, truncated_number: int) -> MembershipView:
-    """The membership; unread is arithmetic on positions, and nothing that was truncated is."""
-    return {
+    """The membership; unread is arithmetic on positions, and nothing that was truncated or that it hides is."""
+    read = max(member.read_number, truncated_number)
+    hidden = [number for number in member.hidden_numbers or () if number > read]
+    view: MembershipView = {
         "role": member.role,
         "read_number": member.read_number,
-        "unread": max(0, last_number - max(member.read_number, truncated_number)),
+        "unread": max(0, last_number - read - len(hidden)),
         "joined_at": rfc3339(member.joined_at),
         "history_from": member.first_seq,
         "archived_at": maybe_time(member.archived_at),
@@ -137,6 +142,9 @@ def membership_view(member: MemberRow, last_number: int, truncated_number: int) 
         "muted_until": maybe_time(member.muted_until),
         "pin_order": member.pin_order,
     }
+    if hidden:
+        view["hidden_numbers"] = hidden
+    return view
 
 
 def maybe_time(at: datetime | None) -> str | None:

@@ -32,14 +32,24 @@ _NOBODYS: Final[Grants] = frozenset({P.MESSAGE_EDIT_ANY, P.MESSAGE_SEND_FROZEN, 
 """Granted to nobody by default: words that others put into one's mouth, a freeze that does not freeze, the system's
 voice."""
 _TALK: Final[Grants] = frozenset(
-    {P.MESSAGE_SEND, P.MESSAGE_EDIT_OWN, P.MESSAGE_DELETE_OWN, P.REACTION_ADD, P.EVENT_SEND}
+    {
+        P.MESSAGE_SEND,
+        P.MESSAGE_EDIT_OWN,
+        P.MESSAGE_VERSIONS_OWN,
+        P.MESSAGE_DELETE_OWN,
+        P.MESSAGE_RESTORE_OWN,
+        P.REACTION_ADD,
+        P.EVENT_SEND,
+    }
 )
 _PAIR: Final[Grants] = _TALK | {P.MESSAGE_PIN}
 _STAY_OR_GO: Final[Grants] = _TALK | {P.CHANNEL_LEAVE}
 _CREATE: Final[Grants] = frozenset({P.CHANNEL_CREATE})
 _ADMIN: Final[Grants] = EVERYTHING - _NOBODYS - {P.CHANNEL_DELETE}
 _MODERATOR: Final[Grants] = _STAY_OR_GO | {
+    P.MESSAGE_VERSIONS_ANY,
     P.MESSAGE_DELETE_ANY,
+    P.MESSAGE_RESTORE_ANY,
     P.MESSAGE_MENTION_MANY,
     P.MESSAGE_PIN,
     P.MEMBER_REMOVE,

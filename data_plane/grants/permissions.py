@@ -16,9 +16,15 @@ class Permission(StrEnum):
     MESSAGE_SYSTEM = "message.system"
     MESSAGE_EDIT_OWN = "message.edit.own"
     MESSAGE_EDIT_ANY = "message.edit.any"
+    MESSAGE_VERSIONS_OWN = "message.versions.own"
+    MESSAGE_VERSIONS_ANY = "message.versions.any"
     MESSAGE_DELETE_OWN = "message.delete.own"
     MESSAGE_DELETE_ANY = "message.delete.any"
     MESSAGE_PIN = "message.pin"
+    MESSAGE_RESTORE_OWN = "message.restore.own"
+    MESSAGE_RESTORE_ANY = "message.restore.any"
+    MESSAGE_PURGE_OWN = "message.purge.own"
+    MESSAGE_PURGE_ANY = "message.purge.any"
     REACTION_ADD = "reaction.add"
     EVENT_SEND = "event.send"
     MEMBER_ADD = "member.add"
@@ -46,9 +52,15 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.MESSAGE_SYSTEM: "Send messages of the system, which are nobody's words and make nothing unread.",
         Permission.MESSAGE_EDIT_OWN: "Edit one's own messages.",
         Permission.MESSAGE_EDIT_ANY: "Edit anybody's messages.",
+        Permission.MESSAGE_VERSIONS_OWN: "See what one's own messages said before they were edited.",
+        Permission.MESSAGE_VERSIONS_ANY: "See what anybody's messages said before they were edited.",
         Permission.MESSAGE_DELETE_OWN: "Delete one's own messages.",
         Permission.MESSAGE_DELETE_ANY: "Delete anybody's messages.",
         Permission.MESSAGE_PIN: "Pin messages in the channel, and unpin them.",
+        Permission.MESSAGE_RESTORE_OWN: "Restore one's own messages that one has deleted oneself.",
+        Permission.MESSAGE_RESTORE_ANY: "Restore deleted messages, whoever wrote and whoever deleted them.",
+        Permission.MESSAGE_PURGE_OWN: "Delete one's own messages for good, so that nobody can restore them.",
+        Permission.MESSAGE_PURGE_ANY: "Delete anybody's messages for good.",
         Permission.REACTION_ADD: "React to messages.",
         Permission.EVENT_SEND: "Send events of the app's own to those who watch.",
         Permission.MEMBER_ADD: "Add others, with a role that may do no more than whoever adds them.",

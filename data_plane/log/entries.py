@@ -96,6 +96,19 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
             said["data"].pop("thread", None)
         return Entry(self.app_id, self.log, self.seq, self.type, orjson.dumps(said), position=self.position)
 
+    def hidden(self) -> "Entry":
+        """The entry as somebody hears it who hides its message: with the place of that, and nothing that it says."""
+        said = orjson.loads(self.event)
+        message = said["data"].get("message")
+        if message is None:
+            return self
+        for name in ("reactions", "quoted", "quoted_id"):
+            message.pop(name, None)
+        message |= {"text": "", "attachments": [], "custom": {}, "hidden": True}
+        return Entry(
+            self.app_id, self.log, self.seq, self.type, orjson.dumps(said), self.subject, self.position, self.first_seq
+        )
+
     @property
     def key(self) -> LogKey:
         """The log this entry belongs to."""

@@ -12,6 +12,11 @@ _FIRST_SEQS: Final = (
     "where app_id = $1 and user_id = $2 and (history_from > 0 or cleared_to > 0)"
 )
 _TRUNCATED: Final = "select id, truncated_to from chat.channels where app_id = $1 and id = any($2) and truncated_to > 0"
+_HIDES: Final = (
+    "select message_id from chat.hidden_messages where app_id = $1 and user_id = $2 and message_id = any($3)"
+)
+_HIDDEN: Final = '"hidden"'
+"""Is in what stands beside a message that somebody hides, and seldom in that of others."""
 
 
 class LogRange(NamedTuple):
@@ -41,8 +46,11 @@ class TooMuch(Exception):
 
 
 _CREATED: Final = "message.created"
-_OF_MESSAGES: Final = frozenset({_CREATED, "message.updated", "reaction.added", "reaction.removed"})
-"""Entries that carry something of a message which a truncation may have taken away since."""
+_OF_MESSAGES: Final = frozenset(
+    {_CREATED, "message.updated", "message.deleted", "message.restored", "reaction.added", "reaction.removed"}
+)
+"""Entries that carry something of a message which a truncation may have taken away since; a deletion that of one which
+was restored since."""
 
 
 def _seq_of_message(entry: Entry) -> int:
@@ -90,6 +98,13 @@ class LogReader:
         found = [row for row in rows if row["log"] is not None]
         found.sort(key=lambda row: (row["xid"], row["log"].startswith(CHANNEL), row["log"], row["seq"]))
         entries = [entry_from_row(row, self.epoch) for row in found]
+        if marked := {row["message_id"] for row in found if row["extra"] and _HIDDEN in row["extra"]}:
+            pool = await self._database.pool()
+            hidden = {row["message_id"] for row in await pool.fetch(_HIDES, app_id, user_id, list(marked))}
+            entries = [
+                entry.hidden() if row["message_id"] in hidden else entry
+                for row, entry in zip(found, entries, strict=True)
+            ]
         if any(entry.about or entry.shows for entry in entries):
             first = await self._first_seqs(app_id, user_id)
             entries = [entry.without(entry.unseen(first.get(entry.log, 0))) for entry in entries]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, DateTime, Double, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Double, Text, Uuid, case, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,6 +39,8 @@ class Member(ChatModel):
     muted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     muted_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     pin_order: Mapped[float | None] = mapped_column(Double)
+    hides: Mapped[bool] = mapped_column(Boolean)
+    """Whether it may hide messages of the channel for itself."""
 
 
 class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,8 @@ class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
     muted_at: datetime | None = None
     muted_until: datetime | None = None
     pin_order: float | None = None
+    hidden_numbers: list[int] | None = None
+    """Of messages above `read_number` that it hides for itself; null when it hides none."""
 
     @property
     def first_seq(self) -> int:
@@ -78,6 +82,14 @@ MEMBER_COLUMNS = (
     Member.muted_at,
     Member.muted_until,
     Member.pin_order,
+    case(
+        (
+            Member.hides,
+            func.chat.hidden_above(
+                Member.app_id, Member.channel_id, Member.user_id, Member.read_number, type_=ARRAY(BigInteger)
+            ),
+        )
+    ).label("hidden_numbers"),
 )
 """What `member_of` reads of a row, beside columns of a channel too."""
 
@@ -98,4 +110,5 @@ def member_of(row: Any) -> MemberRow:
         muted_at=row.muted_at,
         muted_until=row.muted_until,
         pin_order=row.pin_order,
+        hidden_numbers=row.hidden_numbers,
     )

@@ -20,13 +20,15 @@ Seen = tuple[FoundMessage, Sight]
 
 
 async def visible_message(shard: Shard, uow: UnitOfWork, caller: Caller, message_id: str) -> Seen:
-    """Raises `NotFound` when the caller does not see the message's channel, or not so far back."""
+    """Raises `NotFound` when the caller does not see the message's channel, or not so far back, or hides it."""
     messages = MessageRepository(uow.session, caller.app_id)
     found = await messages.find(parse_id("msg", message_id), caller.user_id)
     if found is None:
         raise no_message()
     before = sight(await standing_of(shard, uow, caller), found, found.role)
     if found.role is None and Permission.CHANNEL_WATCH not in before.allowed:
+        raise no_message()
+    if found.hidden:
         raise no_message()
     unseen = found.role is None and found.history == JOINED and not caller.is_server
     if unseen or found.row.seq < found.first_seq:

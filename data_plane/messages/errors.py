@@ -17,6 +17,13 @@ class MessageDeleted(Conflict):
     title = "The message was deleted"
 
 
+class MessagePurged(Conflict):
+    """The message was deleted for good: nothing of it is left that could be restored."""
+
+    code = "message_purged"
+    title = "The message was deleted for good"
+
+
 class NestedReply(Conflict):
     """A reply is in a thread already; answer the message that the thread hangs on, and quote the reply if need be."""
 

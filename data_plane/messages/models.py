@@ -33,3 +33,18 @@ class Message(ChatModel):
     """The message that this one answers; what is in the thread alone has its `seq` below zero."""
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What others added to it, see `views.extra_view`; null for a plain message."""
+
+
+class FormerContent(ChatModel):
+    """What a message held before an edit. `seq` is the entry of the channel's log that told the edit."""
+
+    __tablename__ = "message_edits"
+
+    app_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    message_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    attachments: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    custom: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    edited_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    edited_by: Mapped[str | None] = mapped_column(Text)

@@ -1,6 +1,7 @@
 """Single messages of one app. Sends and history take the hot path, see `send.py` and `history.py`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ _REPLIES = text(
     "set extra = coalesce(extra, '{}') || jsonb_build_object('reply_count', cast(:count as bigint)) "
     "where app_id = :app and id = :id"
 )
+_PURGE = text("select chat.purge_message(:app, :id, :at)")
+_HIDE = text("select chat.hide_message(:app, :id, :user, :at)")
 _BESIDE = case(
     (
         Message.extra.is_not(None),
@@ -42,6 +45,8 @@ class FoundMessage(msgspec.Struct, frozen=True):
     grants: Mapping[str, list[str]]
     frozen: bool
     history: str
+    hidden: bool
+    """By the user for itself."""
     first_seq: int
     """Messages with a lesser seq are hidden from that user; from everybody when it is no member."""
 
@@ -78,6 +83,10 @@ class MessageRepository:
                 Channel.history,
                 func.greatest(Channel.truncated_to, Member.history_from, Member.cleared_to).label("first_seq"),
                 Member.role,
+                case(
+                    (Message.extra.has_key("hidden"), func.chat.is_hidden(self._app_id, Message.id, user_id)),
+                    else_=False,
+                ).label("hidden"),
             )
             .join(Channel, and_(Channel.app_id == self._app_id, Channel.id == Message.channel_id))
             .outerjoin(
@@ -93,7 +102,13 @@ class MessageRepository:
         row = (await self._session.execute(query)).one_or_none()
         if row is None:
             return None
-        return FoundMessage(_message(row), row.role, row.type, row.grants or {}, row.frozen, row.history, row.first_seq)
+        return FoundMessage(
+            _message(row), row.role, row.type, row.grants or {}, row.frozen, row.history, row.hidden, row.first_seq
+        )
+
+    async def hide(self, message_id: UUID, user_id: str, at: datetime) -> None:
+        """Hide a message from a member of its channel; the locks of both logs are held."""
+        await self._session.execute(_HIDE, {"app": self._app_id, "id": message_id, "user": user_id, "at": at})
 
     async def number_of(self, channel_id: str, message_id: UUID, first_seq: int) -> int | None:
         """The number of a channel's message; null when the message is not in that channel, or older than that seq."""
@@ -115,6 +130,12 @@ class MessageRepository:
         """How many replies a message has."""
         name = {"app": self._app_id, "id": thread_id, "count": count}
         await self._session.execute(_REPLIES, name)
+
+    async def purge(self, row: MessageRow, at: datetime) -> MessageRow:
+        """Let nothing of a message be left but its place, its number and its thread; as it is then."""
+        extra = await self._session.scalar(_PURGE, {"app": self._app_id, "id": row.id, "at": at})
+        deleted_at = row.deleted_at or at
+        return msgspec.structs.replace(row, text="", attachments=[], custom={}, extra=extra, deleted_at=deleted_at)
 
     async def change(self, row: MessageRow, values: Mapping[str, Any]) -> MessageRow:
         """Set columns of a message and return it as it is then."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from litestar import Response, delete, get, patch
+from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
@@ -11,6 +11,7 @@ from data_plane.dependencies import (
     ANYBODY,
     CallerDependency,
     ChannelPath,
+    Cursor,
     Limit,
     MessagePath,
     OptionalUser,
@@ -19,11 +20,14 @@ from data_plane.dependencies import (
 )
 from data_plane.grants.errors import PermissionMissing
 from data_plane.members.errors import UnknownUsers
+from data_plane.messages.delete import MessageDeletion
 from data_plane.messages.edit import MessageEditing
-from data_plane.messages.errors import MessageDeleted
+from data_plane.messages.errors import MessageDeleted, MessagePurged
+from data_plane.messages.hide import MessageHiding
 from data_plane.messages.history import read_history, window_of
-from data_plane.messages.schemas import EditMessage
-from data_plane.messages.views import MessagePage, OneMessage
+from data_plane.messages.schemas import EditMessage, HideMessage, RestoreMessage
+from data_plane.messages.versions import VersionPage, list_versions
+from data_plane.messages.views import HiddenMessage, MessagePage, OneMessage
 from kernel.http import answers
 from kernel.ids import ID_CHARACTER
 
@@ -94,19 +98,14 @@ async def edit_message(
 ) -> OneMessage:
     """Replace parts of a message's content. What is left out stays; the same edit again changes nothing.
 
+    `custom` replaces all of the custom data, `set` and `unset` fields of it. What the message said before is kept, see
+    `GET /v1/messages/{message_id}/versions`.
+
     Needs `message.edit.own`, or `message.edit.any` where it is somebody else's.
     """
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id) as uow:
-        message = await MessageEditing(shard).edit(
-            uow,
-            caller,
-            message_id,
-            text=data.text,
-            attachments=data.attachments,
-            custom=data.custom,
-            user_id=data.user_id,
-        )
+        message = await MessageEditing(shard).edit(uow, caller, message_id, data)
     return {"message": message}
 
 
@@ -120,16 +119,110 @@ async def edit_message(
     opt=answers((200, OneMessage, "What is left of the message."), errors=(PermissionMissing, UnknownUsers)),
 )
 async def delete_message(
-    message_id: MessagePath, caller: CallerDependency, shard: ShardDependency, user_id: OptionalUser = None
+    message_id: MessagePath,
+    caller: CallerDependency,
+    shard: ShardDependency,
+    user_id: OptionalUser = None,
+    hard: Annotated[bool, QueryParameter(description="For good: nobody can restore it.")] = False,
 ) -> OneMessage:
     """Delete a message: its place and number stay, its content is gone. Deleting again changes nothing.
 
-    Needs `message.delete.own`, or `message.delete.any` where it is somebody else's; also in a frozen channel.
+    Whoever may can restore it. With `hard` its content, what it said before and its reactions are gone from the
+    database, too. Needs `message.delete.own`, or `message.delete.any` where it is somebody else's; with `hard`
+    `message.purge.own` or `message.purge.any`; also in a frozen channel.
     """
     require_scope(caller, "messages")
     async with shard.unit_of_work(caller.app_id) as uow:
-        message = await MessageEditing(shard).delete(uow, caller, message_id, user_id=user_id)
+        message = await MessageDeletion(shard).delete(uow, caller, message_id, hard=hard, user_id=user_id)
     return {"message": message}
 
 
-ROUTES: list[ControllerRouterHandler] = [list_messages, get_message, edit_message, delete_message]
+@post(
+    "/v1/messages/{message_id:str}/restore",
+    status_code=200,
+    operation_id="restoreMessage",
+    summary="Restore a deleted message",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers(
+        (200, OneMessage, "The message as it is now."),
+        errors=(PermissionMissing, ChannelFrozen, MessagePurged, UnknownUsers),
+    ),
+)
+async def restore_message(
+    message_id: MessagePath,
+    caller: CallerDependency,
+    shard: ShardDependency,
+    data: JSONBody[RestoreMessage | None] = None,
+) -> OneMessage:
+    """Bring a deleted message back, in its place, with what it said and said before, but without its reactions.
+
+    Needs `message.restore.own` where the caller has written and deleted it, else `message.restore.any`. A message that
+    is there is no error.
+    """
+    require_scope(caller, "messages")
+    wish = data or RestoreMessage()
+    async with shard.unit_of_work(caller.app_id) as uow:
+        message = await MessageDeletion(shard).restore(uow, caller, message_id, user_id=wish.user_id)
+    return {"message": message}
+
+
+@post(
+    "/v1/messages/{message_id:str}/hide",
+    status_code=200,
+    operation_id="hideMessage",
+    summary="Delete a message for oneself",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, HiddenMessage, "What was hidden.")),
+)
+async def hide_message(
+    message_id: MessagePath,
+    caller: CallerDependency,
+    shard: ShardDependency,
+    data: JSONBody[HideMessage | None] = None,
+) -> HiddenMessage:
+    """Delete a message for oneself alone: on none of one's devices it is in history, threads, what is unread.
+
+    Members may; others see it as before. It does not come back, unless one leaves the channel and joins again. To say
+    it again changes nothing.
+    """
+    require_scope(caller, "messages")
+    wish = data or HideMessage()
+    async with shard.unit_of_work(caller.app_id) as uow:
+        return await MessageHiding(shard).hide(uow, caller, message_id, user_id=wish.user_id)
+
+
+@get(
+    "/v1/messages/{message_id:str}/versions",
+    operation_id="listVersions",
+    summary="List what a message said before",
+    tags=_TAGS,
+    security=ANYBODY,
+    opt=answers((200, VersionPage, "A page of earlier versions."), errors=(PermissionMissing, MessageDeleted)),
+)
+async def get_versions(
+    message_id: MessagePath,
+    caller: CallerDependency,
+    shard: ShardDependency,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> VersionPage:
+    """What a message said before it was edited, the latest first: each edit keeps what it replaced, up to 100 of them.
+
+    Needs `message.versions.own`, or `message.versions.any` where it is somebody else's.
+    """
+    require_scope(caller, "messages")
+    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
+        return await list_versions(shard, uow, caller, message_id, limit=limit, cursor=cursor)
+
+
+ROUTES: list[ControllerRouterHandler] = [
+    list_messages,
+    get_message,
+    edit_message,
+    delete_message,
+    restore_message,
+    hide_message,
+    get_versions,
+]

@@ -116,25 +116,66 @@ class Mentions(Payload, frozen=True, kw_only=True):
     roles: Annotated[list[RoleWord], msgspec.Meta(max_length=10)] = msgspec.field(default_factory=list)
 
 
+Unset = Annotated[list[Annotated[str, msgspec.Meta(max_length=256)]], msgspec.Meta(max_length=100)]
+
+
 class EditMessage(Payload, frozen=True, kw_only=True):
-    """Body of `PATCH /v1/messages/{id}`: what is left out stays as it is. `user_id` is for a server alone."""
+    """Body of `PATCH /v1/messages/{id}`: what is left out stays as it is. `user_id` is for a server alone.
+
+    `custom` replaces all of the custom data; `set` and `unset` name fields of it to set and to take away.
+    """
 
     text: Text | msgspec.UnsetType = msgspec.UNSET
     attachments: Attachments | msgspec.UnsetType = msgspec.UNSET
     custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    set: dict[str, Any] = msgspec.field(default_factory=dict)
+    unset: Unset = msgspec.field(default_factory=list)
     user_id: UserId | None = None
 
 
 class MessageUpdatePacket(Payload, frozen=True, kw_only=True):
-    """Packet of `message.update`."""
+    """Packet of `message.update`: as the body of `PATCH /v1/messages/{id}`."""
 
     id: MessageId
     text: Text | msgspec.UnsetType = msgspec.UNSET
     attachments: Attachments | msgspec.UnsetType = msgspec.UNSET
     custom: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    set: dict[str, Any] = msgspec.field(default_factory=dict)
+    unset: Unset = msgspec.field(default_factory=list)
+
+    def wish(self) -> EditMessage:
+        """The same without the message."""
+        return EditMessage(
+            text=self.text, attachments=self.attachments, custom=self.custom, set=self.set, unset=self.unset
+        )
+
+
+class RestoreMessage(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/messages/{id}/restore`. `user_id`: in whose name, for a server."""
+
+    user_id: UserId | None = None
 
 
 class MessageDeletePacket(Payload, frozen=True, kw_only=True):
-    """Packet of `message.delete`."""
+    """Packet of `message.delete`. `hard`: for good."""
+
+    id: MessageId
+    hard: bool = False
+
+
+class HideMessage(Payload, frozen=True, kw_only=True):
+    """Body of `POST /v1/messages/{id}/hide`. `user_id`: from whom, for a server to name."""
+
+    user_id: UserId | None = None
+
+
+class MessageHidePacket(Payload, frozen=True, kw_only=True):
+    """Packet of `message.hide`."""
+
+    id: MessageId
+
+
+class MessageRestorePacket(Payload, frozen=True, kw_only=True):
+    """Packet of `message.restore`."""
 
     id: MessageId

@@ -116,6 +116,10 @@ class MessageView(TypedDict):
     quoted: NotRequired[QuotedView]
     """The message that it quotes, as it is now. Left out when that is older than what the reader sees."""
     mentions: NotRequired[MentionsView]
+    hidden: NotRequired[bool]
+    """You have deleted it for yourself, and what it says is left out. Only in events that are read later."""
+    purged: NotRequired[bool]
+    """It was deleted for good."""
     system: NotRequired[bool]
     """Nobody's words: the system says so."""
     reply_count: NotRequired[int]
@@ -156,6 +160,17 @@ class OneMessage(TypedDict):
     """A message as it is now."""
 
     message: MessageView
+
+
+class HiddenMessage(TypedDict):
+    """A message that somebody has deleted for itself."""
+
+    channel_id: str
+    message_id: str
+    number: int | None
+    """It is not unread any more; null when it never made anything unread in the channel."""
+    thread_id: str | None
+    reply_number: int | None
 
 
 class MessagePage(TypedDict):

@@ -43,6 +43,14 @@ class ReactionRepository:
         row = {"message_id": message_id, "user_id": user_id, "emoji": emoji, "seq": seq, "created_at": at}
         await self._session.execute(insert(Reaction).values(app_id=self._app_id, **row))
 
+    async def forget(self, message_id: UUID) -> None:
+        """Delete all of a message's."""
+        await self._session.execute(
+            delete(Reaction)
+            .where(Reaction.app_id == self._app_id, Reaction.message_id == message_id)
+            .execution_options(synchronize_session=False)
+        )
+
     async def remove(self, message_id: UUID, user_id: str, emoji: Sequence[str]) -> None:
         """Delete a user's reactions."""
         await self._session.execute(

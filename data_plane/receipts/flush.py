@@ -51,6 +51,8 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
     shows_read: bool
     shows_delivered: bool
     xid: int | None
+    hidden_numbers: list[int] | None = None
+    """Of messages above the read position that the reader hides for itself."""
 
 
 class _Waiting(msgspec.Struct, gc=False):
@@ -134,7 +136,7 @@ class PositionFlusher:
             Moved(
                 row["verdict"], row["read_number"] or 0, row["delivered_number"] or 0, row["last_number"] or 0,
                 bool(row["read_moved"]), bool(row["delivered_moved"]), row["seq"], row["shows_read"],
-                row["shows_delivered"], row["xid"],
+                row["shows_delivered"], row["xid"], row["hidden_numbers"],
             )
             for row in rows
         ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Positions, receipts and unread counts as they are seen."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from data_plane.receipts.flush import Move, Moved
 
@@ -14,6 +14,9 @@ class ReadPosition(TypedDict):
     unread: int
     marked_unread: bool
     """The position went back, because the user marked messages unread."""
+    hidden_numbers: NotRequired[list[int]]
+    """The numbers of messages above it that the user has deleted for itself, which are not unread. Left out when there
+    are none."""
 
 
 class DeliveredPosition(TypedDict):
@@ -149,10 +152,14 @@ class ChannelReceipts(TypedDict):
 
 def read_position(move: Move, moved: Moved) -> ReadPosition:
     """The position; unread is arithmetic."""
-    return {
+    hidden = moved.hidden_numbers or []
+    position: ReadPosition = {
         "channel_id": move.channel_id,
         "read_number": moved.read_number,
         "last_number": moved.last_number,
-        "unread": max(0, moved.last_number - moved.read_number),
+        "unread": max(0, moved.last_number - moved.read_number - len(hidden)),
         "marked_unread": move.kind == "unread" and moved.read_moved,
     }
+    if hidden:
+        position["hidden_numbers"] = hidden
+    return position

@@ -11,18 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 _OWN = text("""
     select t.thread_id, t.channel_id, t.read_number, m.seq, m.number, m.user_id, m.text, m.attachments, m.custom,
            m.silent, m.created_at, m.updated_at, m.deleted_at, m.extra,
-           chat.shown_extra(m.app_id, m.id, m.extra, :user) as shown
+           chat.shown_extra(m.app_id, m.id, m.extra, :user) as shown,
+           case when t.hides
+                then chat.hidden_replies_above(:app, t.thread_id, :user, t.read_number) end as hidden_numbers
     from chat.thread_members t
     join chat.messages m on m.app_id = t.app_id and m.id = t.thread_id
     join chat.members b on b.app_id = t.app_id and b.channel_id = t.channel_id and b.user_id = t.user_id
     join chat.channels c on c.app_id = t.app_id and c.id = t.channel_id and c.deleted_at is null
     where t.app_id = :app and t.user_id = :user
         and m.seq >= greatest(b.history_from, b.cleared_to, c.truncated_to)
+        and (not m.extra ? 'hidden' or not chat.is_hidden(:app, m.id, :user))
         and (cast(:at as text) is null or (m.extra ->> 'last_reply_at', t.thread_id) < (:at, cast(:id as uuid)))
     order by m.extra ->> 'last_reply_at' desc, t.thread_id desc limit :limit
 """)
 _PLACE = text("""
-    select t.read_number, t.channel_id, (m.extra ->> 'thread_last_number')::bigint as last_number
+    select t.read_number, t.channel_id, (m.extra ->> 'thread_last_number')::bigint as last_number,
+           case when t.hides
+                then chat.hidden_replies_above(:app, t.thread_id, :user, t.read_number) end as hidden_numbers
     from chat.thread_members t join chat.messages m on m.app_id = t.app_id and m.id = t.thread_id
     where t.app_id = :app and t.user_id = :user and t.thread_id = :thread
 """)
@@ -50,7 +55,7 @@ class ThreadRepository:
         return (await self._session.execute(_OWN, name)).all()
 
     async def place(self, thread_id: UUID, user_id: str) -> Any:
-        """`read_number, channel_id, last_number` of who takes part, else null."""
+        """`read_number, channel_id, last_number, hidden_numbers` of who takes part, else null."""
         name = {"app": self._app_id, "user": user_id, "thread": thread_id}
         return (await self._session.execute(_PLACE, name)).one_or_none()
 

@@ -1,5 +1,6 @@
 """Read a thread's replies, list one's threads, mark one read."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -77,20 +78,21 @@ class Threads:
         if place is None or number is None:
             raise no_message()
         moved = await threads.move(thread_id, reader, number)
-        position = _position(thread_id, place.channel_id, max(number, place.read_number), place.last_number)
+        read = max(number, place.read_number)
+        position = _position(thread_id, place.channel_id, read, place.last_number, place.hidden_numbers)
         if moved:
             entry = NewEntry(log=user_log(reader), type="thread.changed", actor=reader, data=position)
             await self._shard.logs.append(uow, caller.app_id, [entry], at=truncate_ms(self._shard.clock.now()))
         return position
 
 
-def _position(thread_id: UUID, channel_id: str, read: int, last: int) -> ThreadPosition:
+def _position(thread_id: UUID, channel_id: str, read: int, last: int, hidden: Sequence[int] | None) -> ThreadPosition:
     return {
         "thread_id": format_id("msg", thread_id),
         "channel_id": channel_id,
         "read_number": read,
         "last_number": last,
-        "unread": max(0, last - read),
+        "unread": max(0, last - read - sum(number > read for number in hidden or ())),
     }
 
 
@@ -111,13 +113,17 @@ def _own_thread(row: Any) -> OwnThread:
         extra=orjson.loads(row.shown),
     )
     thread = thread_view({**row.extra, "id": str(row.thread_id), "seq": abs(row.seq), "user_id": row.user_id})
-    return {
+    hidden = row.hidden_numbers or []
+    view: OwnThread = {
         "channel_id": row.channel_id,
         "message": message_view(message),
         "thread": thread,
         "read_number": row.read_number,
-        "unread": max(0, thread["last_number"] - row.read_number),
+        "unread": max(0, thread["last_number"] - row.read_number - len(hidden)),
     }
+    if hidden:
+        view["hidden_numbers"] = hidden
+    return view
 
 
 def _place(key: str | None) -> tuple[str, UUID] | None:

@@ -1,6 +1,6 @@
 """Threads as one user sees them."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from data_plane.messages.views import MessageView, ThreadView
 
@@ -15,6 +15,8 @@ class OwnThread(TypedDict):
     read_number: int
     """How far the user has read, as a reply's number."""
     unread: int
+    hidden_numbers: NotRequired[list[int]]
+    """The numbers of unread replies that the user has deleted for itself. Left out when there are none."""
 
 
 class ThreadPage(TypedDict):

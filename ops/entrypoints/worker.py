@@ -12,6 +12,7 @@ from data_plane.channels.jobs import ChannelJobs
 from data_plane.grants.store import GrantStore
 from data_plane.indexes.jobs import IndexJobs
 from data_plane.log import LogReader, LogWriter
+from data_plane.messages.jobs import MessageJobs
 from data_plane.shard import Shard
 from data_plane.worker import ShardWorker, hand_over_for_ever
 from kernel.clock import SystemClock
@@ -94,7 +95,11 @@ class Worker:
             control_url=self._settings.control_url,
             credential=self._credentials[shard.id],
             clock=self._clock,
-            handlers={**ChannelJobs(parts).handlers(), **IndexJobs(parts).handlers()},
+            handlers={
+                **ChannelJobs(parts).handlers(),
+                **MessageJobs(parts).handlers(),
+                **IndexJobs(parts).handlers(),
+            },
         )
 
     def _connect(self, url: str, role: str) -> Database:

@@ -6,7 +6,9 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from data_plane.identity.caller import Caller
+from data_plane.messages.delete import MessageDeletion
 from data_plane.messages.edit import MessageEditing
+from data_plane.messages.schemas import EditMessage
 from data_plane.reactions.service import Reactions
 from data_plane.shard import Shard
 from kernel.contracts import AppSnapshot
@@ -35,7 +37,7 @@ class Afterwards:
         self._app_id = parse_id("app", app.app_id)
         self._dice = dice
         self._filled = filled
-        self._editing, self._reactions = MessageEditing(shard), Reactions(shard)
+        self._editing, self._deletion, self._reactions = MessageEditing(shard), MessageDeletion(shard), Reactions(shard)
 
     async def happen(self, lines: Sequence[Line]) -> None:
         """To messages that are stored."""
@@ -55,12 +57,12 @@ class Afterwards:
     async def _edit(self, line: Line) -> None:
         async with unit_of_work(self._shard, self._app_id) as uow:
             text = f"{line.text} ({words.said(self._dice)})"
-            await self._editing.edit(uow, self._as(line.author), format_id("msg", line.id), text=text)
+            await self._editing.edit(uow, self._as(line.author), format_id("msg", line.id), EditMessage(text=text))
         self._filled.edits += 1
 
     async def _delete(self, line: Line) -> None:
         async with unit_of_work(self._shard, self._app_id) as uow:
-            await self._editing.delete(uow, self._as(line.author), format_id("msg", line.id))
+            await self._deletion.delete(uow, self._as(line.author), format_id("msg", line.id))
         self._filled.deletions += 1
 
     async def _react(self, line: Line) -> None:

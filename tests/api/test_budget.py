@@ -21,7 +21,12 @@ from tests.clients.conftest import WIDE
 from tests.clients.installation import Tenant
 from tests.engines import Engines
 
-LAST = ("DELETE /v1/channels", "DELETE /v1/messages/{message_id}", "POST /v1/users/{user_id}/revoke")
+LAST = (
+    "DELETE /v1/channels",
+    "DELETE /v1/messages/{message_id}",
+    "POST /v1/messages/{message_id}/hide",
+    "POST /v1/users/{user_id}/revoke",
+)
 """Calls after which others find nothing, in this order; before them, what takes away less."""
 WAKE = 5
 """Statements that a call may be charged with which are another's."""
@@ -30,6 +35,8 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "thread.read": {"reply_id": None},
     "PUT /v1/messages/{message_id}/thread/read": {"reply_id": None},
     "message.delete": {"id": "{second}"},
+    "message.restore": {"id": "{second}"},
+    "message.hide": {"id": "{second}"},
     "auth.refresh": {"token": "{token}"},
     "POST /v1/channels/{channel_id}/messages": {"id": None},
     "POST /v1/tokens/refresh": {"refresh_token": "{refresh}"},

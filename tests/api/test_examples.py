@@ -188,7 +188,8 @@ async def life(scribe: Scribe) -> None:
         await say("pinMessage", ada, {"expires_at": "2126-01-01T00:00:00Z"}, message_id=HELLO)
     await say("listPins", ada, channel_id="general")
     await say("unpinMessage", ada, message_id=HELLO)
-    await say("editMessage", ada, {"text": "Hello, Admiral!"}, message_id=HELLO)
+    await say("editMessage", ada, {"text": "Hello, Admiral!", "set": {"mood": "proud"}}, message_id=HELLO)
+    await say("listVersions", ada, message_id=HELLO, limit=10)
     await say("markRead", ada, {"message_id": HELLO}, channel_id="general")
     await say("markUnread", ada, {"message_id": BYE}, channel_id="general")
     await say("markDelivered", ada, {"message_id": HELLO}, channel_id="general")
@@ -200,6 +201,9 @@ async def life(scribe: Scribe) -> None:
     await say("listReaders", ada, message_id=HELLO)
     await say("putPrivacy", ada, {"delivery_receipts": False}, user_id="ada")
     await say("getPrivacy", ada, user_id="ada")
+    await say("hideMessage", sk, {"user_id": "grace"}, message_id=BYE)
+    await say("deleteMessage", ada, message_id=BYE)
+    await say("restoreMessage", sk, {"user_id": "ada"}, message_id=BYE)
     await say("deleteMessage", ada, message_id=BYE)
     await say("sync", ada, cursor=cursor, limit=3)
     await say("leaveChannel", sk, {"user_id": "edsger"}, channel_id="general")
@@ -279,6 +283,8 @@ async def trouble(scribe: Scribe) -> None:
     await fail("message_id_taken", "sendMessage", grace, {"id": HELLO, "text": "Mine"}, channel_id="general")
     await fail("nested_reply", "sendMessage", grace, {"text": "So?", "thread_id": REPLY}, channel_id="general")
     await fail("message_deleted", "editMessage", ada, {"text": "Again"}, message_id=BYE)
+    await say("deleteMessage", sk, message_id=BYE, hard=True)
+    await fail("message_purged", "restoreMessage", ada, message_id=BYE)
     service.MAX_EMOJI, most = 0, service.MAX_EMOJI  # type: ignore[misc]
     await fail("too_many_reactions", "addReaction", ada, {"unique": False}, message_id=HELLO, emoji="🎉")
     service.MAX_EMOJI = most  # type: ignore[misc]

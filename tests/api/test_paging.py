@@ -166,6 +166,13 @@ async def unreact(hall: Hall, user: str) -> None:
     await hall.call("DELETE", f"/v1/messages/{hall.message}/reactions/ok", user_id=user)
 
 
+async def edit(hall: Hall, number: int) -> int:
+    path = f"/v1/messages/{hall.message}"
+    await hall.call("PATCH", path, {"text": str(number)})
+    (newest,) = (await hall.call("GET", f"{path}/versions", limit=1))["versions"]
+    return int(newest["seq"])
+
+
 async def watch(hall: Hall, number: int) -> str:
     user = f"u{number * 37 % 100}"
     line = hall.lines[user] = await Line.connected(hall.house.url, hall.house.token(hall.tenant, user))
@@ -255,6 +262,7 @@ LISTS: dict[str, List] = {
     ),
     "listMessages": List(send, None, back_in_history),
     "listReactions": List(react, unreact, by_get("/v1/messages/{message}/reactions", "reactions", "user_id")),
+    "listVersions": List(edit, None, by_get("/v1/messages/{message}/versions", "versions", "seq")),
     "listReceipts": List(add_member, remove_member, by_get("/v1/channels/hall/receipts", "receipts", "user_id")),
     # Who joins begins at the end, and so has read it.
     "listReaders": List(add_member, remove_member, by_get("/v1/messages/{message}/receipts", "user_ids")),

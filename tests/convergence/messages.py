@@ -140,11 +140,32 @@ class Messages(Base):
             change = {"text": text}
             self.run(self.ask(user, "message.update", {"id": id, **change}, "PATCH", f"/v1/messages/{id}", change))
 
-    @rule(user=users, which=which)
-    def take_back(self, user: str, which: int) -> None:
+    @rule(user=users, which=which, fields=st.sampled_from(({"set": {"a": 1}}, {"set": {"b": 2}, "unset": ["a"]})))
+    def edit_fields(self, user: str, which: int, fields: dict[str, Any]) -> None:
         if self.sent:
             id = self.sent[which % len(self.sent)]
-            self.run(self.ask(user, "message.delete", {"id": id}, "DELETE", f"/v1/messages/{id}"))
+            self.run(self.ask(user, "message.update", {"id": id, **fields}, "PATCH", f"/v1/messages/{id}", fields))
+
+    @rule(user=users, which=which, hard=st.booleans())
+    def take_back(self, user: str, which: int, hard: bool) -> None:
+        """For good only where the user may: in a channel of its own."""
+        if self.sent:
+            id = self.sent[which % len(self.sent)]
+            path = f"/v1/messages/{id}" + ("?hard=true" if hard else "")
+            self.run(self.ask(user, "message.delete", {"id": id, "hard": hard}, "DELETE", path))
+
+    @rule(user=users, which=which)
+    def restore(self, user: str, which: int) -> None:
+        """Refused where somebody else has deleted it, but to moderators."""
+        if self.sent:
+            id = self.sent[which % len(self.sent)]
+            self.run(self.ask(user, "message.restore", {"id": id}, "POST", f"/v1/messages/{id}/restore"))
+
+    @rule(user=users, which=which)
+    def hide(self, user: str, which: int) -> None:
+        if self.sent:
+            id = self.sent[which % len(self.sent)]
+            self.run(self.ask(user, "message.hide", {"id": id}, "POST", f"/v1/messages/{id}/hide"))
 
     @rule(user=users, channel=channels, number=st.none() | st.integers(0, 5))
     def read(self, user: str, channel: str, number: int | None) -> None:

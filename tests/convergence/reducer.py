@@ -65,6 +65,8 @@ class State:
     """By channel that it watches: the members whose presence it was told."""
     receipts: dict[str, dict[str, Json]] = field(default_factory=dict)
     """By channel that it watches and member: `read_number`, `delivered_number`; null for what it was not told."""
+    hidden: dict[str, str] = field(default_factory=dict)
+    """Messages that it has deleted for itself, and the channel of each; as far as events have said so."""
     ask_for_threads: bool = True
     """They are to be read, as invites are."""
     ask_for_invites: bool = True
@@ -100,6 +102,11 @@ class State:
         for kept in (self.channels, self.members, self.messages, self.pins, self.waiting, self.applied):
             kept.pop(channel_id, None)  # type: ignore[attr-defined]
         self.unwatch(channel_id)
+        # Whoever comes back sees all.
+        self.hidden = {id: channel for id, channel in self.hidden.items() if channel != channel_id}
+        for place in self.threads.values():
+            if place["channel_id"] == channel_id:
+                place["hidden"] = set()
         self.unloaded.discard(channel_id)
 
     def load(self, channel_id: str, members: list[Json], messages: list[Json], pins: list[Json]) -> None:
@@ -109,7 +116,7 @@ class State:
             return
         self.unloaded.discard(channel_id)
         self.members[channel_id] = {member["user_id"]: member for member in members}
-        self.messages[channel_id] = {message["id"]: message for message in messages}
+        self.messages[channel_id] = {message["id"]: message for message in messages if message["id"] not in self.hidden}
         self.pins[channel_id] = {
             pin["message_id"]: {name: value for name, value in pin.items() if name != "message"} for pin in pins
         }
@@ -126,7 +133,10 @@ class State:
         """What was read of them. What events have said meanwhile is newer, or the same."""
         self.ask_for_threads = False
         for each in threads:
-            place = self.threads.setdefault(each["message"]["id"], {"read_number": 0, "last_number": 0})
+            place = self.threads.setdefault(
+                each["message"]["id"], {"read_number": 0, "last_number": 0, "hidden": set()}
+            )
+            place["hidden"].update(each.get("hidden_numbers", ()))
             place["channel_id"] = each["channel_id"]
             place["read_number"] = max(place["read_number"], each["read_number"])
             place["last_number"] = max(place["last_number"], each["thread"]["last_number"])
@@ -146,7 +156,9 @@ class State:
             if channel["membership"] is not None and channel["membership"]["muted_at"] is None
         }
         replies = [
-            place["last_number"] - place["read_number"]
+            place["last_number"]
+            - place["read_number"]
+            - sum(number > place["read_number"] for number in place["hidden"])
             for id, place in self.threads.items()
             if place["channel_id"] in open and id in self.messages[place["channel_id"]]
         ]
@@ -251,7 +263,11 @@ class State:
         membership = channel["membership"]
         if membership is not None:
             read = max(membership["read_number"], channel["truncated_number"])
-            membership = {**membership, "unread": max(0, channel["last_number"] - read)}
+            hidden = sorted(number for number in membership.get("hidden_numbers", ()) if number > read)
+            membership = {**membership, "unread": max(0, channel["last_number"] - read - len(hidden))}
+            membership.pop("hidden_numbers", None)
+            if hidden:
+                membership["hidden_numbers"] = hidden
         return {**channel, "membership": membership, "capabilities": self.capabilities(channel)}
 
 
@@ -375,7 +391,7 @@ def message_created(state: State, event: Json, data: Json) -> None:
     membership = channel["membership"]
     kept = state.messages[message["channel_id"]]
     if in_channel(message) and (membership is not None or channel["history"] == "all"):
-        put_message(kept, message)
+        put_message(state, kept, message)
     thread_changed(kept, data)
     if membership is not None and message["number"] > channel["last_number"]:
         membership["hidden"] = False
@@ -387,13 +403,14 @@ def message_created(state: State, event: Json, data: Json) -> None:
         membership["read_number"] = max(membership["read_number"], message["number"])
 
 
-@on("message.updated", "message.deleted")
+@on("message.updated", "message.deleted", "message.restored")
 def message_changed(state: State, event: Json, data: Json) -> None:
-    channel, message = seen(state, event), data["message"]
+    message = data["message"]
+    seen(state, event)
     kept = state.messages[event["channel_id"]]
-    from_here = channel["membership"] is None or message["seq"] >= channel["membership"]["history_from"]
-    if in_channel(message) and from_here and (channel["membership"] is not None or channel["history"] == "all"):
-        put_message(kept, message)
+    # What it does not have is of a thread alone, before its time, or what it has deleted for itself.
+    if message["id"] in kept:
+        put_message(state, kept, message)
     quoted_changed(kept, message)
     thread_changed(kept, data)
     if message["deleted_at"] is not None:
@@ -405,8 +422,10 @@ def in_channel(message: Json) -> bool:
     return "thread_id" not in message or message.get("also_in_channel", False)
 
 
-def put_message(kept: dict[str, Json], message: Json) -> None:
-    """A message as it is now. One's own reactions are in no event about it."""
+def put_message(state: State, kept: dict[str, Json], message: Json) -> None:
+    """A message as it is now, unless it was deleted for oneself. One's own reactions are in no event about it."""
+    if message["id"] in state.hidden or message.get("hidden"):
+        return
     before = kept.get(message["id"], {})
     if "reactions" in message and "own_reactions" in before:
         message = {**message, "own_reactions": before["own_reactions"]}
@@ -457,6 +476,7 @@ def take_part(state: State, message: Json, data: Json) -> None:
             "channel_id": message["channel_id"],
             "read_number": read,
             "last_number": 0,
+            "hidden": set(),
         }
     place["last_number"] = max(place["last_number"], thread["last_number"])
     if message["user_id"] == me:
@@ -465,10 +485,25 @@ def take_part(state: State, message: Json, data: Json) -> None:
 
 @on("thread.changed")
 def thread_read(state: State, event: Json, data: Json) -> None:
-    place = state.threads.setdefault(data["thread_id"], {"read_number": 0, "last_number": 0})
+    place = state.threads.setdefault(data["thread_id"], {"read_number": 0, "last_number": 0, "hidden": set()})
     place["channel_id"] = data["channel_id"]
     place["read_number"] = max(place["read_number"], data["read_number"])
     place["last_number"] = max(place["last_number"], data["last_number"])
+
+
+@on("message.hidden")
+def message_hidden(state: State, event: Json, data: Json) -> None:
+    channel = state.channels.get(data["channel_id"])
+    if channel is None or channel["membership"] is None:
+        return
+    state.hidden[data["message_id"]] = data["channel_id"]
+    for kept in (state.messages, state.pins):
+        kept[data["channel_id"]].pop(data["message_id"], None)
+    membership = channel["membership"]
+    if data["number"] is not None:
+        membership["hidden_numbers"] = [*{*membership.get("hidden_numbers", ()), data["number"]}]
+    if data["thread_id"] in state.threads:
+        state.threads[data["thread_id"]]["hidden"].add(data["reply_number"])
 
 
 @on("reaction.added", "reaction.removed")
@@ -498,7 +533,8 @@ def message_pinned(state: State, event: Json, data: Json) -> None:
     message = state.messages[event["channel_id"]].get(data["message_id"], {"deleted_at": None})
     # Who catches up may know already that it is gone.
     first = max(channel["truncated_to"], (membership or {"history_from": 0})["history_from"])
-    if data["message_seq"] >= first and message["deleted_at"] is None:
+    shown = message["deleted_at"] is None and data["message_id"] not in state.hidden
+    if data["message_seq"] >= first and shown:
         state.pins[event["channel_id"]][data["message_id"]] = data
 
 
@@ -520,6 +556,7 @@ def unread_changed(state: State, event: Json, data: Json) -> None:
     if channel is not None:
         membership = channel["membership"]
         back = data["marked_unread"]
+        membership["hidden_numbers"] = [*{*membership.get("hidden_numbers", ()), *data.get("hidden_numbers", ())}]
         # Nothing but a mark takes it back; an own message, of the channel's log, may have moved it on before.
         membership["read_number"] = data["read_number"] if back else max(membership["read_number"], data["read_number"])
 

@@ -39,7 +39,7 @@ def never_written(type: str) -> Plant:
     return lambda patch: patch.setattr(LogWriter, "append", planted)
 
 
-def without(type: str, *path: str) -> Plant:
+def without(type: str, *path: str, instead: Any = ()) -> Plant:
     """The event says nothing of what it is about, or what was so before."""
     hear = Person.hear
 
@@ -48,7 +48,7 @@ def without(type: str, *path: str) -> Plant:
             place = payload["data"]
             for step in path[:-1]:
                 place = place[step]
-            place[path[-1]] = {}
+            place[path[-1]] = {} if instead == () else instead
         hear(self, name, payload)
 
     return lambda patch: patch.setattr(Person, "hear", planted)
@@ -75,6 +75,18 @@ def edited(m: Convergence) -> None:
     m.edit("ann", 0, "Good bye")
 
 
+def restored(m: Convergence) -> None:
+    m.send("ann", "den", False)
+    m.take_back("ann", 0, False)
+    m.restore("ann", 0)
+
+
+def reacted_before(m: Convergence) -> None:
+    m.send("ann", "den", False)
+    m.react("bob", 0, "ok", "add")
+    m.take_back("ann", 0, True)
+
+
 def away(m: Convergence) -> None:
     m.go("bob")
     m.send("ann", "den", False)
@@ -88,6 +100,18 @@ def read(m: Convergence) -> None:
 
 DEFECTS: dict[str, tuple[Plant, Callable[[Convergence], None], str]] = {
     "an edit is lost": (lost_on_the_way("message.updated"), edited, "messages"),
+    "what is deleted for oneself stays": (
+        forgotten("message.hidden"),
+        lambda m: (m.send("ann", "den", False), m.hide("bob", 0)),
+        "bob's .*messages",
+    ),
+    "what is deleted for oneself is counted": (
+        without("message.hidden", "number", instead=None),
+        lambda m: (m.send("ann", "den", False), m.hide("bob", 0)),
+        "bob's .*unread",
+    ),
+    "a restored message is lost": (lost_on_the_way("message.restored"), restored, "messages"),
+    "a deletion for good is lost": (lost_on_the_way("message.deleted"), reacted_before, "messages"),
     "a message is lost": (lost_on_the_way("message.created"), edited, "messages"),
     "a read position is lost": (lost_on_the_way("unread.changed"), read, "channels"),
     "a place in a thread is lost": (

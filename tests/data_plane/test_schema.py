@@ -17,6 +17,7 @@ FOR_REQUESTS = {
     *("seq_at", "first_seen", "unread_channels", "unread_threads", "forget_additions", "shown_extra", "entry_extra"),
     # Of their arguments alone; they read no table.
     *("fold_text", "words_of", "has_words", "field_rows"),
+    *("hide_message", "is_hidden", "hidden_above", "hidden_replies_above", "forget_hidden", "purge_message"),
     *("custom_text", "custom_number", "custom_boolean", "custom_time"),
 }
 """Functions that request-time connections may call; the others see every tenant and take an app from trusted code."""

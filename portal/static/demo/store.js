@@ -152,7 +152,8 @@ export class Store {
       if (mine && type === "message.created") this.#count(message, reading);
       const known = this.messages.has(message.id);
       // Beyond the window's end it is only counted: it is loaded when one scrolls there.
-      if (known || (mine && !this.hasAfter && type === "message.created")) this.#take(message);
+      const back = type === "message.restored";
+      if (known || (mine && !this.hasAfter && type === "message.created")) this.#take(message, back);
       else if (mine && message.seq > this.first && message.seq < this.last) this.#take(message);
       if (reading && !this.hasAfter && this.messages.size > MOST + 50) this.#trim("first");
     }
@@ -185,10 +186,10 @@ export class Store {
     if (own) this.readNumber = Math.max(this.readNumber, message.number);
   }
 
-  #take(message) {
+  #take(message, back = false) {
     const known = this.messages.get(message.id);
-    // A page of history and an event may cross: the later state stands, and a deletion is final.
-    if (known && (known.deleted_at || known.updated_at > message.updated_at)) return;
+    // A page of history and an event may cross: the later state stands, and a deletion, until the message is restored.
+    if (known && !back && (known.deleted_at || known.updated_at > message.updated_at)) return;
     // Events are the same for everybody, so they say nothing of this user's own.
     const own = message.own_reactions ?? known?.own_reactions;
     this.messages.set(message.id, own ? { ...message, own_reactions: own } : message);

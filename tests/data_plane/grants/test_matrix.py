@@ -135,6 +135,8 @@ CASES: dict[Permission, Case] = {
             "socket": emit("message.update", lambda lab, user: {"id": others(lab, user), "text": "once more"}),
         }
     ),
+    P.MESSAGE_VERSIONS_OWN: Case({"rest": rest("GET", lambda lab, user: f"/v1/messages/{own(lab, user)}/versions")}),
+    P.MESSAGE_VERSIONS_ANY: Case({"rest": rest("GET", lambda lab, user: f"/v1/messages/{others(lab, user)}/versions")}),
     P.MESSAGE_DELETE_OWN: Case(
         {
             "rest": rest("DELETE", message(own)),
@@ -145,6 +147,30 @@ CASES: dict[Permission, Case] = {
         {
             "rest": rest("DELETE", message(others)),
             "socket": emit("message.delete", lambda lab, user: {"id": others(lab, user)}),
+        }
+    ),
+    P.MESSAGE_RESTORE_OWN: Case(
+        {
+            "rest": rest("POST", lambda lab, user: f"/v1/messages/{own(lab, user)}/restore"),
+            "socket": emit("message.restore", lambda lab, user: {"id": own(lab, user)}),
+        }
+    ),
+    P.MESSAGE_RESTORE_ANY: Case(
+        {
+            "rest": rest("POST", lambda lab, user: f"/v1/messages/{others(lab, user)}/restore"),
+            "socket": emit("message.restore", lambda lab, user: {"id": others(lab, user)}),
+        }
+    ),
+    P.MESSAGE_PURGE_OWN: Case(
+        {
+            "rest": rest("DELETE", lambda lab, user: f"/v1/messages/{own(lab, user)}?hard=true"),
+            "socket": emit("message.delete", lambda lab, user: {"id": own(lab, user), "hard": True}),
+        }
+    ),
+    P.MESSAGE_PURGE_ANY: Case(
+        {
+            "rest": rest("DELETE", lambda lab, user: f"/v1/messages/{others(lab, user)}?hard=true"),
+            "socket": emit("message.delete", lambda lab, user: {"id": others(lab, user), "hard": True}),
         }
     ),
     P.MESSAGE_MENTION_MANY: Case(

@@ -16,7 +16,12 @@ EVENTS: dict[str, list[Emit]] = {
         ),
     ],
     "message.update": [Emit(lambda k: {"id": k.message, "text": "mine"}, lost=HIDDEN)],
-    "message.delete": [Emit(lambda k: {"id": k.message}, lost=HIDDEN)],
+    "message.delete": [
+        Emit(lambda k: {"id": k.message}, lost=HIDDEN),
+        Emit(lambda k: {"id": k.message, "hard": True}, lost=HIDDEN),
+    ],
+    "message.restore": [Emit(lambda k: {"id": k.message}, lost=HIDDEN)],
+    "message.hide": [Emit(lambda k: {"id": k.message}, lost=HIDDEN)],
     "thread.read": [Emit(lambda k: {"message_id": k.message}, twin="not_found", lost=HIDDEN)],
     "reaction.add": [Emit(lambda k: {"message_id": k.message, "emoji": "👍"}, lost=HIDDEN)],
     "reaction.remove": [Emit(lambda k: {"message_id": k.message, "emoji": "👍"}, lost=HIDDEN)],

@@ -403,10 +403,37 @@ REST: dict[Operation, list[Try] | Open] = {
             user=SERVERS_ONLY,
         ),
     ],
+    ("GET", "/v1/messages/{message_id}/versions"): [
+        Try(lambda k: f"/v1/messages/{k.message}/versions", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/versions?cursor={encode_cursor('versions', '9')}",
+            server=HIDDEN,
+            user=HIDDEN,
+        ),
+    ],
     ("DELETE", "/v1/messages/{message_id}"): [
         Try(lambda k: f"/v1/messages/{k.message}", server=HIDDEN, user=HIDDEN),
         Try(
             lambda k: f"/v1/messages/{k.message}?user_id={k.user}",
+            server=Expect(200, {"user": 422, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+        Try(lambda k: f"/v1/messages/{k.message}?hard=true", server=HIDDEN),
+    ],
+    ("POST", "/v1/messages/{message_id}/hide"): [
+        Try(lambda k: f"/v1/messages/{k.message}/hide", user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/hide",
+            lambda k: {"user_id": k.user},
+            server=Expect(200, {"user": 404, "message": 404}),
+            user=SERVERS_ONLY,
+        ),
+    ],
+    ("POST", "/v1/messages/{message_id}/restore"): [
+        Try(lambda k: f"/v1/messages/{k.message}/restore", server=HIDDEN, user=HIDDEN),
+        Try(
+            lambda k: f"/v1/messages/{k.message}/restore",
+            lambda k: {"user_id": k.user},
             server=Expect(200, {"user": 422, "message": 404}),
             user=SERVERS_ONLY,
         ),
