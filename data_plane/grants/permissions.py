@@ -20,11 +20,11 @@ class Permission(StrEnum):
     MESSAGE_VERSIONS_ANY = "message.versions.any"
     MESSAGE_DELETE_OWN = "message.delete.own"
     MESSAGE_DELETE_ANY = "message.delete.any"
-    MESSAGE_PIN = "message.pin"
     MESSAGE_RESTORE_OWN = "message.restore.own"
     MESSAGE_RESTORE_ANY = "message.restore.any"
     MESSAGE_PURGE_OWN = "message.purge.own"
     MESSAGE_PURGE_ANY = "message.purge.any"
+    MESSAGE_PIN = "message.pin"
     REACTION_ADD = "reaction.add"
     EVENT_SEND = "event.send"
     MEMBER_ADD = "member.add"
@@ -56,11 +56,11 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.MESSAGE_VERSIONS_ANY: "See what anybody's messages said before they were edited.",
         Permission.MESSAGE_DELETE_OWN: "Delete one's own messages.",
         Permission.MESSAGE_DELETE_ANY: "Delete anybody's messages.",
-        Permission.MESSAGE_PIN: "Pin messages in the channel, and unpin them.",
         Permission.MESSAGE_RESTORE_OWN: "Restore one's own messages that one has deleted oneself.",
         Permission.MESSAGE_RESTORE_ANY: "Restore deleted messages, whoever wrote and whoever deleted them.",
         Permission.MESSAGE_PURGE_OWN: "Delete one's own messages for good, so that nobody can restore them.",
         Permission.MESSAGE_PURGE_ANY: "Delete anybody's messages for good.",
+        Permission.MESSAGE_PIN: "Pin messages in the channel, and unpin them.",
         Permission.REACTION_ADD: "React to messages.",
         Permission.EVENT_SEND: "Send events of the app's own to those who watch.",
         Permission.MEMBER_ADD: "Add others, with a role that may do no more than whoever adds them.",

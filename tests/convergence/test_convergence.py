@@ -14,7 +14,7 @@ from tests.convergence.base import Nodes
 from tests.convergence.machine import Convergence
 
 # A failure names its steps; shrinking it would take minutes.
-SUITE = settings(max_examples=3, stateful_step_count=20, phases=(Phase.generate,))
+SUITE = settings(max_examples=4, stateful_step_count=20, phases=(Phase.generate,))
 EXPLORE = settings(max_examples=200, stateful_step_count=40)
 
 
@@ -57,7 +57,7 @@ async def test_pins_end_with_whatever_ends_them(nodes: Nodes, monkeypatch: pytes
             pin(2)
             assert pinned() == {0, reply, 2}, "what has ended leaves its place"
             do(m.people["bob"].disconnect())
-            m.take_back("ann", reply)
+            m.take_back("ann", reply, False)
             pin(reply, last)
             m.come_back("bob", 1, 0, False)
             assert pinned() == {0, 2, last}

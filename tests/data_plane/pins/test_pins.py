@@ -107,6 +107,18 @@ async def test_messages_that_go_lose_their_pins(app, den):
     assert await rows(app) == []
 
 
+async def test_a_message_that_comes_back_is_pinned_no_more_and_one_that_is_purged_never_again(app, den):
+    await pin(app, den[0])
+    await pin(app, den[1])
+    for message, how in ((den[0], ""), (den[1], "?hard=true")):
+        assert (await app.call("DELETE", f"/v1/messages/{message}{how}")).is_success
+    assert (await app.call("POST", f"/v1/messages/{den[0]}/restore")).is_success
+    assert (await pinned(app), await rows(app)) == ([], [])
+    await pin(app, den[0])
+    assert await pinned(app) == ["one"]
+    assert (await pin(app, den[1])).json()["code"] == "message_deleted"
+
+
 async def test_everybody_sees_the_pins_of_the_messages_that_it_sees(app, den):
     await pin(app, den[0])
     await app.call("PATCH", "/v1/channels/den", {"history": "joined"}, as_user="ann")
@@ -115,10 +127,8 @@ async def test_everybody_sees_the_pins_of_the_messages_that_it_sees(app, den):
     await pin(app, later)
     assert sorted(await pinned(app, "eve")) == ["later"]
     assert sorted(await pinned(app, None)) == sorted(await pinned(app, "bob")) == ["later", "one"]
-    pool = await app.world.shard.system.pool()
-    await pool.execute(
-        "insert into chat.hidden_messages select app_id, 'bob', message_id from chat.pins where app_id = $1", app.id
-    )
+    for message in (den[0], later):
+        assert (await app.call("POST", f"/v1/messages/{message}/hide", as_user="bob")).is_success
     assert await pinned(app, "bob") == []
     assert sorted(await pinned(app, "ann")) == ["later", "one"]
     await app.make_users("zoe")
