@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FUZZED := packet polled stream frames
 SECONDS ?= 60
 
-.PHONY: help install image-install browser up test test-pg15 fuzz lint reference lock bench clean
+.PHONY: help install image-install browser up collect test test-pg15 fuzz lint reference lock bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -53,7 +53,12 @@ browser: ## Debian's headless Chromium for the tests of pages, installed when it
 	command -v chromium > /dev/null && exit 0; \
 	echo "The tests need Debian's headless Chromium: apt-get install chromium-headless-shell"; exit 1
 
-test: install browser lint ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
+collect: install
+	@$(BIN)/pytest --collect-only -qq > /dev/null || $(BIN)/pytest --collect-only -q
+
+# Collected beside the linters, where a core is idle, so that the test processes find every module compiled.
+test: install browser ## Lint, types, and every test on PostgreSQL 18; then on Debian's 15 where it is installed
+	@$(MAKE) --no-print-directory -j2 lint collect
 	$(PYTEST) $(ARGS)
 	@if test -x /usr/lib/postgresql/15/bin/postgres; then $(MAKE) --no-print-directory test-pg15; else \
 	  echo "PostgreSQL 15 is not installed, so its run is left out: apt-get install postgresql-15"; fi

@@ -1,6 +1,5 @@
 """Several processes of a shard in one: each a gateway and hub of its own, with presence over one real Redis."""
 
-import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
@@ -18,9 +17,6 @@ from data_plane.receipts.service import ReceiptService
 from data_plane.receipts.teller import Teller
 from tests.data_plane.conftest import App
 from tests.data_plane.gateway.test_gateway import House, Line, until
-
-LIFETIME = 0.4
-"""Seconds instead of thirty."""
 
 
 class Process(House):
@@ -43,7 +39,7 @@ class Process(House):
         )
         self.presence = Presence(
             self.shard,
-            PresenceStore(redis, shard_id="s0", process=name, lifetime=LIFETIME),
+            PresenceStore(redis, shard_id="s0", process=name),
             self.hub,
             self.gateway.registry,
             audience,
@@ -116,8 +112,3 @@ async def rounds(*processes: Process) -> None:
     """Let each do what is due."""
     for process in processes:
         await process.presence.round()
-
-
-async def expire() -> None:
-    """Let the word of who says nothing run out."""
-    await asyncio.sleep(LIFETIME + 0.05)
