@@ -10,8 +10,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -31,12 +29,15 @@ from kernel.settings import Settings, ShardSettings
 from ops.chaos.proxy import Proxy
 from ops.chaos.tamper import Tampering
 from ops.embedded import Launch, Postgres, Valkey
+from ops.embedded.process import Child
 from ops.embedded.temporary import Engines, TemporaryDatabase
 from ops.environment import environment_of
+from ops.nursery import BlockingNursery
 from ops.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-NATTER = (sys.executable, "-m", "ops.cli")
+NATTER = ("natter",)
+"""Natter itself, forked from a process that has loaded it: a part that was killed is back at once."""
 NODES = ("n1", "n2")
 SERVERS = ("postgres", "valkey")
 PORTS = (23_000, 24_000)
@@ -48,7 +49,7 @@ _BUSY = """
     order by xact_start nulls last limit 40
 """
 
-Start = Callable[[], "subprocess.Popen[bytes]"]
+Start = Callable[[], Child]
 IsReady = Callable[["Part"], Awaitable[bool]]
 
 
@@ -59,7 +60,7 @@ class Part:
     name: str
     start: Start
     is_ready: IsReady
-    child: "subprocess.Popen[bytes] | None" = None
+    child: Child | None = None
     wanted: bool = False
     starts: int = 0
     dead_since: float | None = None
@@ -90,6 +91,7 @@ class Installation:
         self.chat_database = chat_database
         self.parts: dict[str, Part] = {}
         self._programs: dict[str, tuple[str, ...]] = {}
+        self._nursery = BlockingNursery(self.folder / "nursery.log")
         self.http = httpx.AsyncClient(trust_env=False, timeout=5.0)
         ports: list[int] = []
         for _ in range(1 + 3 * len(NODES)):
@@ -172,6 +174,7 @@ class Installation:
             if part.name not in SERVERS and part.child is not None and part.alive:
                 part.child.kill()
                 part.child.wait()
+        self._nursery.close()
         for server in self.engines.servers:
             name = "postgres" if isinstance(server.engine, Postgres) else "valkey"
             if name in self.parts:
@@ -293,9 +296,12 @@ class Installation:
         self._programs[name] = NATTER
         env = environment_of(settings)
 
-        def start() -> "subprocess.Popen[bytes]":
-            launch = Launch(argv=(*self._programs[name], command), env=env, cwd=ROOT, death_signal=signal.SIGKILL)
-            return launch.start(self.folder / f"{name}.log")
+        def start() -> Child:
+            log = self.folder / f"{name}.log"
+            program = self._programs[name]
+            if program == NATTER:
+                return self._nursery.start([command], env, log)
+            return Launch(argv=(*program, command), env=env, cwd=ROOT, death_signal=signal.SIGKILL).start(log)
 
         self.parts[name] = Part(name, start, is_ready)
 
@@ -322,7 +328,7 @@ class Installation:
 
 
 def _engine_start(engine: Postgres | Valkey, log: Path) -> Start:
-    def start() -> "subprocess.Popen[bytes]":
+    def start() -> Child:
         engine.prepare()
         return engine.launch().start(log)
 

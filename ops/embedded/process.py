@@ -100,6 +100,29 @@ def name_process(name: str) -> None:
         _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
+class Child(Protocol):
+    """A running server: the part of `subprocess.Popen` that is used here."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended, negative for a signal."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Block until it has ended. Raises `subprocess.TimeoutExpired`."""
+        ...
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send a signal, unless it has ended."""
+        ...
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        ...
+
+
 class Engine(Protocol):
     """A server that Natter runs as a child."""
 
@@ -138,7 +161,7 @@ def start_and_wait(engine: Engine, log: Path, *, timeout: float = 30) -> "subpro
     return child
 
 
-def stop_process(child: "subprocess.Popen[bytes]", signals: tuple[tuple[signal.Signals, float], ...]) -> None:
+def stop_process(child: Child, signals: tuple[tuple[signal.Signals, float], ...]) -> None:
     """Send the signals in order until it has ended. Blocks."""
     for signum, patience in (*signals, (signal.SIGKILL, 5.0)):
         if child.poll() is not None:

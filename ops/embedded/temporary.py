@@ -8,7 +8,6 @@ superuser, member of the roles), `.superuser_url` (sees and may do everything: f
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Literal
 import asyncpg
 
 from ops.embedded.postgres import Postgres
-from ops.embedded.process import start_and_wait, stop_process
+from ops.embedded.process import Child, start_and_wait, stop_process
 from ops.embedded.valkey import Valkey
 from ops.migrations import migrate_chat, migrate_control
 from ops.ports import free_port
@@ -47,7 +46,7 @@ class Server:
 
     engine: Postgres | Valkey
     log: Path
-    process: "subprocess.Popen[bytes]"
+    process: Child
 
     @classmethod
     def run(cls, engine: Postgres | Valkey) -> "Server":

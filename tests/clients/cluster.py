@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +12,11 @@ from typing import Any
 import httpx
 
 from kernel.settings import Settings, ShardSettings
-from ops.embedded import Launch
+from ops.embedded.process import Child
 from ops.environment import environment_of
+from ops.nursery import BlockingNursery
 from tests.clients.installation import Installation, Tenant
 from tests.clients.line import Line
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -28,9 +25,10 @@ class NodeProcess:
 
     name: str
     port: int
-    launch: Launch
+    nursery: BlockingNursery
+    environment: dict[str, str]
     log: Path
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Child | None = None
     took: float = 0.0
     """Seconds that the last stop took."""
     codes: list[int] = field(default_factory=list)
@@ -40,7 +38,7 @@ class NodeProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.process = self.launch.start(self.log)
+        self.process = self.nursery.start(["node"], self.environment, self.log)
 
     async def ready(self) -> None:
         """Wait until every worker answers."""
@@ -82,9 +80,10 @@ class NodeProcess:
 class Cluster(Installation):
     """Nodes of one shard in processes of their own. Tenants must be made before the nodes start."""
 
-    def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, redis_url: str, folder: Path, nursery: BlockingNursery) -> None:
         super().__init__(database_url, redis_url)
         self.folder = folder
+        self.nursery = nursery
         self.processes: list[NodeProcess] = []
 
     def add_node(self, port: int, *, workers: int = 1, **settings: Any) -> NodeProcess:
@@ -101,13 +100,8 @@ class Cluster(Installation):
             workers=workers,
             **{"drain_seconds": 2.0, "database_pool": 4, **settings},
         )
-        launch = Launch(
-            argv=(sys.executable, "-m", "ops.cli", "node"),
-            env=environment_of(wanted),
-            cwd=ROOT,
-            death_signal=signal.SIGKILL,
-        )
-        self.processes.append(NodeProcess(name, port, launch, self.folder / f"{name}.log"))
+        log = self.folder / f"{name}.log"
+        self.processes.append(NodeProcess(name, port, self.nursery, environment_of(wanted), log))
         return self.processes[-1]
 
     async def start_all(self) -> None:

@@ -1,12 +1,13 @@
 """Two nodes for the whole folder, and each official client on each of its transports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
 from kernel.contracts import RateLimit
+from ops.nursery import BlockingNursery
 from tests.clients.driver import Client, Driver
 from tests.clients.installation import Installation, Tenant
 from tests.clients.line import Line
@@ -46,6 +47,14 @@ async def installation(engines: Engines, free_ports: Callable[[int], list[int]])
     yield installation
     await installation.stop()
     await engines.drop_database(database)
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingNursery]:
+    """What nodes in processes of their own are forked from."""
+    nursery = BlockingNursery(tmp_path_factory.mktemp("nursery") / "log")
+    yield nursery
+    nursery.close()
 
 
 @pytest.fixture

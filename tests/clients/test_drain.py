@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from ops.nursery import BlockingNursery
 from tests.clients.cluster import Cluster, NodeProcess, RoundRobin
 from tests.clients.conftest import TRANSPORTS
 from tests.clients.driver import Client, Driver
@@ -38,9 +40,11 @@ class House:
     """Answers that said that their connection closes."""
 
 
-async def house(engines: Engines, ports: list[int], folder: Any, workers: int) -> AsyncIterator[House]:
+async def house(
+    engines: Engines, ports: list[int], nursery: BlockingNursery, folder: Path, workers: int
+) -> AsyncIterator[House]:
     database = await engines.fresh_database("chat")
-    cluster = Cluster(database.url, engines.redis_url, folder)
+    cluster = Cluster(database.url, engines.redis_url, folder, nursery)
     tenant = await cluster.tenant()
     for port in ports[:2]:
         cluster.add_node(port, workers=workers)
@@ -58,9 +62,13 @@ async def house(engines: Engines, ports: list[int], folder: Any, workers: int) -
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
 async def here(
-    request: pytest.FixtureRequest, engines: Engines, free_ports: Callable[[int], list[int]], tmp_path: Any
+    request: pytest.FixtureRequest,
+    engines: Engines,
+    free_ports: Callable[[int], list[int]],
+    nursery: BlockingNursery,
+    tmp_path: Path,
 ) -> AsyncIterator[House]:
-    async for made in house(engines, free_ports(3), tmp_path, request.param):
+    async for made in house(engines, free_ports(3), nursery, tmp_path, request.param):
         yield made
 
 

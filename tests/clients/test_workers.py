@@ -15,6 +15,7 @@ import pytest
 
 from data_plane.gateway.peers.place import Place, place_of
 from kernel.contracts import Quota
+from ops.nursery import BlockingNursery
 from tests.clients.cluster import Cluster, RoundRobin
 from tests.clients.conftest import KINDS, TRANSPORTS
 from tests.clients.driver import Client, Driver
@@ -29,11 +30,14 @@ Reach = Callable[..., Awaitable[Client]]
 
 @pytest.fixture(scope="module")
 async def cluster(
-    engines: Engines, free_ports: Callable[[int], list[int]], tmp_path_factory: pytest.TempPathFactory
+    engines: Engines,
+    free_ports: Callable[[int], list[int]],
+    nursery: BlockingNursery,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Cluster]:
     """Two nodes of two workers each."""
     database = await engines.fresh_database("chat")
-    cluster = Cluster(database.url, engines.redis_url, tmp_path_factory.mktemp("cluster"))
+    cluster = Cluster(database.url, engines.redis_url, tmp_path_factory.mktemp("cluster"), nursery)
     cluster.shared_tenant = await cluster.tenant()  # type: ignore[attr-defined]
     peak = Quota(meter="peak_connections", limit=6, used=0, exceeded=False, over="stop", period="2026-01")
     cluster.small_tenant = await cluster.tenant(quotas=(peak,))  # type: ignore[attr-defined]
