@@ -11,7 +11,7 @@ from portal.http.guard import portal_guard
 from portal.http.page import TEMPLATES
 from portal.http.policy import Envelope
 from portal.http.scope import PROVIDERS
-from portal.http.static import StaticFiles
+from portal.http.static import STATIC
 from portal.http.templates import make_environment
 from portal.routes import PAGES
 
@@ -20,7 +20,6 @@ __all__ = ["Deps", "create_app"]
 
 def create_app(deps: Deps) -> Litestar:
     """Everything that the management port serves. `app.state.drain()` ends long polls; call it before stopping."""
-    static = StaticFiles()
     pages = Router(
         "/",
         route_handlers=PAGES,
@@ -31,10 +30,10 @@ def create_app(deps: Deps) -> Litestar:
     )
     app = billing.create_app(
         deps,
-        routes=[pages, static.route(), document_route(OPENAPI, deps.openapi, for_any_page=True)],
+        routes=[pages, STATIC.route(), document_route(OPENAPI, deps.openapi, for_any_page=True)],
         render_error=render_error,
     )
-    app.state[TEMPLATES] = make_environment(static)
+    app.state[TEMPLATES] = make_environment(STATIC)
     app.state[DEPS] = deps
     app.asgi_handler = Envelope(app.asgi_handler, https=deps.settings.portal.startswith("https:"))
     return app

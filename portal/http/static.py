@@ -92,6 +92,10 @@ class StaticFiles:
         return static_file
 
 
+STATIC: Final = StaticFiles()
+"""What the portal serves; one for the process, because templates that are compiled hold its addresses."""
+
+
 def _media_type(name: str) -> str:
     suffix = Path(name).suffix
     return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -29,8 +29,9 @@ HTMX: Final = {
 }
 
 
+@cache
 def make_environment(static: StaticFiles) -> Environment:
-    """Everything is escaped, and a name that nobody gave is an error."""
+    """Everything is escaped, and a name that nobody gave is an error. What was compiled once is kept."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
