@@ -1,4 +1,9 @@
-"""Group commit: while one flush is in flight the next batch gathers. No timers; latency is one flush at most.
+"""Group commit: while one flush is in flight the next batch gathers.
+
+A flush costs the node and the database about as much as eight messages, so many small ones eat the processor that
+everybody waits for. A lane therefore rests as long as its flush took: where the database answers at once that is next
+to nothing, and where all wait for a processor the batches grow until they do not. A common lane rests only between a
+few messages and many; one that was set apart always does.
 
 A lane is one writer with one transaction in flight. All sends of a channel take the same lane, so that a process
 never waits for itself on a channel's lock. The common lanes wait for nobody else's either: a channel that another node
@@ -46,6 +51,15 @@ MAX_LOUD: Final = 2
 
 MIXED_FOR: Final = 1.0
 """Seconds for which a lane counts as shared after two apps took turns in it."""
+
+FEW: Final = 2
+"""A lane that flushed no more than these does not rest: nothing would gather."""
+
+MANY: Final = 64
+"""Nor does one with these waiting: its batch is large enough."""
+
+LONGEST_REST: Final = 0.012
+"""Seconds."""
 
 _WAIT: Final = (
     "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
@@ -115,7 +129,7 @@ _Loud = tuple[UUID, int]
 
 
 class _Lane:
-    __slots__ = ("channel", "last_app", "loud", "mixed_until", "queue", "task")
+    __slots__ = ("channel", "last_app", "loud", "mixed_until", "queue", "rests_until", "task")
 
     def __init__(self, channel: _Channel | None = None, loud: _Loud | None = None) -> None:
         self.channel = channel
@@ -126,6 +140,7 @@ class _Lane:
         self.task: asyncio.Task[None] | None = None
         self.last_app: UUID | None = None
         self.mixed_until = 0.0
+        self.rests_until = 0.0
 
 
 class Flusher:
@@ -200,16 +215,36 @@ class Flusher:
             while lane.queue:
                 if lane.channel is not None:
                     async with self._own_turns:
-                        await self._flush(lane.queue.take(MAX_BATCH), _WAIT)
+                        await self._flush_apart(lane, _WAIT)
                 elif lane.loud is not None:
                     async with self._loud_turns:
-                        self._set_apart(lane, await self._flush(lane.queue.take(MAX_BATCH), _TRY))
-                elif batch := self._fair_batch(lane):
-                    self._set_apart(lane, await self._flush(batch, _TRY))
+                        await self._flush_apart(lane, _TRY)
+                else:
+                    await self._flush_common(lane)
         finally:
             lane.task = None
             if (own := lane.channel or lane.loud) is not None:
                 del self._own[own]
+
+    async def _flush_apart(self, lane: _Lane, sql: str) -> None:
+        """Flush and rest, in the turn, so that all that is set apart has half of its turns' time. Also with nothing
+        waiting: whoever was answered writes again, into this lane while it is there."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._set_apart(lane, await self._flush(lane.queue.take(MAX_BATCH), sql))
+        await asyncio.sleep(min(loop.time() - began, LONGEST_REST))
+
+    async def _flush_common(self, lane: _Lane) -> None:
+        loop = asyncio.get_running_loop()
+        left = lane.rests_until - loop.time()
+        if left > 0 and len(lane.queue) < MANY:
+            await asyncio.sleep(left)
+        if batch := self._fair_batch(lane):
+            began = loop.time()
+            self._set_apart(lane, await self._flush(batch, _TRY))
+            if len(batch) > FEW:
+                ended = loop.time()
+                lane.rests_until = ended + min(ended - began, LONGEST_REST)
 
     def _fair_batch(self, lane: _Lane) -> list[_Waiting]:
         """The next batch of a common lane; a channel or an app that would fill it goes to a lane of its own."""

@@ -232,8 +232,36 @@ async def test_a_channel_that_another_node_writes_keeps_nobody_waiting(app: App,
     assert [(answer.verdict, answer.seq) for answer in answers] == [("created", seq) for seq in range(4, 10)]
     assert [item.id for item, _ in stored if item.channel_id == "a"] == [item.id for item in slow]
     assert await verdicts(lane, message(app, channel_id="a")) == ["created"]
+    await lane.drain()
     assert lane._own == {}
     await app.check_logs()
+
+
+async def test_a_lane_rests_as_long_as_a_few_took_so_that_more_gather(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prepare(app)
+    sizes: list[int] = []
+    write = Flusher._write
+
+    async def slow(self: Flusher, messages: list[NewMessage], sql: str) -> list[Verdict]:
+        sizes.append(len(messages))
+        await asyncio.sleep(0.1)
+        return await write(self, messages, sql)
+
+    monkeypatch.setattr(Flusher, "_write", slow)
+    monkeypatch.setattr(flush_module, "LONGEST_REST", 0.1)
+    lane, _ = flusher(world, lanes=1)
+    assert await verdicts(lane, message(app, channel_id="a")) == ["created"]
+    assert lane._common[0].rests_until == 0.0, "it was alone"
+    assert await verdicts(lane, *(message(app, channel_id="a") for _ in range(5))) == ["created"] * 5
+    first = asyncio.create_task(lane.append(message(app, channel_id="a")))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert await verdicts(lane, message(app, channel_id="b")) == ["created"]
+    assert (await first).verdict == "created"
+    assert sizes == [1, 5, 2]
+    await lane.drain()
 
 
 async def test_a_channel_that_would_fill_a_batch_goes_its_own_way_in_order(
@@ -247,6 +275,7 @@ async def test_a_channel_that_would_fill_a_batch_goes_its_own_way_in_order(
     for channel in "ab":
         sent = [item.id for item in items if item.channel_id == channel]
         assert [item.id for item, _ in stored if item.channel_id == channel] == sent
+    await lane.drain()
     assert lane._own == {}
     await app.check_logs()
 
@@ -306,6 +335,7 @@ async def test_nobody_waits_for_the_flush_of_a_loud_app(
     for channel in "ab":
         sent = [item.id for item in loud if item.channel_id == channel]
         assert [item.id for item, _ in stored if item.id in set(sent)] == sent
+    await lane.drain()
     assert lane._own == {}
     await app.check_logs()
     await other.check_logs()
