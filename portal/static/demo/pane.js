@@ -131,7 +131,7 @@ export class Pane {
     link.hidden = !status.link;
     if (status.link) [link.href, link.textContent] = [status.link.href, status.link.text];
     part(root, "switch").setAttribute("aria-checked", String(connection.state !== "off"));
-    const { unread } = session.channels;
+    const unread = session.channels.unread + session.invites.pending().length;
     for (const badge of this.page.badges(this)) {
       badge.hidden = !unread;
       setText(part(badge, "count"), unread > 999 ? "999+" : String(unread));

@@ -674,6 +674,7 @@ async def test_an_invite_is_seen_at_once_and_answered(house: House, house_tab: H
     await found("Climbing")
     await expect(ada.locator("[data-part=empty-hint]").first).to_contain_text("Ada is alone here")
     await expect(grace.locator(".invite")).to_contain_text("Ada invites you")
+    await expect(demo.unread(GRACE)).to_have_text("1")
     await found("<b>Diving</b>")
     await expect(grace.locator(".invite strong")).to_have_text(["<b>Diving</b>", "Climbing"])
     await demo.say(ADA, "Is anybody here?")
