@@ -247,6 +247,9 @@ export class MessageList {
       this.#walk(row, event.key === "ArrowUp" ? -1 : 1);
     } else if (event.key === "Escape" && this.confirming) {
       this.settle(this.confirming);
+    } else if (event.key === "Escape" && row?.querySelector("[data-do=versions][aria-expanded=true]")) {
+      this.act("versions", row.dataset.id, {});
+      row.focus();
     } else if (event.target === row && KEYS[event.key]) {
       const button = row.querySelector(`[data-part=actions] [data-do=${KEYS[event.key]}]`);
       if (!button) return;

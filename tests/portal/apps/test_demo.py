@@ -256,8 +256,10 @@ async def test_edit_in_place(house: House, house_tab: HouseTab) -> None:
     await editor.fill("Hello. Grace?")
     await editor.press("Enter")
     await expect(said).to_have_text(["Hello.Ada, just now", "Helo.At first, just now"])
-    await edited.click()
+    await edited.focus()
+    await demo.page.keyboard.press("Escape")
     await expect(said).to_have_count(0)
+    await expect(demo.row(ADA, "Hello.")).to_be_focused()
     await expect(demo.row(GRACE, "Grace?").locator("span.edited")).to_be_visible()
     await expect(demo.row(GRACE, "Grace?").locator("button.edited")).to_have_count(0)
 
