@@ -1,4 +1,4 @@
-"""`/apps/{app_id}/demo`: the page, the tokens it renews, and the one thing that it may mend."""
+"""`/apps/{app_id}/demo`: the page, the one for a guest, the tokens they renew, and the one thing that may be mended."""
 
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -53,8 +53,24 @@ async def show_demo(
         users=USERS,
         who=who if who in USERS else _BOTH,
         active=who if who in USERS else next(iter(USERS)),
-        policy=content_policy(connect=(origin_of(place.node), socket_origin(place.node))),
+        policy=_policy(place),
     )
+
+
+@get("/apps/{app_id:str}/demo/guest")
+async def show_guest(
+    request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str]:
+    """The demo's channel as somebody whom the app does not know, or what keeps guests out."""
+    app_scope.member.require("demo.use")
+    origin = own_origin(request, visit.deps)
+    place = await _place(visit, app_scope, origin)
+    if isinstance(place, Place) and app_scope.app.guests:
+        return page(
+            request, "apps/demo/guest.html", scope=app_scope, place=place, hosts=list(USERS), policy=_policy(place)
+        )
+    hindrance = "guests" if isinstance(place, Place) else place
+    return page(request, "apps/demo/hindered.html", scope=app_scope, hindrance=hindrance, origin=origin)
 
 
 @post("/apps/{app_id:str}/demo/session", status_code=200)
@@ -101,4 +117,9 @@ async def _place(visit: Visit, scope: AppScope, origin: str, *, node: str | None
         )
 
 
-ROUTES = [show_demo, renew_session, allow_this_page]
+def _policy(place: Place) -> str:
+    """The page may speak to this app's node, too."""
+    return content_policy(connect=(origin_of(place.node), socket_origin(place.node)))
+
+
+ROUTES = [show_demo, show_guest, renew_session, allow_this_page]

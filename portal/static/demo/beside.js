@@ -57,6 +57,7 @@ export class Beside {
     part(this.main.root, "show-pins").setAttribute("aria-expanded", String(this.#what === "pins"));
     this.pinboard.draw(this.#what === "pins");
     if (this.#what !== "thread" || !this.place) return;
+    if (this.session.hidden.has(this.place.thread)) return this.close();
     this.talk.draw();
     const { root } = this.place;
     const { people } = this.session;

@@ -8,8 +8,8 @@ export class Channels {
   #entries = new Map();
   #early = new Map();
 
-  constructor(me, changed) {
-    Object.assign(this, { me, changed });
+  constructor(me, hidden, changed) {
+    Object.assign(this, { me, hidden, changed });
     this.loaded = false;
   }
 
@@ -27,9 +27,10 @@ export class Channels {
     return sum;
   }
 
-  /** The newest first, pinned ones before; without what the user put away. */
-  sorted() {
-    const shown = [...this.#entries.values()].filter(({ channel: { membership } }) => !membership?.archived_at && !membership?.hidden);
+  /** The newest first, pinned ones before; without what the user put away, or what it has archived alone. */
+  sorted({ archived = false } = {}) {
+    const wanted = ({ channel: { membership } }) => Boolean(membership?.archived_at) === archived && !membership?.hidden;
+    const shown = [...this.#entries.values()].filter(wanted);
     return shown.sort((a, b) => (pin(a) ?? Infinity) - (pin(b) ?? Infinity) || (a.at < b.at ? 1 : -1));
   }
 
@@ -40,6 +41,7 @@ export class Channels {
     const entry = known ?? { id: channel.id, typing: new Map(), last: undefined, at: channel.created_at };
     Object.assign(entry, { channel, seq: channel.seq, lastNumber: channel.last_number });
     entry.readNumber = Math.max(entry.readNumber ?? 0, channel.membership?.read_number ?? 0, channel.truncated_number ?? 0);
+    this.hidden.count(channel.id, channel.membership?.hidden_numbers);
     this.#entries.set(channel.id, entry);
     this.#count(entry);
     const early = this.#early.get(channel.id);
@@ -65,18 +67,24 @@ export class Channels {
   /** These are all there are: what is not among them is gone. */
   only(channels) {
     const ids = new Set(channels.map((channel) => channel.id));
-    for (const id of [...this.#entries.keys()]) if (!ids.has(id)) this.#entries.delete(id);
+    for (const id of [...this.#entries.keys()]) if (!ids.has(id)) this.#drop(id);
     channels.forEach((channel) => this.take(channel));
   }
 
   drop(id) {
-    if (this.#entries.delete(id)) this.changed();
+    if (this.#drop(id)) this.changed();
+  }
+
+  #drop(id) {
+    this.hidden.forget(id);
+    return this.#entries.delete(id);
   }
 
   /** The newest message of a channel, as asked for. */
   preview(id, message) {
     const entry = this.#entries.get(id);
     if (!entry || (entry.last && message && entry.last.seq > message.seq)) return;
+    if (message && this.hidden.has(message.id)) return; // it was asked for before; the newest is asked for again
     entry.last = message;
     if (message && message.created_at > entry.at) entry.at = message.created_at;
     this.changed();
@@ -118,8 +126,7 @@ export class Channels {
       if (entry.last?.id === message.id) entry.last = message;
       return;
     }
-    entry.last = message;
-    entry.at = at;
+    if (!message.hidden && !this.hidden.has(message.id)) Object.assign(entry, { last: message, at });
     entry.typing.delete(message.user_id);
     entry.lastNumber = Math.max(entry.lastNumber, message.number);
     if (message.user_id === this.me) entry.readNumber = Math.max(entry.readNumber, message.number);
@@ -134,6 +141,16 @@ export class Channels {
     const entry = this.#entries.get(channel_id);
     if (!entry) return this.#keep(channel_id, () => this.read(position));
     entry.readNumber = marked_unread ? read_number : Math.max(entry.readNumber, read_number);
+    this.hidden.count(channel_id, position.hidden_numbers);
+    this.#count(entry);
+    this.changed();
+  }
+
+  /** The user has deleted a message for itself; the newest one that is left is to be looked up. */
+  hid({ channel_id, message_id }) {
+    const entry = this.#entries.get(channel_id);
+    if (!entry) return;
+    if (!entry.last || entry.last.id === message_id) Object.assign(entry, { last: undefined, looked: false });
     this.#count(entry);
     this.changed();
   }
@@ -145,6 +162,7 @@ export class Channels {
     const { capabilities, channel_id, ...own } = fields;
     entry.channel = { ...entry.channel, membership: { ...entry.channel.membership, ...own } };
     if (capabilities) entry.channel.capabilities = capabilities;
+    if (entry.last && entry.last.seq < own.history_from) entry.last = null; // the user has cleared the channel
     this.changed();
   }
 
@@ -163,7 +181,7 @@ export class Channels {
   }
 
   #count(entry) {
-    entry.unread = Math.max(0, entry.lastNumber - entry.readNumber);
+    entry.unread = this.hidden.unread(entry.id, entry.lastNumber, entry.readNumber);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The field under the messages: grows with its text, keeps it across reloads, sends on Enter, says that one types. */
 import { avatar, element, part } from "./elements.js";
 import { OFFERED } from "./offered.js";
+import { Pace } from "./pace.js";
 
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 const TYPING_EVERY = 3000;
@@ -16,6 +17,7 @@ export class Composer {
     Object.assign(this, { form, session, send, editLast, place: null });
     this.field = form.querySelector("textarea");
     this.names = part(form, "names");
+    this.pace = new Pace(form, () => this.#changed());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -84,7 +86,7 @@ export class Composer {
 
   #submit() {
     const text = this.field.value.trim();
-    if (!text) return;
+    if (!text || this.pace.waits) return;
     if (!this.place) {
       this.#early = true;
       return;
@@ -130,10 +132,20 @@ export class Composer {
 
   #changed() {
     if (this.place) this.session.keep.setDraft(this.#key_of(this.place), this.field.value);
-    part(this.form, "send").disabled = !this.field.value.trim();
+    this.#enable();
     if (GROWS_BY_ITSELF) return;
     this.field.style.height = "auto";
     this.field.style.height = `${this.field.scrollHeight + 2}px`;
+  }
+
+  #enable() {
+    part(this.form, "send").disabled = !this.field.value.trim() || this.pace.waits;
+  }
+
+  /** How slow the channel is for this user, and when it wrote last. */
+  slow(seconds, last) {
+    this.pace.show(seconds, last);
+    this.#enable();
   }
 
   // -- mentions --------------------------------------------------------------------------------------------------------

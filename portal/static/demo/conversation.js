@@ -1,6 +1,6 @@
 /** The messages of one place, with the field to write in: the middle of a pane, and a thread beside it. */
 import { Composer } from "./composer.js";
-import { element, flag, part } from "./elements.js";
+import { copy, element, flag, part } from "./elements.js";
 import { MessageList } from "./list.js";
 import { OFFERED } from "./offered.js";
 import { pickEmoji } from "./picker.js";
@@ -34,9 +34,23 @@ export class Conversation {
     if (!this.place) return;
     const entry = this.entry;
     const may = entry?.channel.capabilities?.includes("message.send") ?? true;
-    flag(this.root, "silent", !may || (entry?.channel.frozen ?? false));
+    flag(this.root, "silent", !may || this.#frozen);
+    const silenced = part(this.root, "silenced");
+    const why = this.#frozen ? silenced.dataset.frozen : silenced.dataset.denied;
+    if (silenced.textContent !== why) silenced.textContent = why;
+    const slow = this.can("message.send.slow") ? 0 : (entry?.channel.slow_mode ?? 0);
+    this.composer.slow(slow, slow && this.session.places.lastSent(this.place.id));
+    if (!this.place.thread) this.#inviting(entry);
     this.list.render();
     this.#typing();
+    this.#waving();
+  }
+
+  /** What an empty channel says: whether anybody is there to read. */
+  #inviting(entry) {
+    const hint = part(this.root, "empty-hint");
+    const words = entry?.channel.member_count === 1 ? hint.dataset.alone : hint.dataset.together;
+    if (hint.textContent !== words) hint.textContent = words;
   }
 
   get entry() {
@@ -50,14 +64,17 @@ export class Conversation {
   // -- for the rows ----------------------------------------------------------------------------------------------------
 
   #around() {
-    const { people, online, user } = this.session;
+    const { people, online, user, versions } = this.session;
     const { channel } = this.entry ?? {};
     const authors = Boolean(channel) && channel.type !== "direct" && channel.member_count > 2;
     const names = ({ message, readBy }) => {
       const ids = [message.user_id, message.quoted?.user_id, ...(message.mentions?.users ?? []), ...(message.thread_participants ?? [])];
+      ids.push(...(versions.of(message)?.list ?? []).map(({ by }) => by));
       return [...ids, ...(authors ? readBy : [])].filter(Boolean).map((id) => people.name(id));
     };
-    return { people, online, me: user, authors, names, can: (verb, message) => this.#offers(verb, message) };
+    const can = (verb, message) => this.#offers(verb, message);
+    const rights = [this.#frozen, channel?.capabilities];
+    return { people, online, me: user, authors, names, can, rights, versions: (message) => versions.of(message) };
   }
 
   #offers(verb, message) {
@@ -65,20 +82,37 @@ export class Conversation {
     const { place } = this;
     switch (verb) {
       case "edit":
-        return own;
+        return own && !this.#frozen;
       case "delete":
-        return own || this.can("message.delete.any");
+        return this.#offers("remove", message) || this.#offers("hide", message);
+      case "remove":
+        return !message.deleted_at && (own || this.can("message.delete.any"));
+      case "hide":
+        return message.seq !== null && Boolean(this.entry?.channel.membership);
+      case "restore":
+        return Boolean(message.deleted_at) && !message.purged && !this.#frozen && this.#mayRestore(message, own);
+      case "versions":
+        return message.seq !== null && this.can(own ? "message.versions.own" : "message.versions.any");
       case "react":
-        return this.can("reaction.add");
+        return this.can("reaction.add") && !this.#frozen;
       case "quote":
-        return this.can("message.send") && OFFERED.has("quotes");
+        return this.can("message.send") && !this.#frozen && OFFERED.has("quotes");
       case "thread":
         return !place.thread && !message.thread_id && OFFERED.has("threads");
       case "pin":
-        return !place.thread && this.can("message.pin") && OFFERED.has("pins");
+        return !place.thread && (message.pin || !this.#frozen) && this.can("message.pin") && OFFERED.has("pins");
       default:
         return false;
     }
+  }
+
+  get #frozen() {
+    return Boolean(this.entry?.channel.frozen) && !this.can("message.send.frozen");
+  }
+
+  /** What somebody else took away, its author does not bring back. Who did is known of deletions that were heard of. */
+  #mayRestore({ user_id, deleted_by = user_id }, own) {
+    return this.can(own && deleted_by === user_id ? "message.restore.own" : "message.restore.any");
   }
 
   #typing() {
@@ -90,6 +124,16 @@ export class Conversation {
     line.dataset.words = words;
     const dots = element("span", "dots", element("i"), element("i"), element("i"));
     line.replaceChildren(...(words ? [dots, words] : []));
+  }
+
+  #waving() {
+    const line = part(this.root, "waving");
+    const ids = [...this.place.waves.keys()];
+    const words = ids.map((id) => (id === this.session.user ? "You wave" : `${this.session.people.name(id)} waves`));
+    const signature = words.join();
+    if (line.dataset.words === signature) return;
+    line.dataset.words = signature;
+    line.replaceChildren(...words.map((each) => element("span", "wave", copy("icon-wave"), each)));
   }
 
   // -- what is done ----------------------------------------------------------------------------------------------------
@@ -106,6 +150,9 @@ export class Conversation {
     const { store } = this.place;
     if (verb === "save") store.edit(id, text);
     else if (verb === "remove") store.remove(id);
+    else if (verb === "hide") store.hide(id);
+    else if (verb === "restore") store.restore(id);
+    else if (verb === "versions") this.session.versions.toggle(store.shown(id));
     else if (verb === "retry") store.retry(id);
     else if (verb === "discard") store.discard(id);
     else if (verb === "react") pickEmoji(button, (chosen) => this.#react(id, chosen), () => row.focus());

@@ -3,7 +3,9 @@ import { part } from "./elements.js";
 import { drawDay, drawMessage, drawNew } from "./rows.js";
 import { timeline } from "./timeline.js";
 
-const KEYS = { e: "edit", Delete: "delete", r: "quote", t: "thread", "+": "react", p: "pin" };
+const KEYS = { e: "edit", Delete: "delete", r: "quote", t: "thread", "+": "react", p: "pin", z: "restore" };
+/** What ends an edit, or answers a question. */
+const SETTLES = new Set(["save", "remove", "hide", "retry", "discard", "restore"]);
 const NEAR_END = 48;
 const LOAD_AHEAD = 200;
 const DRAW = { day: drawDay, new: drawNew, message: drawMessage };
@@ -106,11 +108,11 @@ export class MessageList {
     this.#row(id)?.querySelector("[data-do=keep]")?.focus();
   }
 
-  /** Leave editing or the question, with the focus back on the message. */
-  settle(id) {
+  /** Leave editing or the question, with the focus back on the message, or on another one where it is gone. */
+  settle(id, other = this.log) {
     this.editing = this.confirming = null;
     this.render();
-    this.#row(id)?.focus();
+    (this.#row(id) ?? other).focus();
   }
 
   #patch(items) {
@@ -133,13 +135,16 @@ export class MessageList {
     const id = item.key;
     const mode = this.editing === id ? "editing" : this.confirming === id ? "confirming" : "reading";
     const around = this.context;
-    const signature = JSON.stringify([item, mode, around.online, item.kind === "message" && around.names(item)]);
+    const more = item.kind === "message" && [around.names(item), around.versions(item.message)];
+    const signature = JSON.stringify([item, mode, around.online, around.rights, more]);
     const known = this.drawn.get(id);
     if (known?.signature === signature) return known.row;
     const row = known?.row ?? document.createElement("li");
     // An open editor is left alone, whatever happens to the message meanwhile.
     if (!(known?.mode === "editing" && mode === "editing")) {
+      const focused = known?.mode === mode && row.contains(document.activeElement) ? document.activeElement.dataset : {};
       DRAW[item.kind](row, item, { mode, around });
+      if (focused.do) (same(row, focused) ?? row).focus({ preventScroll: true });
     }
     this.drawn.set(id, { row, signature, mode });
     return row;
@@ -222,11 +227,12 @@ export class MessageList {
     if (verb === "edit") return this.edit(id);
     if (verb === "delete") return this.confirm(id);
     if (verb === "keep" || verb === "cancel") return this.settle(id);
-    if (verb === "save" || verb === "remove" || verb === "retry" || verb === "discard") {
+    if (SETTLES.has(verb)) {
       const text = row.querySelector("textarea")?.value.trim();
       if (verb === "save" && !text) return this.confirm(id);
+      const other = [row.nextElementSibling, row.previousElementSibling].find((each) => each?.dataset.id);
       this.act(verb, id, { text });
-      return this.settle(id);
+      return this.settle(id, other);
     }
     return this.act(verb, id, { emoji: button?.dataset.emoji, target: button?.dataset.target, button: button ?? row, row });
   }
@@ -241,6 +247,9 @@ export class MessageList {
       this.#walk(row, event.key === "ArrowUp" ? -1 : 1);
     } else if (event.key === "Escape" && this.confirming) {
       this.settle(this.confirming);
+    } else if (event.key === "Escape" && row?.querySelector("[data-do=versions][aria-expanded=true]")) {
+      this.act("versions", row.dataset.id, {});
+      row.focus();
     } else if (event.target === row && KEYS[event.key]) {
       const button = row.querySelector(`[data-part=actions] [data-do=${KEYS[event.key]}]`);
       if (!button) return;
@@ -268,4 +277,9 @@ export class MessageList {
     for (const end of ["pointerup", "pointercancel", "pointermove"]) this.rows.addEventListener(end, stop);
     this.rows.addEventListener("contextmenu", (event) => event.pointerType === "touch" && event.preventDefault());
   }
+}
+
+/** The button of a row that was drawn anew which does what another did. */
+function same(row, { do: verb, emoji }) {
+  return row.querySelector(emoji ? `[data-do="${verb}"][data-emoji="${emoji}"]` : `[data-do="${verb}"]`);
 }

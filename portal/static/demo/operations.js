@@ -1,6 +1,6 @@
 /**
  * What a user did and the server has not acknowledged, in all channels, oldest first:
- * `{key, kind: send|edit|delete, id, channel, thread, text, with, at, tried, error}`. `with` is whatever else a send says.
+ * `{key, kind: send|edit|delete|restore|hide, id, channel, thread, text, with, at, tried, error}`. `with` is whatever else a send says.
  */
 export class Operations {
   #listeners = new Set();

@@ -1,13 +1,21 @@
 /** Sends what waits, in order, one at a time. Each operation may be repeated: its id makes the repetition harmless. */
 import { Refused } from "./connection.js";
 
-const EVENTS = { send: "message.send", edit: "message.update", delete: "message.delete" };
+const EVENTS = {
+  send: "message.send",
+  edit: "message.update",
+  delete: "message.delete",
+  restore: "message.restore",
+  hide: "message.hide",
+};
 const PAUSE = 1000;
+/** Longer is not waited, whatever the server says: what it waits for may end before. */
+const LONGEST_PAUSE = 3000;
 
 export class Outbox {
   #busy = false;
 
-  /** `acknowledged(op, message)` is told before the operation goes. */
+  /** `acknowledged(op, answer)` is told before the operation goes. */
   constructor(operations, connection, acknowledged) {
     Object.assign(this, { operations, connection, acknowledged });
   }
@@ -31,13 +39,12 @@ export class Outbox {
     // From now on the server may know of it, so it cannot be changed in place any more.
     this.operations.update(op, { tried: true });
     try {
-      const { message } = await this.connection.emit(EVENTS[op.kind], payload(op));
-      this.acknowledged(op, message);
+      this.acknowledged(op, await this.connection.emit(EVENTS[op.kind], payload(op)));
       this.operations.remove(op);
       return 0;
     } catch (error) {
       if (!(error instanceof Refused)) return PAUSE; // no answer: it stays, and is sent again
-      if (error.retryable) return (error.retryAfter ?? 1) * 1000;
+      if (error.retryable) return Math.min((error.retryAfter ?? 1) * 1000, LONGEST_PAUSE);
       this.operations.update(op, { error: { code: error.code, message: error.message } });
       return 0;
     }

@@ -1,7 +1,11 @@
 /** One user's place on the page: the list of channels, the one that is open, and what stands beside it. */
 import { Beside } from "./beside.js";
+import { muted } from "./channels.js";
+import { Choices } from "./choices.js";
 import { Conversation } from "./conversation.js";
+import { Doorbell } from "./doorbell.js";
 import { flag, part } from "./elements.js";
+import { Founding } from "./founding.js";
 import { Roster } from "./roster.js";
 import { Session } from "./session.js";
 import { statusOf } from "./status.js";
@@ -27,6 +31,11 @@ export class Pane {
     });
     const draw = () => this.draw();
     this.roster = new Roster(part(root, "channels"), this.session, (id) => this.open(id));
+    if (part(root, "founding")) new Founding(part(root, "channels"), this.session, (id) => this.open(id));
+    this.doorbell = new Doorbell(part(root, "invites"), this.session, {
+      open: (id) => this.open(id),
+      left: () => part(root, "switch").focus(),
+    });
     this.conversation = new Conversation(part(root, "conversation"), this.session, {
       draw,
       moved: () => this.markRead(),
@@ -34,9 +43,9 @@ export class Pane {
       pin: (...message) => this.beside.pinboard.toggle(...message),
     });
     this.beside = new Beside(part(root, "beside"), this.session, this.conversation, draw);
+    this.choices = new Choices(part(root, "choices"), this.session, () => this.session.channels.get(this.session.places.current?.id));
     part(root, "back").addEventListener("click", () => this.look("channels"));
-    part(root, "pin-channel").addEventListener("click", () => this.#arrange(({ pin_order }) => ({ pinned: pin_order == null })));
-    part(root, "mute-channel").addEventListener("click", () => this.#arrange(({ muted_at }) => ({ muted: !muted_at })));
+    part(root, "wave").addEventListener("click", () => this.session.wave(this.session.places.current.id));
     part(root, "switch").addEventListener("click", () => this.#toggle());
     part(root, "again").addEventListener("click", () => page.hurry());
     root.addEventListener("keydown", (event) => this.#key(event));
@@ -122,12 +131,13 @@ export class Pane {
     link.hidden = !status.link;
     if (status.link) [link.href, link.textContent] = [status.link.href, status.link.text];
     part(root, "switch").setAttribute("aria-checked", String(connection.state !== "off"));
-    const { unread } = session.channels;
+    const unread = session.channels.unread + session.invites.pending().length;
     for (const badge of this.page.badges(this)) {
       badge.hidden = !unread;
       setText(part(badge, "count"), unread > 999 ? "999+" : String(unread));
     }
     this.#head();
+    this.doorbell.draw();
     this.roster.draw();
     this.conversation.draw();
     this.beside.draw();
@@ -143,35 +153,18 @@ export class Pane {
     back.hidden = others <= 0;
     setText(back, others > 99 ? "99+" : String(others));
     flag(this.root, "opened", place);
+    this.choices.draw();
     if (!entry) return;
     const title = roster.title(entry);
     const presence = entry.other && session.people.presence(entry.other);
     const line = this.#about(entry, place, presence);
-    const { membership } = entry.channel;
-    const signature = JSON.stringify([entry.id, title, presence?.status, line, membership]);
+    part(this.root, "wave").hidden = !entry.channel.capabilities?.includes("event.send") || !session.online;
+    const signature = JSON.stringify([entry.id, title, presence?.status, line]);
     if (this.headed === signature) return;
     this.headed = signature;
     part(this.root, "channel-face").replaceChildren(roster.face(entry));
     setText(part(this.root, "channel-title"), title);
     setText(part(this.root, "channel-about"), line);
-    for (const [name, on] of [["pin-channel", membership?.pin_order != null], ["mute-channel", membership?.muted_at != null]]) {
-      const button = part(this.root, name);
-      button.hidden = !membership;
-      button.setAttribute("aria-pressed", String(on));
-    }
-  }
-
-  /** Change how the open channel stands in this user's own list. */
-  async #arrange(wish) {
-    const { session } = this;
-    const entry = session.channels.get(session.places.current?.id);
-    if (!entry?.channel.membership) return;
-    try {
-      const change = { channel_id: entry.id, ...wish(entry.channel.membership) };
-      session.channels.membership(entry.id, await session.connection.emit("membership.arrange", change));
-    } catch (error) {
-      session.fail(error);
-    }
   }
 
   /** The line under a channel's name: where the other one is, or how many there are. */
@@ -182,8 +175,14 @@ export class Pane {
     const is = (id) => id === this.user || ["online", "away"].includes(this.session.people.presence(id)?.status);
     const there = this.session.online ? place.present?.filter(is) : null;
     const here = place.crowd ?? there?.length;
-    const frozen = channel.frozen ? " · frozen" : "";
-    return (here ? `${count}, ${here.toLocaleString()} online` : count) + frozen;
+    const states = [
+      [channel.frozen, "frozen"],
+      [channel.slow_mode, "slow mode"],
+      [muted({ channel }), "muted"],
+      [channel.membership?.archived_at, "archived"],
+    ];
+    const said = states.filter(([on]) => on).map(([, word]) => ` · ${word}`);
+    return (here ? `${count}, ${here.toLocaleString()} online` : count) + said.join("");
   }
 
   #gone(id) {

@@ -25,7 +25,7 @@ export class Pinboard {
   toggle(message, button, row) {
     if (message.pin) return this.unpin(message.id);
     const chosen = (term) => this.#pin(message.id, term === null ? null : new Date(Date.now() + term).toISOString());
-    const words = { label: "Pin", title: "Pin it for everybody", className: "pin-terms" };
+    const words = { label: "Pin", title: "Pin it for everybody", className: "menu-list" };
     return openMenu(button, { ...words, items: TERMS, chosen, left: () => row.focus() });
   }
 

@@ -19,12 +19,20 @@ export class Pins {
     this.#await();
   }
 
-  /** The list was read once more: what is pinned, events have said; their messages may have been missing. */
+  /** The list was read once more: what is pinned, events have said; their messages may have been missing. What is not in
+   * it has ended, or its message is one that this user has deleted for itself. */
   learn(pins) {
-    for (const { message_id, message } of pins) {
-      const known = this.#pins.get(message_id);
-      if (known && !known.message) known.message = message;
+    const listed = new Map(pins.map((pin) => [pin.message_id, pin]));
+    for (const pin of this.#pins.values()) {
+      if (pin.message) continue;
+      if (listed.has(pin.message_id)) pin.message = listed.get(pin.message_id).message;
+      else this.#pins.delete(pin.message_id);
     }
+  }
+
+  /** Its message is out of sight. */
+  drop(id) {
+    if (this.#pins.delete(id)) this.#await();
   }
 
   /** Whether the message of a pin is not known. */
@@ -49,9 +57,14 @@ export class Pins {
     else if (type === "message.unpinned") this.#pins.delete(message_id);
     else if (type === "message.deleted") this.#pins.delete(message.id);
     else if (type === "message.updated" && this.#pins.has(message.id)) this.#pins.get(message.id).message = message;
-    else if (type === "channel.truncated") {
-      for (const [id, pin] of this.#pins) if (pin.message_seq < data.truncated_to) this.#pins.delete(id);
-    } else return;
+    else if (type === "channel.truncated") this.cut(data.truncated_to);
+    else return;
+    this.#await();
+  }
+
+  /** Older messages are out of sight. */
+  cut(from) {
+    for (const [id, pin] of this.#pins) if (pin.message_seq < from) this.#pins.delete(id);
     this.#await();
   }
 

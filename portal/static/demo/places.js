@@ -8,6 +8,8 @@ const KEPT = 5;
 const PAGE = 50;
 const AGAIN_AFTER = 2000;
 const TYPES_FOR = 6000;
+const WAVES_FOR = 4000;
+const WATCH_AFTER = 300;
 
 export class Places {
   /** By channel, the least lately used first: `{id, store, thread, readers, crowd}`. */
@@ -56,10 +58,11 @@ export class Places {
   }
 
   #make(id, thread) {
-    const { user, operations } = this.session;
-    const store = new Store({ me: user, channel: id, thread, operations });
+    const { user, operations, hidden } = this.session;
+    const store = new Store({ me: user, channel: id, thread, operations, hidden });
     store.subscribe(() => this.session.on.changed());
-    return { id, store, thread, readers: new Map(), typing: new Map(), crowd: null, problem: null };
+    const passing = { readers: new Map(), typing: new Map(), waves: new Map(), crowd: null };
+    return { id, store, thread, ...passing, problem: null };
   }
 
   // -- asking ----------------------------------------------------------------------------------------------------------
@@ -93,6 +96,12 @@ export class Places {
     } catch {
       // Who types and who is there is not known then; messages come all the same.
     }
+  }
+
+  /** Somebody is new here: look who is there now, once for all who come at the same moment. */
+  #watchSoon(place) {
+    clearTimeout(place.watching);
+    place.watching = setTimeout(() => place === this.current && this.session.online && this.#watch(place), WATCH_AFTER);
   }
 
   /** Ask for the newest messages; when that fails, again, for as long as the connection stands. */
@@ -170,6 +179,8 @@ export class Places {
       if (place.thread && event.type.startsWith("message.") && data.message?.id === place.thread) place.root = data.message;
       if (place.thread && data.thread?.id === place.thread) place.root = { ...place.root, reply_count: data.thread.reply_count };
       if (event.type === "member.removed") place.readers.delete(actor);
+      if (event.type.startsWith("member.")) place.members = null; // asked for again by whoever needs them
+      if (event.type === "member.added" && place === this.current) this.#watchSoon(place);
     }
     return fresh;
   }
@@ -192,6 +203,20 @@ export class Places {
     for (const place of this.#of(position.channel_id)) if (!place.thread) place.store.read(position);
   }
 
+  /** When this user wrote in a channel last, in ms; 0 when that is not known. */
+  lastSent(channel) {
+    return Math.max(0, ...this.#of(channel).map((place) => place.store.lastSent));
+  }
+
+  /** The user sees the channel's messages from this `seq` on. */
+  seenFrom(channel, seq) {
+    for (const place of this.#of(channel)) place.store.seenFrom(seq);
+  }
+
+  hid(message) {
+    for (const place of this.#of(message.channel_id)) place.store.hid(message);
+  }
+
   /** Somebody types; whether it was in the thread that is shown, and so is nothing for the channel's line. */
   typing(channel, { user_id, thread_id }, on) {
     if (!thread_id) {
@@ -204,6 +229,19 @@ export class Places {
       this.session.on.changed();
     }
     return true;
+  }
+
+  /** Somebody waves: an event of the demo's own. */
+  waved(channel, user) {
+    const place = this.#open.get(channel);
+    if (!place) return;
+    const stop = () => {
+      place.waves.delete(user);
+      this.session.on.changed();
+    };
+    clearTimeout(place.waves.get(user));
+    place.waves.set(user, setTimeout(stop, WAVES_FOR));
+    this.session.on.changed();
   }
 
   #forget(place, user) {

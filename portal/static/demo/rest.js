@@ -12,7 +12,7 @@ export class Rest {
     if (body) headers["content-type"] = "application/json";
     const request = { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(10_000) };
     const answer = await fetch(this.node + path, request);
-    const data = await answer.json();
+    const data = answer.status === 204 ? null : await answer.json();
     if (answer.ok) return data;
     throw new Refused({ ...data, message: data.detail });
   }

@@ -5,12 +5,13 @@ import { shortly } from "./times.js";
 
 const ROW = 64;
 const BEYOND = 6;
-const SYMBOLS = { team: "icon-hash", livestream: "icon-live", support: "icon-support" };
+export const SYMBOLS = { team: "icon-hash", livestream: "icon-live", support: "icon-support" };
 
 export class Roster {
   #rows = new Map();
   #shown = [];
   #wish = "";
+  #archive = false;
 
   /** `open(id)` is called for a channel that was chosen. */
   constructor(root, session, open) {
@@ -18,6 +19,12 @@ export class Roster {
     this.scroller = part(root, "roster");
     this.list = part(root, "roster-rows");
     this.search = part(root, "search");
+    this.away = part(root, "archived");
+    this.away.addEventListener("click", () => {
+      this.#archive = !this.#archive;
+      this.scroller.scrollTop = 0;
+      this.draw();
+    });
     this.scroller.addEventListener("scroll", () => this.#window());
     new ResizeObserver(() => this.#window()).observe(this.scroller);
     this.search.addEventListener("input", () => {
@@ -48,7 +55,13 @@ export class Roster {
 
   draw() {
     const { channels, places } = this.session;
-    const all = channels.sorted();
+    const archived = channels.sorted({ archived: true });
+    this.#archive &&= archived.length > 0;
+    this.away.hidden = !archived.length;
+    flag(this.away, "on", this.#archive);
+    const words = this.#archive ? "All channels" : `Archived, ${archived.length}`;
+    if (part(this.away, "words").textContent !== words) part(this.away, "words").textContent = words;
+    const all = this.#archive ? archived : channels.sorted();
     this.#shown = this.#wish ? all.filter((entry) => this.title(entry).toLowerCase().includes(this.#wish)) : all;
     this.current = places.current?.id;
     this.root.dataset.content = all.length ? (this.#shown.length ? "rows" : "nothing") : channels.loaded ? "empty" : "loading";

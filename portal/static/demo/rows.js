@@ -14,7 +14,7 @@ export function drawNew(row) {
   row.replaceChildren(element("span", "", "New"));
 }
 
-/** `around`: `{online, people, can(verb, message), me}`. */
+/** `around`: `{online, people, rights, can(verb, message), versions(message), me}`; `rights` is what `can` depends on. */
 export function drawMessage(row, item, { mode, around }) {
   const { message, own, first, last } = item;
   row.className = "message";
@@ -39,8 +39,10 @@ export function drawMessage(row, item, { mode, around }) {
   actions(part(made, "actions"), item, mode, around);
   reactions(part(made, "reactions"), message);
   threadLink(part(made, "thread"), message, around);
+  if (mode === "reading") former(part(made, "versions"), message, around);
+  else part(made, "versions").remove();
   const below = part(made, "below");
-  if (mode === "confirming") below.replaceWith(copy("confirm"));
+  if (mode === "confirming") below.replaceWith(question(message, around));
   else if (message.state === "refused") below.replaceWith(refusal(message));
   else below.replaceChildren(...underline(item, around));
   row.replaceChildren(made);
@@ -54,8 +56,35 @@ function fill(body, message, around) {
   }
   if (message.quoted && mayQuote(message)) body.append(quote(message.quoted, around));
   body.append(...words(message, around));
-  const edited = message.changed || message.updated_at !== message.created_at;
-  if (edited) body.append(" ", element("span", "edited", "edited"));
+  if (message.changed || message.updated_at !== message.created_at) body.append(" ", editedMark(message, around));
+}
+
+/** That it was edited, and the way to what it said before for who may see that. */
+function editedMark(message, around) {
+  if (!around.can("versions", message)) return element("span", "edited", "edited");
+  const made = element("button", "edited", "edited");
+  made.type = "button";
+  made.dataset.do = "versions";
+  made.title = "What it said before";
+  made.setAttribute("aria-expanded", String(around.versions(message) !== null));
+  return made;
+}
+
+/** What a message said before, the latest first. */
+function former(list, message, { people, versions }) {
+  const known = message.deleted_at ? null : versions(message);
+  if (!known) return list.remove();
+  const { failed, list: found } = known;
+  const rows = (found ?? []).map(({ text, attachments, at, by, first }) => {
+    const who = by ? people.name(by) : "The server";
+    const when = element("time", "", ago(new Date(at), new Date()));
+    when.dateTime = at;
+    const said = text || (attachments ? "Attachments alone" : "Nothing");
+    return element("li", "", element("p", "", said), element("span", "", first ? "At first, " : `${who}, `, when));
+  });
+  if (failed) rows.push(element("li", "versions-failed", failed));
+  else if (!found) rows.push(element("li", "versions-loading", "Loading"));
+  return list.append(...rows);
 }
 
 function mayQuote(message) {
@@ -92,12 +121,10 @@ function words({ text, mentions }, { people, me }) {
 }
 
 function actions(group, { message, own }, mode, { can }) {
-  const gone = mode !== "reading" || message.deleted_at || message.removing || message.seq === null;
-  const waits = message.seq === null && own && mode === "reading" && !message.removing;
+  const busy = mode !== "reading" || message.removing || (message.kind === "restore" && message.state === "waiting");
   for (const button of [...group.children]) {
     const verb = button.dataset.do;
-    const offered = verb === "edit" || verb === "delete" ? (waits || !gone) && can(verb, message) : !gone && can(verb, message);
-    if (!offered) button.remove();
+    if (busy || !fits(verb, message, own) || !can(verb, message)) button.remove();
     else if (verb === "pin") {
       const words = message.pin ? "Unpin" : "Pin";
       button.title = `${words} (P)`;
@@ -107,6 +134,26 @@ function actions(group, { message, own }, mode, { can }) {
     }
   }
   if (!group.children.length) group.remove();
+}
+
+/** What there is to do with a message that is there, that is deleted, that is not stored yet. */
+function fits(verb, { seq, deleted_at }, own) {
+  if (deleted_at) return verb === "restore" || verb === "delete";
+  if (seq === null) return own && (verb === "edit" || verb === "delete");
+  return verb !== "restore";
+}
+
+/** Delete it, and for whom? */
+function question(message, { can }) {
+  const made = copy("confirm");
+  const [all, alone] = [can("remove", message), can("hide", message)];
+  if (!all) made.querySelector("[data-do=remove]").remove();
+  if (!alone) made.querySelector("[data-do=hide]").remove();
+  const words = part(made, "question");
+  if (message.deleted_at) words.textContent = "Take it out of your own view?";
+  else if (!all) words.textContent = "Delete it for yourself? Others still see it.";
+  else if (!alone) made.querySelector("[data-do=remove]").textContent = "Delete";
+  return made;
 }
 
 function reactions(group, { reactions: counts, own_reactions: own = [], deleted_at }) {
@@ -163,12 +210,13 @@ function seen({ readBy, named }, { people }) {
 
 function waitingWords({ removing, kind }) {
   if (removing) return "Deleting";
+  if (kind === "restore") return "Restoring";
   return kind === "edit" ? "Saving" : "Sending";
 }
 
 function refusal(message) {
   const made = copy("refused");
-  const verb = { send: "Not sent", edit: "Not saved", delete: "Not deleted" }[message.kind];
+  const verb = { send: "Not sent", edit: "Not saved", delete: "Not deleted", restore: "Not restored", hide: "Not deleted" }[message.kind];
   part(made, "reason").textContent = `${verb}. ${message.error.message}`;
   return made;
 }

@@ -5,20 +5,27 @@
  */
 import { Channels } from "./channels.js";
 import { Connection, Refused } from "./connection.js";
+import { Hidden } from "./hidden.js";
+import { Invites } from "./invites.js";
 import { Keep } from "./keep.js";
 import { Operations } from "./operations.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Places } from "./places.js";
 import { Rest } from "./rest.js";
+import { Versions } from "./versions.js";
 
 const PAGE = 100;
 const PAGES = 3;
+/** Channels that the list leaves out until they are asked for. */
+const PUT_AWAY = [{ archived: { $eq: true } }, { hidden: { $eq: true } }];
 const PREVIEWS_AHEAD = 40;
 const AT_ONCE = 4;
 const LOAD_AGAIN = 2000;
 const CAUGHT_UP_FOR = 5000;
 const TOLD_FOR = 8000;
+/** The demo's own event, which its users send each other in passing. */
+const WAVE = "demo.wave";
 
 export class Session {
   constructor({ page, user, name, on }) {
@@ -31,7 +38,10 @@ export class Session {
     this.operations = new Operations(this.keep);
     this.rest = new Rest({ node: page.node, tokens: page.portal, user });
     this.people = new People(this.rest, () => on.changed());
-    this.channels = new Channels(user, () => on.changed());
+    this.versions = new Versions(this.rest, () => on.changed());
+    this.invites = new Invites(this.rest, () => on.changed());
+    this.hidden = new Hidden();
+    this.channels = new Channels(user, this.hidden, () => on.changed());
     this.places = new Places(this);
     this.connection = new Connection({
       url: page.node,
@@ -50,7 +60,10 @@ export class Session {
         refused: () => on.askPortal(),
       },
     });
-    this.outbox = new Outbox(this.operations, this.connection, (op, message) => this.places.acknowledged(op, message));
+    this.outbox = new Outbox(this.operations, this.connection, (op, answer) => {
+      if (op.kind === "hide") this.#hid(answer);
+      else this.places.acknowledged(op, answer.message);
+    });
     this.operations.subscribe(() => queueMicrotask(() => this.outbox.flush()));
   }
 
@@ -61,6 +74,26 @@ export class Session {
   /** Send an event whose answer nobody waits for long: what comes in passing. */
   say(event, payload) {
     if (this.online) this.connection.emit(event, payload).catch(() => {});
+  }
+
+  /** Change how a channel stands in this user's own list. */
+  async arrange(entry, wish) {
+    try {
+      this.#arranged(await this.connection.emit("membership.arrange", { channel_id: entry.id, ...wish }));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Wave to those who have the channel before them. */
+  async wave(channel) {
+    if (!this.online) return;
+    try {
+      await this.connection.emit("event.send", { channel_id: channel, type: WAVE, data: {} });
+      this.places.waved(channel, this.user);
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   fail(error) {
@@ -94,19 +127,13 @@ export class Session {
     this.outbox.flush();
     await this.places.connected();
     if (!this.channels.loaded || data.recovered === false) this.#loadChannels();
+    if (!this.invites.loaded || data.recovered === false) this.invites.load(() => this.online);
     this.on.changed();
   }
 
   async #loadChannels() {
     try {
-      let cursor = null;
-      for (let page = 0; page < PAGES; page += 1) {
-        const wish = { limit: PAGE, sort: ["-updated_at"], ...(cursor && { cursor }) };
-        const found = await this.rest.call("POST", "/v1/channels/query", wish);
-        found.channels.forEach((channel) => this.channels.take(channel));
-        cursor = found.next_cursor;
-        if (!cursor) break;
-      }
+      for (const filter of [null, ...PUT_AWAY]) await this.#list(filter);
       this.channels.complete();
       this.on.changed();
       const next = this.channels.sorted().filter((entry) => entry.last === undefined);
@@ -116,6 +143,17 @@ export class Session {
       this.fail(error);
       clearTimeout(this.loading);
       this.loading = setTimeout(() => this.online && this.#loadChannels(), LOAD_AGAIN);
+    }
+  }
+
+  async #list(filter) {
+    let cursor = null;
+    for (let page = 0; page < PAGES; page += 1) {
+      const wish = { limit: PAGE, sort: ["-updated_at"], ...(filter && { filter }), ...(cursor && { cursor }) };
+      const found = await this.rest.call("POST", "/v1/channels/query", wish);
+      found.channels.forEach((channel) => this.channels.take(channel));
+      cursor = found.next_cursor;
+      if (!cursor) break;
     }
   }
 
@@ -200,9 +238,12 @@ export class Session {
     }
     if (type === "unread.changed") this.#read(data);
     else if (type === "unread.cleared") data.channels.forEach((each) => this.#read(each));
+    else if (type === "message.hidden") this.#hid(data);
+    else if (type === "invite.changed") this.invites.told(data.invite);
     else if (type === "membership.added") this.#joined(data.channel);
     else if (type === "membership.removed") this.#left(data.channel_id);
-    else if (type === "membership.updated" || type === "membership.arranged") this.channels.membership(data.channel_id, data);
+    else if (type === "membership.updated") this.channels.membership(data.channel_id, data);
+    else if (type === "membership.arranged") this.#arranged(data);
     else if (type === "user.updated") this.people.learn(data.user);
   }
 
@@ -213,6 +254,7 @@ export class Session {
     } else if (type === "profile.changed") this.people.learn(data.user);
     else if (type === "presence.changed") this.people.saw([{ user_id: actor, ...data }]);
     else if (type === "presence.counted") this.places.counted(channel_id, data);
+    else if (type === "event.sent" && data.type === WAVE) this.places.waved(channel_id, data.user_id);
     else if (type === "receipts.read") this.places.receipts(channel_id, data);
   }
 
@@ -221,7 +263,20 @@ export class Session {
     this.places.read(position);
   }
 
+  #arranged(data) {
+    this.channels.membership(data.channel_id, data);
+    this.places.seenFrom(data.channel_id, data.history_from);
+  }
+
+  #hid(message) {
+    this.hidden.add(message);
+    this.channels.hid(message);
+    this.places.hid(message);
+    this.look([message.channel_id]);
+  }
+
   #joined(channel) {
+    this.invites.joined(channel.id);
     this.channels.take(channel);
     this.look([channel.id]);
     this.on.changed();

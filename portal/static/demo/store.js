@@ -16,8 +16,8 @@ export class Store {
   /** What came while the history was being asked for; null at other times. */
   #meanwhile = null;
 
-  constructor({ me, channel, thread = null, operations }) {
-    Object.assign(this, { me, channel, thread, all: operations });
+  constructor({ me, channel, thread = null, operations, hidden }) {
+    Object.assign(this, { me, channel, thread, all: operations, hidden });
     /** Acknowledged messages of the window by id. */
     this.messages = new Map();
     this.loaded = false;
@@ -45,7 +45,7 @@ export class Store {
   }
 
   get unread() {
-    return Math.max(0, this.lastNumber - this.readNumber);
+    return this.hidden.unread(this.channel, this.lastNumber, this.readNumber);
   }
 
   /** Whether the history has yet to be asked for, or asked for again. */
@@ -59,6 +59,13 @@ export class Store {
 
   get last() {
     return Math.max(0, ...[...this.messages.values()].map((message) => message.seq));
+  }
+
+  /** When this user's newest message was sent, in ms; 0 for none. */
+  get lastSent() {
+    const sent = this.operations.filter((op) => op.kind === "send" && op.tried && !op.error).map((op) => op.at);
+    for (const message of this.messages.values()) if (message.user_id === this.me) sent.push(message.created_at);
+    return Math.max(0, ...sent.map(Date.parse));
   }
 
   #owns(op) {
@@ -87,7 +94,7 @@ export class Store {
     this.readNumber = Math.max(channel.membership?.read_number ?? 0, channel.truncated_number ?? 0);
     this.newAfter = this.unread && !this.thread ? this.readNumber : null;
     this.#window(page);
-    this.pins.open(pins);
+    this.pins.open(pins.filter((pin) => !this.hidden.has(pin.message_id)));
     const kept = this.#meanwhile ?? [];
     this.#meanwhile = null;
     kept.forEach((apply) => apply());
@@ -138,23 +145,23 @@ export class Store {
       this.#meanwhile.push(() => this.event(event, reading));
       return false;
     }
-    const { type, seq, data } = event;
+    const { type, seq, data, actor } = event;
     if (!this.loaded || seq <= this.applied) return false;
     this.applied = seq;
     if (data.emoji) this.#reacted(type, data);
     if (data.thread) this.#threaded(data.thread);
     if (type === "channel.truncated") this.#truncated(data);
-    this.pins.event(event, this.messages);
-    const { message } = data;
+    if (!this.hidden.has(data.message_id)) this.pins.event(event, this.messages);
+    const message = type === "message.deleted" ? { ...data.message, deleted_by: actor } : data.message;
     if (message) {
       if (type !== "message.created") this.#requote(message);
       const mine = this.holds(message);
       if (mine && type === "message.created") this.#count(message, reading);
       const known = this.messages.has(message.id);
-      // Beyond the window's end it is only counted: it is loaded when one scrolls there.
-      const back = type === "message.restored";
-      if (known || (mine && !this.hasAfter && type === "message.created")) this.#take(message, back);
-      else if (mine && message.seq > this.first && message.seq < this.last) this.#take(message);
+      // Beyond the window's end it is only counted: it is loaded when one scrolls there. What else it does not have, it is
+      // not to have: it was deleted for oneself.
+      const fits = mine && (!this.hasAfter || (message.seq > this.first && message.seq < this.last));
+      if (known || (fits && type === "message.created")) this.#take(message, type === "message.restored");
       if (reading && !this.hasAfter && this.messages.size > MOST + 50) this.#trim("first");
     }
     this.changed();
@@ -169,6 +176,14 @@ export class Store {
     }
     this.readNumber = marked_unread ? read_number : Math.max(this.readNumber, read_number);
     if (marked_unread) this.newAfter = read_number;
+    this.changed();
+  }
+
+  /** This user has deleted a message for itself, here or on another device. */
+  hid({ message_id }) {
+    this.messages.delete(message_id);
+    this.pins.drop(message_id);
+    this.operations.filter((op) => op.id === message_id).forEach((op) => this.all.remove(op));
     this.changed();
   }
 
@@ -187,9 +202,11 @@ export class Store {
   }
 
   #take(message, back = false) {
+    if (message.hidden || this.hidden.has(message.id)) return;
     const known = this.messages.get(message.id);
     // A page of history and an event may cross: the later state stands, and a deletion, until the message is restored.
-    if (known && !back && (known.deleted_at || known.updated_at > message.updated_at)) return;
+    const gone = known?.deleted_at && !message.purged;
+    if (known && !back && (gone || known.updated_at > message.updated_at)) return;
     // Events are the same for everybody, so they say nothing of this user's own.
     const own = message.own_reactions ?? known?.own_reactions;
     this.messages.set(message.id, own ? { ...message, own_reactions: own } : message);
@@ -223,9 +240,21 @@ export class Store {
   }
 
   #truncated({ truncated_to, truncated_number }) {
-    for (const [id, { seq }] of this.messages) if (seq < truncated_to) this.messages.delete(id);
-    if (this.messages.size === 0 || this.first >= truncated_to) this.hasBefore = false;
+    this.#cut(truncated_to);
     this.readNumber = Math.max(this.readNumber, truncated_number);
+  }
+
+  #cut(from) {
+    for (const [id, { seq }] of this.messages) if (seq < from) this.messages.delete(id);
+    if (this.messages.size === 0 || this.first >= from) this.hasBefore = false;
+  }
+
+  /** This user sees nothing older any more: it has cleared the channel. */
+  seenFrom(seq) {
+    if (!this.loaded || ![...this.messages.values()].some((message) => message.seq < seq)) return;
+    this.#cut(seq);
+    this.pins.cut(seq);
+    this.changed();
   }
 
   #threaded(thread) {
@@ -248,7 +277,8 @@ export class Store {
   }
 
   edit(id, text) {
-    const waiting = this.operations.find((op) => op.id === id && op.kind !== "delete" && (!op.tried || op.error));
+    const writes = ({ kind }) => kind === "send" || kind === "edit";
+    const waiting = this.operations.find((op) => op.id === id && writes(op) && (!op.tried || op.error));
     if (waiting) this.all.update(waiting, { text, error: null });
     else if (this.shown(id)?.text !== text) this.#add({ key: messageId(), kind: "edit", id, text });
   }
@@ -258,6 +288,16 @@ export class Store {
     this.operations.filter((op) => op.id === id && op.kind === "edit" && !op.tried).forEach((op) => this.all.remove(op));
     if (unsent) this.all.remove(unsent);
     else this.#add({ key: messageId(), kind: "delete", id, text: "" });
+  }
+
+  /** Delete it for this user alone. */
+  hide(id) {
+    this.#add({ key: messageId(), kind: "hide", id, text: "" });
+  }
+
+  /** Bring a deleted message back. */
+  restore(id) {
+    this.#add({ key: messageId(), kind: "restore", id, text: "" });
   }
 
   /** Give up a change that was refused. */
@@ -288,7 +328,9 @@ export class Store {
 
   acknowledged(op, message) {
     if (op.kind === "send") this.#count(message, true);
-    if (this.loaded && (this.messages.has(message.id) || (op.kind === "send" && !this.hasAfter))) this.#take(message);
+    const told = op.kind === "delete" ? { ...message, deleted_by: this.me } : message;
+    const fits = this.messages.has(message.id) || (op.kind === "send" && !this.hasAfter);
+    if (this.loaded && fits) this.#take(told, op.kind === "restore");
     this.changed();
   }
 
@@ -306,9 +348,8 @@ export class Store {
       if (op.kind === "send" && (shown.has(op.id) || this.hasAfter)) continue;
       const before = shown.get(op.id) ?? this.#blank(op);
       if (!before) continue;
-      const state = op.error ? "refused" : "waiting";
-      const change = op.kind === "delete" ? { removing: true } : { text: op.text, changed: op.kind === "edit" };
-      shown.set(op.id, { ...before, ...change, state, kind: op.kind, error: op.error });
+      if (op.kind === "hide" && !op.error) shown.delete(op.id);
+      else shown.set(op.id, { ...before, ...as(op), state: op.error ? "refused" : "waiting", kind: op.kind, error: op.error });
     }
     return [...shown.values()];
   }
@@ -322,4 +363,10 @@ export class Store {
     const times = { created_at: op.at, updated_at: op.at, deleted_at: null };
     return { id: op.id, user_id: this.me, text: op.text, number: null, seq: null, quoted: op.quoted, ...op.with, ...times };
   }
+}
+
+/** How a message stands under a change that waits. */
+function as({ kind, text }) {
+  if (kind === "send" || kind === "edit") return { text, changed: kind === "edit" };
+  return kind === "delete" ? { removing: true } : {};
 }

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from playwright.async_api import Page, expect
 
-from control_plane.apps.service import set_allowed_origins
+from control_plane.apps.service import set_allowed_origins, set_guests
 from control_plane.keys.api_keys import create_secret_key, revoke_api_key
 from kernel.contracts import AppSnapshot
 from kernel.ids import format_id, parse_id
@@ -211,6 +211,165 @@ async def chat(house: House) -> list[Shot]:
     ]
 
 
+async def change(house: House) -> list[Shot]:
+    """What becomes of messages and channels: earlier versions, deletions, invites, a slow channel and a frozen one."""
+    app = await house.app("Changes")
+    path, channel = f"/apps/{app.app.public_id}/demo", f"{next(iter(house.whole.node_urls.values()))}/v1/channels/demo"
+    headers = {"authorization": f"Bearer {app.secret_key}"}
+
+    async def talk(page: Page) -> Demo:
+        # As no picture before has left it.
+        for patch, wish in (
+            ("", {"frozen": False, "slow_mode": 0}),
+            ("/membership", {"user_id": ADA, "archived": False}),
+        ):
+            await house.whole.http.patch(channel + patch, json=wish, headers=headers)
+        demo = Demo(page)
+        await demo.online()
+        await look_at(page, ADA)
+        await demo.say(ADA, "Lunch at noon?", "By the harbour.")
+        await demo.until_stored(ADA)
+        await look_at(page, GRACE)
+        await demo.say(GRACE, "I would rather not say.", "Gladly.")
+        await demo.until_stored(GRACE)
+        return demo
+
+    async def versions(page: Page) -> None:
+        demo = await talk(page)
+        await look_at(page, ADA)
+        for text in ("Lunch at one, then?", "Lunch at half past twelve?"):
+            await demo.row(ADA, "Lunch at").last.focus()
+            await page.keyboard.press("e")
+            await demo.pane(ADA).get_by_label("Edit message").fill(text)
+            await page.keyboard.press("Enter")
+            await demo.until_stored(ADA)
+        await demo.row(ADA, "Lunch at").last.get_by_role("button", name="edited").click()
+        await expect(demo.row(ADA, "Lunch at").last.locator(".versions li")).to_have_count(2)
+
+    async def asked(page: Page, user: str, text: str) -> Demo:
+        demo = await talk(page)
+        await look_at(page, user)
+        await demo.row(user, text).last.focus()
+        await page.keyboard.press("Delete")
+        return demo
+
+    async def own(page: Page) -> None:
+        await asked(page, GRACE, "I would rather")
+
+    async def others(page: Page) -> None:
+        await asked(page, GRACE, "By the harbour")
+
+    async def deleted(page: Page) -> None:
+        demo = await asked(page, GRACE, "I would rather")
+        await page.locator(f"#pane-{GRACE} [data-do=remove]").click()
+        await demo.until_stored(GRACE)
+        await demo.row(GRACE, "Message deleted").last.focus()
+
+    async def slow(page: Page) -> None:
+        demo = await talk(page)
+        await more(page, "Slow down")
+        await look_at(page, GRACE)
+        await demo.say(GRACE, "Not so fast.")
+        await demo.until_stored(GRACE)
+        await demo.field(GRACE).fill("As I said")
+        await expect(demo.conversation(GRACE).locator("[data-part=pace]")).to_contain_text("until your next")
+
+    async def more(page: Page, name: str) -> None:
+        demo = Demo(page)
+        await look_at(page, ADA)
+        await demo.conversation(ADA).get_by_role("button", name="More").click()
+        await page.get_by_role("menuitem", name=name).click()
+
+    async def choices(page: Page) -> None:
+        demo = await talk(page)
+        await look_at(page, ADA)
+        await demo.conversation(ADA).get_by_role("button", name="More").click()
+
+    async def frozen(page: Page) -> None:
+        demo = await talk(page)
+        await more(page, "Freeze")
+        await look_at(page, GRACE)
+        await expect(demo.conversation(GRACE).get_by_text("This channel is frozen")).to_be_visible()
+
+    async def wave(page: Page) -> None:
+        demo = await talk(page)
+        await look_at(page, ADA)
+        await demo.conversation(ADA).get_by_role("button", name="Wave").click()
+        await look_at(page, GRACE)
+        await expect(demo.conversation(GRACE).locator(".wave")).to_be_visible()
+
+    async def wire(page: Page) -> None:
+        await wave(page)
+        await page.get_by_text("What goes over the wire").click()
+        await page.get_by_label("Filter events").fill("event.sent")
+        await page.locator("[data-part=wire] td button:visible").first.click()
+
+    async def found(page: Page, name: str) -> Demo:
+        demo = Demo(page)
+        await demo.online()
+        await look_at(page, ADA)
+        await demo.pane(ADA).locator("[data-part=back]").click()
+        await page.get_by_label("New channel as Ada").click()
+        await demo.pane(ADA).get_by_label("Name of the channel").fill(name)
+        return demo
+
+    async def invited(page: Page) -> None:
+        demo = await found(page, "Climbing on Thursdays")
+        await page.get_by_role("button", name="Create and invite").click()
+        await look_at(page, GRACE)
+        await expect(demo.pane(GRACE).locator(".invite").first).to_be_visible()
+
+    async def archived(page: Page) -> None:
+        demo = await talk(page)
+        await more(page, "Archive for me")
+        await demo.pane(ADA).locator("[data-part=back]").click()
+        await expect(demo.pane(ADA).locator("[data-part=archived]")).to_be_visible()
+
+    return [
+        Shot("demo-versions", path, house.owner, versions),
+        Shot("demo-delete-own", path, house.owner, own),
+        Shot("demo-delete-others", path, house.owner, others),
+        Shot("demo-deleted", path, house.owner, deleted),
+        Shot("demo-wave", path, house.owner, wave, settled=False),
+        Shot("demo-wire", path, house.owner, wire),
+        Shot("demo-choices", path, house.owner, choices),
+        Shot("demo-founding", path, house.owner, lambda page: found(page, "Climbing on Thursdays")),
+        Shot("demo-invited", path, house.owner, invited),
+        Shot("demo-slow", path, house.owner, slow),
+        Shot("demo-frozen", path, house.owner, frozen),
+        Shot("demo-archived", path, house.owner, archived),
+    ]
+
+
+async def guests(house: House) -> list[Shot]:
+    """The demo as a guest, where the app lets guests in and where it does not."""
+    shut = (await house.app("Shut")).app
+    app = (await house.app("Open")).app
+    async with house.portal.deps.change_as(house.member, None) as ctx:
+        await set_guests(ctx, app.id, True)
+    path = f"/apps/{app.public_id}/demo/guest"
+
+    async def enter(page: Page) -> None:
+        await page.get_by_label("Your name").fill("Ivy")
+        await page.get_by_role("button", name="Come in").click()
+        await expect(page.locator("#pane-guest")).to_have_attribute("data-state", "online")
+        await page.get_by_label("Message as Guest").fill("Hello, I have a question.")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("li.message[data-state=waiting]")).to_have_count(0)
+
+    async def refuse(page: Page) -> None:
+        await page.route("**/v1/guests", lambda route: route.abort())
+        await page.get_by_role("button", name="Come in").click()
+        await expect(page.get_by_role("alert")).to_be_visible()
+
+    return [
+        Shot("guest-shut", f"/apps/{shut.public_id}/demo/guest", house.owner),
+        Shot("guest-door", path, house.owner),
+        Shot("guest-door-error", path, house.owner, refuse),
+        Shot("guest-inside", path, house.owner, enter),
+    ]
+
+
 async def seeded(house: House) -> list[Shot]:
     """The demo with much in it: the list, a channel, a search that finds nothing, and messages that do not come."""
     app = await house.app("Busy")
@@ -305,7 +464,7 @@ async def _use(portal: Portal, app_id: UUID) -> None:
 
 async def main(folder: Path, words: list[str]) -> None:
     async with open_house(free_port()) as house, chromium() as browser:
-        for scene in (new_app, keys, usage, chat, seeded, docs):
+        for scene in (new_app, keys, usage, chat, change, guests, seeded, docs):
             shots = await scene(house)
             wanted = [shot for shot in shots if not words or any(word in shot.name for word in words)]
             await take(house.portal, browser, wanted, folder)

@@ -14,6 +14,7 @@ from portal.apps.demo import tokens
 from tests.portal.apps.conftest import HouseTab
 from tests.portal.apps.demo import ADA, GRACE, Demo, Network
 from tests.portal.apps.house import House
+from tests.portal.browser import Watch
 
 
 async def history(house: House, app: NewApp, *, channel: str = "demo") -> list[dict[str, object]]:
@@ -242,7 +243,25 @@ async def test_edit_in_place(house: House, house_tab: HouseTab) -> None:
         await expect(demo.row(user, "Hello.")).to_contain_text("edited")
     await demo.until_stored(ADA)
     assert (await history(house, app))[0]["text"] == "Hello."
-    await expect(demo.row(GRACE, "Hello.").locator("[data-do=edit], [data-do=delete]")).to_have_count(0)
+    await expect(demo.row(GRACE, "Hello.").locator("[data-do=edit]")).to_have_count(0)
+    # What it said before is its author's to see, and stays right when it is edited once more.
+    edited = demo.row(ADA, "Hello.").get_by_role("button", name="edited")
+    await edited.focus()
+    await demo.page.keyboard.press("Enter")
+    said = demo.row(ADA, "Hello.").get_by_role("list", name="What it said before").get_by_role("listitem")
+    await expect(said).to_have_text(["Helo.At first, just now"])
+    await expect(edited).to_be_focused()
+    await expect(edited).to_have_attribute("aria-expanded", "true")
+    await demo.field(ADA).press("ArrowUp")
+    await editor.fill("Hello. Grace?")
+    await editor.press("Enter")
+    await expect(said).to_have_text(["Hello.Ada, just now", "Helo.At first, just now"])
+    await edited.focus()
+    await demo.page.keyboard.press("Escape")
+    await expect(said).to_have_count(0)
+    await expect(demo.row(ADA, "Hello.")).to_be_focused()
+    await expect(demo.row(GRACE, "Grace?").locator("span.edited")).to_be_visible()
+    await expect(demo.row(GRACE, "Grace?").locator("button.edited")).to_have_count(0)
 
 
 async def test_escape_leaves_a_message_as_it_was(house: House, house_tab: HouseTab) -> None:
@@ -256,7 +275,7 @@ async def test_escape_leaves_a_message_as_it_was(house: House, house_tab: HouseT
     assert (await history(house, app))[0]["text"] == "As it was."
 
 
-async def test_delete_asks_first_and_leaves_the_place(house: House, house_tab: HouseTab) -> None:
+async def test_delete_asks_first_and_leaves_the_place_until_it_is_restored(house: House, house_tab: HouseTab) -> None:
     demo, app = await opened(house, await house_tab())
     await demo.say(ADA, "Secret.", "Public.")
     await demo.until_texts(GRACE, ["Secret.", "Public."])
@@ -266,11 +285,29 @@ async def test_delete_asks_first_and_leaves_the_place(house: House, house_tab: H
     await row.get_by_role("button", name="Keep").click()
     await row.focus()
     await demo.page.keyboard.press("Delete")
-    await row.get_by_role("button", name="Delete").click()
+    await row.get_by_role("button", name="Delete for everybody").click()
     for user in (ADA, GRACE):
         await demo.until_texts(user, ["Message deleted", "Public."])
     await demo.until_stored(ADA)
     assert [message["text"] for message in await history(house, app)] == ["", "Public."]
+    await expect(demo.row(GRACE, "Message deleted").locator("[data-do=restore]")).to_have_count(0)
+    gone = demo.row(ADA, "Message deleted")
+    await gone.focus()
+    await expect(gone.get_by_role("button", name="Restore")).to_be_visible()
+    await demo.page.keyboard.press("z")
+    for user in (ADA, GRACE):
+        await demo.until_texts(user, ["Secret.", "Public."])
+    await demo.until_stored(ADA)
+    assert [message["text"] for message in await history(house, app)] == ["Secret.", "Public."]
+
+    # What a moderator takes away, its author does not bring back.
+    await demo.say(GRACE, "Nonsense.")
+    await demo.until_texts(ADA, ["Secret.", "Public.", "Nonsense."])
+    await demo.row(ADA, "Nonsense.").focus()
+    await demo.page.keyboard.press("Delete")
+    await demo.row(ADA, "Nonsense.").get_by_role("button", name="Delete for everybody").click()
+    await demo.until_texts(GRACE, ["Secret.", "Public.", "Message deleted"])
+    await expect(demo.row(GRACE, "Message deleted").locator("[data-do=restore]")).to_have_count(0)
 
 
 async def test_edits_and_deletions_wait_for_the_connection_too(house: House, house_tab: HouseTab) -> None:
@@ -310,6 +347,13 @@ async def test_unread_counts_until_the_pane_is_looked_at(house: House, house_tab
     await expect(demo.unread(GRACE)).to_have_text("2")
     await expect(demo.pane(GRACE).locator("li.new + li")).to_contain_text("One.")
     assert await unread(house, app, GRACE) == 2
+    # Grace deletes one for herself, on a device that is not here: it is unread no more.
+    path, headers = f"{nodes(house)[0]}/v1/messages", {"authorization": f"Bearer {app.secret_key}"}
+    first = (await history(house, app))[0]["id"]
+    await house.whole.http.post(f"{path}/{first}/hide", json={"user_id": GRACE}, headers=headers)
+    await expect(demo.unread(GRACE)).to_have_text("1")
+    await demo.until_texts(GRACE, ["Two."])
+    assert await unread(house, app, GRACE) == 1
     await demo.conversation(GRACE).locator("[data-part=log]").click()
     await expect(demo.unread(GRACE)).to_be_hidden()
     for _ in range(100):
@@ -452,6 +496,9 @@ async def test_markup_is_text(house: House, house_tab: HouseTab) -> None:
     for user in (ADA, GRACE):
         await demo.until_texts(user, [payload])
     await demo.page.get_by_text("What goes over the wire").click()
+    await demo.page.get_by_label("Filter events").fill("onerror")
+    await demo.page.locator("[data-part=wire] tbody button:visible").first.click()
+    await expect(demo.page.locator("[data-part=wire] pre")).to_contain_text("onerror=")
     assert await demo.page.locator("[data-demo] img").count() == 0
 
 
@@ -569,6 +616,174 @@ async def test_two_browsers_see_each_others_signs(house: House, house_tab: House
     # Grace looks at her page, so Ada is told that she has read it.
     await grace.conversation(GRACE).locator("[data-part=log]").click()
     await expect(ada.row(ADA, "Hello, Grace.").get_by_role("img", name="Read", exact=True)).to_be_visible()
+    # A wave passes within seconds, so it is looked out for before it comes.
+    for user, each in demos.items():
+        await (
+            each.conversation(user)
+            .locator("[data-part=waving]")
+            .evaluate(
+                """line => {
+                window.waved = new Promise((seen) => {
+                    new MutationObserver(() => seen(line.textContent)).observe(line, { childList: true });
+                });
+            }"""
+            )
+        )
+    await ada.conversation(ADA).get_by_role("button", name="Wave").click()
+    assert await asyncio.wait_for(grace.page.evaluate("window.waved"), 15) == "Ada waves"
+    assert await asyncio.wait_for(ada.page.evaluate("window.waved"), 15) == "You wave"
+
+
+async def test_what_one_deletes_for_oneself_stays_with_the_others(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    await demo.say(ADA, "To be kept.", "To be forgotten.")
+    await demo.until_texts(GRACE, ["To be kept.", "To be forgotten."])
+    await demo.until_stored(ADA)
+    # Another tab is another device of both.
+    other = Demo(await demo.page.context.new_page())
+    await other.open(f"/apps/{app.app.public_id}/demo")
+    row = demo.row(GRACE, "To be forgotten.")
+    await row.focus()
+    await demo.page.keyboard.press("Delete")
+    await expect(row).to_contain_text("Others still see it.")
+    await expect(row.get_by_role("button", name="Delete for everybody")).to_have_count(0)
+    await row.get_by_role("button", name="Delete for me").click()
+    await expect(demo.row(GRACE, "To be kept.")).to_be_focused()
+    for each in (demo, other):
+        await each.until_texts(GRACE, ["To be kept."])
+        await each.until_texts(ADA, ["To be kept.", "To be forgotten."])
+    # Events go on telling of it, and a pin would show it.
+    await demo.row(ADA, "To be forgotten.").focus()
+    await demo.page.keyboard.press("e")
+    await demo.pane(ADA).get_by_label("Edit message").fill("To be remembered.")
+    await demo.page.keyboard.press("Enter")
+    await demo.until_stored(ADA)
+    message = (await history(house, app))[1]["id"]
+    headers = {"authorization": f"Bearer {app.secret_key}"}
+    pinned = await house.whole.http.put(f"{nodes(house)[0]}/v1/messages/{message}/pin", headers=headers)
+    assert pinned.status_code == 201
+    await expect(demo.pane(ADA).locator("[data-part=pinned-strip]")).to_contain_text("To be remembered.")
+    await demo.say(ADA, "Afterwards.")
+    for each in (demo, other):
+        await each.until_texts(GRACE, ["To be kept.", "Afterwards."])
+        await expect(each.pane(GRACE).locator("[data-part=pinned-strip]")).to_be_hidden()
+    await demo.page.reload()
+    await demo.online()
+    await demo.until_texts(GRACE, ["To be kept.", "Afterwards."])
+    await expect(demo.row(ADA, "To be remembered.")).to_be_visible()
+
+
+async def test_an_invite_is_seen_at_once_and_answered(house: House, house_tab: HouseTab) -> None:
+    demo, _ = await opened(house, await house_tab())
+    ada, grace = demo.pane(ADA), demo.pane(GRACE)
+
+    async def found(name: str) -> None:
+        await ada.get_by_role("button", name="All channels of Ada").click()
+        await ada.get_by_role("button", name="New channel as Ada").click()
+        await expect(ada.get_by_role("button", name="Create and invite")).to_be_disabled()
+        await ada.get_by_label("Name of the channel").fill(name)
+        await demo.page.keyboard.press("Enter")
+        await expect(ada.locator("[data-part=channel-title]")).to_have_text(name)
+        await expect(ada.locator("[data-part=channel-about]")).to_have_text("1 member, 1 online")
+
+    await found("Climbing")
+    await expect(ada.locator("[data-part=empty-hint]").first).to_contain_text("Ada is alone here")
+    await expect(grace.locator(".invite")).to_contain_text("Ada invites you")
+    await expect(demo.unread(GRACE)).to_have_text("1")
+    await found("<b>Diving</b>")
+    await expect(grace.locator(".invite strong")).to_have_text(["<b>Diving</b>", "Climbing"])
+    await demo.say(ADA, "Is anybody here?")
+    await demo.until_stored(ADA)
+    # Whoever was not there when she was invited is asked the same.
+    await demo.page.reload()
+    await expect(grace.locator(".invite")).to_have_count(2)
+    await grace.get_by_role("button", name="Decline: Climbing").click()
+    await expect(grace.get_by_role("button", name="Decline: <b>Diving</b>")).to_be_focused()
+    await grace.get_by_role("button", name="Join: <b>Diving</b>").click()
+    await expect(grace.locator("[data-part=channel-title]")).to_have_text("<b>Diving</b>")
+    await demo.until_texts(GRACE, ["Is anybody here?"])
+    await expect(ada.locator("[data-part=channel-about]")).to_have_text("2 members, 2 online")
+    await expect(grace.locator("[data-part=invites]")).to_be_hidden()
+    await grace.get_by_role("button", name="All channels of Grace").click()
+    await expect(grace.locator(".roster-row [data-part=title]")).to_have_text(["<b>Diving</b>", "Demo"])
+
+
+async def test_the_owner_slows_the_channel_freezes_it_and_puts_it_away(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+
+    async def more(name: str) -> None:
+        await demo.conversation(ADA).get_by_role("button", name="More").click()
+        await demo.page.get_by_role("menuitem", name=name).click()
+
+    await more("Slow down")
+    pace = demo.conversation(GRACE).locator("[data-part=pace]")
+    await expect(pace).to_have_text("Slow mode: one message every 10 s")
+    await expect(demo.conversation(ADA).locator("[data-part=pace]")).to_be_hidden()
+    # So slow that no machine is too slow to see it.
+    path, headers = f"{nodes(house)[0]}/v1/channels/demo", {"authorization": f"Bearer {app.secret_key}"}
+    await house.whole.http.patch(path, json={"slow_mode": 3600}, headers=headers)
+    await expect(pace).to_have_text("Slow mode: one message every 60 min")
+    await demo.say(GRACE, "One.")
+    await demo.until_texts(ADA, ["One."])
+    await expect(pace).to_contain_text("until your next message")
+    await demo.field(GRACE).fill("Two.")
+    await demo.field(GRACE).press("Enter")
+    await expect(demo.field(GRACE)).to_have_value("Two.")
+    await expect(demo.conversation(GRACE).get_by_role("button", name="Send")).to_be_disabled()
+    await more("End slow mode")
+    await expect(pace).to_be_hidden()
+    await expect(demo.conversation(GRACE).get_by_role("button", name="Send")).to_be_enabled()
+
+    await more("Freeze")
+    await expect(demo.conversation(GRACE).get_by_text("This channel is frozen")).to_be_visible()
+    await expect(demo.field(GRACE)).to_be_hidden()
+    await expect(demo.row(GRACE, "One.").locator("[data-do=edit]")).to_have_count(0)
+    await more("Thaw")
+    await expect(demo.field(GRACE)).to_be_visible()
+
+    await more("Archive for me")
+    await demo.page.reload()
+    await demo.online()
+    ada = demo.pane(ADA)
+    await ada.get_by_role("button", name="All channels of Ada").click()
+    await expect(ada.get_by_text("No channels yet.")).to_be_visible()
+    await ada.get_by_role("button", name="Archived, 1").click()
+    await ada.locator(".roster-row button").click()
+    await expect(ada.locator("[data-part=channel-about]")).to_contain_text("archived")
+    await more("Take out of the archive")
+    await expect(ada.locator("[data-part=channel-about]")).not_to_contain_text("archived")
+
+
+async def test_a_guest_comes_in_with_the_publishable_key_alone(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    async with demo.page.context.expect_page() as opening:
+        await demo.page.get_by_role("link", name="Open as a guest").click()
+    page = await opening.value
+    watch = Watch(page)
+    await expect(page.get_by_role("heading", name="Support chat lets no guests in")).to_be_visible()
+    await page.get_by_role("link", name="Go to settings").click()
+    await page.get_by_role("button", name="Let guests in").click()
+    await expect(page.get_by_text("Guests may come in.", exact=True)).to_be_visible()
+    await page.goto(f"/apps/{app.app.public_id}/demo/guest")
+    await page.get_by_label("Your name").fill("Ivy <i>")
+    await page.get_by_role("button", name="Come in").click()
+    guest, field = page.locator("#pane-guest"), page.get_by_label("Message as Guest", exact=True)
+    await expect(guest).to_have_attribute("data-state", "online", timeout=20_000)
+    await expect(guest.get_by_role("heading", name="Ivy <i>")).to_be_visible()
+    await field.fill("Is anybody here?")
+    await field.press("Enter")
+    await expect(demo.row(ADA, "Is anybody here?").locator(".message-author")).to_have_text("Ivy <i>")
+    await demo.say(GRACE, "We are.")
+    await expect(guest.locator("li.message").filter(has_text="We are.")).to_be_visible()
+    await expect(guest.locator("[data-do=pin], [data-do=edit]").last).to_have_attribute("data-do", "edit")
+    # Whoever comes back with its tokens is the same guest; whoever leaves them is another.
+    was = await page.locator("[data-part=guest-id]").inner_text()
+    await page.reload()
+    await expect(guest.locator("li.message")).to_have_count(2)
+    assert await page.locator("[data-part=guest-id]").inner_text() == was
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_label("Your name")).to_be_visible()
+    watch.check()
 
 
 async def test_a_long_list_of_channels_is_searched_opened_and_kept_small(house: House, house_tab: HouseTab) -> None:
@@ -613,7 +828,8 @@ async def test_a_long_list_of_channels_is_searched_opened_and_kept_small(house: 
     await demo.until_texts(ADA, ["One.", "Two."])
     await expect(demo.pane(ADA).locator("li.new + li")).to_contain_text("One.")
     await expect(rows.first.locator("[data-part=badge]")).to_be_hidden()
-    await demo.conversation(ADA).get_by_role("button", name="Mute").click()
+    await demo.conversation(ADA).get_by_role("button", name="More").click()
+    await demo.page.get_by_role("menuitem", name="Mute").click()
     await expect(rows.first.get_by_role("img", name="Muted")).to_be_visible()
     await demo.page.reload()
     await demo.until_texts(ADA, ["One.", "Two."])
@@ -709,7 +925,7 @@ async def test_what_is_pinned_stands_above_the_messages_on_both_sides_until_it_e
 
     await demo.row(ADA, "Lunch at one?").focus()
     await demo.page.keyboard.press("Delete")
-    await demo.row(ADA, "Lunch at one?").get_by_role("button", name="Delete").click()
+    await demo.row(ADA, "Lunch at one?").get_by_role("button", name="Delete for everybody").click()
     await expect(rows).to_contain_text(["Be kind."])
     await demo.row(ADA, "Be kind.").focus()
     await demo.page.keyboard.press("e")

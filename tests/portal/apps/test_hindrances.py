@@ -92,6 +92,20 @@ async def test_without_a_live_node_there_is_nothing_to_connect_to(
     assert "No node serves this app right now" in (await room.client.get(f"{room.path}/quickstart")).text
 
 
+async def test_a_guest_is_let_in_only_where_the_app_lets_guests_in(room: Room, address: Callable[[], str]) -> None:
+    path = f"{room.path}/demo/guest"
+    page = (await room.client.get(path)).text
+    assert "lets no guests in" in page
+    assert f"{room.path}/settings#guests" in page
+    assert "data-guest" not in page
+    await submit(room.client, f"{room.path}/settings", f"{room.path}/settings/guests")
+    answer = await room.client.get(path)
+    assert "data-guest" in answer.text
+    assert "http://127.0.0.1:8100" in answer.headers["content-security-policy"]
+    viewer = await room.as_role(address(), "viewer")
+    assert (await viewer.get(path)).status_code == 403
+
+
 @pytest.mark.parametrize("role", ["viewer", "billing"])
 async def test_the_demo_needs_its_permission(room: Room, role: str, address: Callable[[], str]) -> None:
     client = await room.as_role(address(), role)
