@@ -46,7 +46,7 @@ async def _prepare(here: Lab, size: int, seconds: float) -> tuple[dict[str, Any]
     await load_history(
         here.database_url, app_id, prefix="room", channels=1, messages=size, reader="reader", author="writer"
     )
-    told = {"messages": size, "table_bytes": await _size(here.database_url)}
+    told: dict[str, Any] = {"messages": size, "table_bytes": await _size(here.database_url)}
     told["load_seconds"] = round(time.perf_counter() - began, 1)
     places = random.Random(1).sample(range(BEFORE_MESSAGES + 51, size), PLACES)  # noqa: S311
     targets = [f"/v1/channels/room0/messages?limit=50&before={place}" for place in places]
