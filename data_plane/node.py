@@ -44,15 +44,9 @@ from data_plane.messages.pace import Pace
 from data_plane.messages.send import SendService, created_entry
 from data_plane.metrics import NodeMetrics
 from data_plane.presence.audience import Audience
-from data_plane.presence.choices import Choice
-from data_plane.presence.crowds import Crowds
-from data_plane.presence.service import PresenceService
+from data_plane.presence.parts import PresenceParts
 from data_plane.presence.socket import presence_events
-from data_plane.presence.store import PresenceStore
-from data_plane.presence.tracker import Chosen, Presence
-from data_plane.receipts.flush import PositionFlusher
-from data_plane.receipts.service import ReceiptService
-from data_plane.receipts.teller import Teller
+from data_plane.receipts.parts import ReceiptParts
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
 from data_plane.tenancy.connections import ConnectionQuota
@@ -202,9 +196,8 @@ class Node:
         gate = NodeGate(authenticator, self.connections, self.users, deps.clock)
         audience = Audience(self.hub)
         self.hub.attend(audience)
-        self.teller = Teller(self.shard, self.hub, audience, self._publish)
-        self.positions = PositionFlusher(self.system.pool, deps.clock, self.teller.stored)
-        receipts = ReceiptService(self.shard, self.positions, self.teller, self.hidden, self._publish)
+        self.receipts = ReceiptParts(self.shard, self.hub, audience, self.hidden, self._publish)
+        receipts = self.receipts.service
         custom_events = CustomEvents(self.shard, self.limiter, self.hub, self._publish)
         dispatcher = Dispatcher(
             socket_routes(self.shard, sender, sync, receipts, custom_events),
@@ -221,32 +214,23 @@ class Node:
         )
         self.watching = Watching(self.shard, self.hub, self.gateway.registry)
         self.grants.on_change(self.watching.app_changed)
-        self.presence = Presence(
-            self.shard,
-            PresenceStore(self._limits, shard_id=deps.shard_id, process=deps.identity),
-            self.hub,
-            self.gateway.registry,
-            audience,
-            self._publish,
-            self._publish_choice,
-        )
-        self.crowds = Crowds(
+        self.presence = PresenceParts(
             self.shard,
             self._limits,
             self.hub,
+            self.gateway.registry,
             audience,
+            self.hidden,
             self._publish,
+            self.bus.signal,
             process=deps.identity,
-            visible=self.presence.visible,
-            counts=self.presence.counts_here,
         )
-        self.presence.settled = self.crowds.user_moved
-        people = PresenceService(self.shard, self.presence, self.crowds, self.hidden)
+        people = self.presence.service
 
         async def sight_changed(app_id: UUID, user_id: str, others: set[str], back: bool) -> None:
             await people.sight_changed(app_id, user_id, others)
             if back:
-                await self.teller.look_again(app_id, user_id)
+                await self.receipts.teller.look_again(app_id, user_id)
 
         self.hidden.changed = sight_changed
 
@@ -313,10 +297,9 @@ class Node:
             asyncio.create_task(self.samples.run(), name="peak-samples"),
             asyncio.create_task(self.directory.run(), name="directory"),
             asyncio.create_task(self.limiter.run(), name="limits"),
-            asyncio.create_task(self.teller.run(), name="receipts"),
             asyncio.create_task(self.typists.run(), name="typists"),
-            asyncio.create_task(self.presence.run(), name="presence"),
-            asyncio.create_task(self.crowds.run(), name="crowds"),
+            *self.receipts.run(),
+            *self.presence.run(),
         ]
         _log.info("node.started", shard=deps.shard_id, node=deps.identity, apps=len(self.snapshots))
 
@@ -357,7 +340,7 @@ class Node:
         await self.puller.stop()
         self.router.close()
         await self.engine.stop()
-        await self.presence.leave()
+        await self.presence.presence.leave()
         await self.bus.stop()
         await self._limits.aclose()
         await self.samples.finish()
@@ -379,7 +362,7 @@ class Node:
 
     async def _heads(self, heads: list[tuple[LogKey, int]]) -> None:
         await self.grants.follow(heads)
-        await self.teller.follow(heads)
+        await self.receipts.teller.follow(heads)
 
     async def _every_round(self) -> None:
         await self.revocations.refresh()
@@ -410,28 +393,11 @@ class Node:
     def _publish_grants(self, app_id: UUID, seq: int) -> None:
         self.bus.signal(GrantsChanged(app_id=format_id("app", app_id), seq=seq))
 
-    def _publish_choice(self, chosen: Chosen) -> None:
-        (app_id, user_id), choice = chosen.user, chosen.choice
-        expires = choice.text_expires_at
-        signal = PresenceChosen(
-            process=self.deps.identity,
-            app_id=format_id("app", app_id),
-            user_id=user_id,
-            status=choice.status,
-            text=choice.text,
-            text_expires_at=expires.timestamp() if expires is not None else None,
-            version=choice.version,
-        )
-        self.bus.signal(signal)
-
     def _on_signal(self, signal: Signal) -> None:
-        app_id = parse_id("app", signal.app_id)
         if isinstance(signal, PresenceChosen):
-            if signal.process != self.deps.identity:
-                expires = datetime.fromtimestamp(signal.text_expires_at, UTC) if signal.text_expires_at else None
-                choice = Choice(signal.status, signal.text, expires, signal.version)
-                self.presence.chosen(Chosen((app_id, signal.user_id), choice))
+            self.presence.chosen(signal)
             return
+        app_id = parse_id("app", signal.app_id)
         if isinstance(signal, GrantsChanged):
             task = asyncio.create_task(self._load_grants(app_id, signal.seq), name="load-grants")
             self._loads.add(task)

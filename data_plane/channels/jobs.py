@@ -49,14 +49,19 @@ class ChannelJobs:
         return {DISBAND: self.disband, PURGE: self.purge, WIPE: self.wipe}
 
     async def disband(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
-        """Let the members of a deleted channel go, and those who were invited, each told in the own log."""
+        """Let those who were invited to a deleted channel go, and its members, each told in the own log.
+
+        Each batch begins behind the one before it: what was deleted stays in an index for a while, and to step over all
+        of it again would make the work grow with the square of the members.
+        """
         app_id, channel_id = UUID(payload["app_id"]), payload["channel_id"]
         started = self._shard.clock.monotonic()
-        some = self._members_batch
-        while await revoke_some(self._shard, app_id, channel_id, some) or await self._let_some_go(app_id, channel_id):
-            if self._shard.clock.monotonic() - started >= self._budget:
-                await self._shard.outbox.put(uow, DISBAND, payload, now=self._shard.clock.now())
-                return
+        for place, take_some in (("invites_after", self._revoke_some), ("members_after", self._let_some_go)):
+            while (after := payload.get(place, "")) is not None:
+                payload = {**payload, place: await take_some(app_id, channel_id, after)}
+                if payload[place] is not None and self._shard.clock.monotonic() - started >= self._budget:
+                    await self._shard.outbox.put(uow, DISBAND, payload, now=self._shard.clock.now())
+                    return
 
     async def purge(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
         """Wipe the content of a deleted channel; rows without content stay for the usage count."""
@@ -75,17 +80,20 @@ class ChannelJobs:
                 await self._shard.outbox.put(uow, topic, payload | {"after": after}, now=self._shard.clock.now())
                 return
 
-    async def _let_some_go(self, app_id: UUID, channel_id: str) -> bool:
-        """Remove one batch; true when there may be more.
+    async def _revoke_some(self, app_id: UUID, channel_id: str, after: str) -> str | None:
+        return await revoke_some(self._shard, app_id, channel_id, after=after, limit=self._members_batch)
+
+    async def _let_some_go(self, app_id: UUID, channel_id: str, after: str) -> str | None:
+        """Remove one batch of those who come after a user; returns the last of it, null when there are no more.
 
         In a transaction of its own: logs must be locked before a transaction writes, and the outbox row's lock
         counts as a write.
         """
         async with self._shard.unit_of_work(app_id) as uow:
             members = MemberRepository(uow.session, app_id)
-            leaving = [row.user_id for row in await members.page(channel_id, after=None, limit=self._members_batch)]
+            leaving = [row.user_id for row in await members.page(channel_id, after=after, limit=self._members_batch)]
             if not leaving:
-                return False
+                return None
             await self._shard.logs.lock(uow, app_id, map(user_log, leaving))
             # Nothing follows a deletion in the channel's log, so its end is the deletion's own seq.
             log = channel_log(channel_id)
@@ -95,7 +103,7 @@ class ChannelJobs:
             entries = [NewEntry(log=user_log(user_id), type="membership.removed", data=data) for user_id in gone]
             if entries:
                 await self._shard.logs.append(uow, app_id, entries, at=truncate_ms(self._shard.clock.now()))
-            return len(leaving) == self._members_batch
+            return leaving[-1] if len(leaving) == self._members_batch else None
 
     async def _wipe_some(self, payload: dict[str, Any]) -> int | None:
         bounds = {"before": payload["before"]} if "before" in payload else {}

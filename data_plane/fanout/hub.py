@@ -4,14 +4,15 @@ Everything here runs on the event loop and between awaits is atomic. Local commi
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final
 from uuid import UUID
 
 from data_plane.fanout.bus import slot_of
+from data_plane.fanout.passing import Audience, Passing
 from data_plane.fanout.stream import Recipient, Stream
 from data_plane.log import Entry, LogKey, channel_log
-from data_plane.log.entries import PROFILES, profile_in_channels
+from data_plane.log.entries import PROFILES
 from data_plane.log.reader import LogRange, LogReader
 from kernel.logging import get_logger
 
@@ -24,33 +25,6 @@ FILL_CHUNK: Final = 500
 """Entries of one log that one fill reads at most."""
 
 _log = get_logger(__name__)
-
-
-class Audience(Protocol):
-    """Hears who watches what. Called in the middle of the fan-out: must not block, raise, or call back."""
-
-    def watched(self, recipient: Recipient, key: LogKey) -> None:
-        """Somebody began to watch a channel."""
-        ...
-
-    def unwatched(self, recipient: Recipient, key: LogKey, *, last: bool) -> None:
-        """Somebody stopped; `last`: nobody on this node watches it any more."""
-        ...
-
-    def member_moved(self, entry: Entry) -> None:
-        """An entry of a watched channel, in its turn: somebody joined or left."""
-        ...
-
-
-class _Nobody:
-    def watched(self, recipient: Recipient, key: LogKey) -> None:
-        pass
-
-    def unwatched(self, recipient: Recipient, key: LogKey, *, last: bool) -> None:
-        pass
-
-    def member_moved(self, entry: Entry) -> None:
-        pass
 
 
 class Hub:
@@ -76,15 +50,17 @@ class Hub:
         self._encode = encode
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
-        self._is_current = is_current
         self._concerned = concerned
-        self._passing: dict[str, Callable[[Entry], None]] = {}
-        self._audience: Audience = _Nobody()
+        self._passing = Passing(
+            encode=encode,
+            is_current=is_current,
+            recipients=self.recipients,
+            open_profiles=self._open_profiles,
+            close_profiles=self._close_profiles,
+        )
         self._streams: dict[LogKey, Stream] = {}
         self._by_recipient: dict[Recipient, set[LogKey]] = {}
-        self._watchers: dict[LogKey, set[Recipient]] = {}
-        self._watched: dict[UUID, int] = {}
-        """How many watches there are of an app's channels; while there are any, its profiles are listened to."""
+        self._watchers = self._passing.watchers
         self._slots: dict[int, int] = {}
         self._gaps: set[LogKey] = set()
         self._filler: asyncio.Task[None] | None = None
@@ -99,11 +75,11 @@ class Hub:
     def on_passing(self, type: str, handle: Callable[[Entry], None]) -> None:
         """Give entries in passing of this type to a feature, which tells whom they are for, instead of to all who watch
         the log."""
-        self._passing[type] = handle
+        self._passing.handle(type, handle)
 
-    def attend(self, audience: "Audience") -> None:
+    def attend(self, audience: Audience) -> None:
         """Let this hear who watches what from now on."""
-        self._audience = audience
+        self._passing.audience = audience
 
     # -- entries ---------------------------------------------------------------------------------------------------
 
@@ -119,7 +95,7 @@ class Hub:
             if stream is None:
                 continue
             if not entry.seq:
-                self._pass_on_passing(entry)
+                self._passing.take(entry)
                 continue
             ready = stream.offer(entry)
             touched[stream.key] = stream
@@ -203,12 +179,15 @@ class Hub:
         if stream.key in self._watchers:
             for entry in run:
                 if entry.type == "member.added" or entry.type == "member.removed":
-                    self._audience.member_moved(entry)
+                    self._passing.audience.member_moved(entry)
         if first.type == "member.removed" and first.subject is not None:
             stream.drop_user(first.subject)
-            self._stop_watching(stream.key, first.subject)
+            self._passing.stop_watching(stream.key, first.subject)
         elif first.subject is not None:
             self._concerned(first)
+        if stream.joining and (starting := stream.joining.pop(run[-1].seq + 1, None)) is not None:
+            # Not only with the next entry, which may be long in coming: what passes by until then is for them, too.
+            stream.recipients |= starting
 
     def _pass_on_as_seen(self, stream: Stream, entry: Entry, frame: object) -> None:
         """An entry that is about a message, or shows something of one, that is older than what some recipients see:
@@ -220,38 +199,13 @@ class Hub:
                 frames[unseen] = self._encode([entry.without(unseen)])
             recipient.deliver(frames[unseen])
 
-    def _pass_on_passing(self, entry: Entry) -> None:
-        """What is in no log: for those who watch and still hear the log, and not for its own author."""
-        if not self._is_current():
-            return
-        if (handle := self._passing.get(entry.type)) is not None:
-            handle(entry)
-        elif entry.log == PROFILES:
-            self._pass_on_profile(entry)
-        elif ears := self.watching(entry.key):
-            self.tell(ears, entry)
-
-    def _pass_on_profile(self, entry: Entry) -> None:
-        """To everybody who watches a channel that the user is in, once, whatever number of them it watches."""
-        told: set[Recipient] = set()
-        for channel_id, made in profile_in_channels(entry):
-            ears = self.watching(LogKey(entry.app_id, channel_log(channel_id))) - told
-            if ears:
-                told |= ears
-                self.tell(ears, made())
-
     def watching(self, key: LogKey) -> set[Recipient]:
         """Who hears what happens in passing in this log."""
-        # Who was removed while it asked to watch is a watcher and no recipient.
-        stream, watchers = self._streams.get(key), self._watchers.get(key)
-        return watchers & stream.recipients if stream is not None and watchers else set()
+        return self._passing.watching(key)
 
     def tell(self, ears: Iterable[Recipient], entry: Entry) -> None:
         """Pass an entry on to these, but for its own subject and those from whom the subject is hidden."""
-        frame = self._encode([entry])
-        for recipient in ears:
-            if recipient.user_id != entry.subject and entry.subject not in recipient.hidden:
-                recipient.deliver(frame)
+        self._passing.tell(ears, entry)
 
     def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:
         if entry.subject is not None and entry.type == "membership.added":
@@ -304,47 +258,26 @@ class Hub:
         stream = self._streams.get(key)
         return stream if stream is not None and recipient in stream.recipients else None
 
-    def recipients(self, key: LogKey) -> Iterable[Recipient]:
+    def recipients(self, key: LogKey) -> Collection[Recipient]:
         """Who hears this log here. Not to be changed, nor kept."""
         stream = self._streams.get(key)
         return stream.recipients if stream is not None else ()
 
     def watch(self, recipient: Recipient, key: LogKey) -> None:
         """Pass on what happens in passing, too: what is in no log, such as who types."""
-        watchers = self._watchers.setdefault(key, set())
-        if recipient in watchers:
-            return
-        watchers.add(recipient)
-        self.follow_people(key.app_id)
-        self._audience.watched(recipient, key)
-
-    def follow_people(self, app_id: UUID) -> None:
-        """Hear what concerns the app's users wherever they are: profiles, presence. Once more for each call."""
-        count = self._watched[app_id] = self._watched.get(app_id, 0) + 1
-        if count == 1:
-            self._open(LogKey(app_id, PROFILES), 1)
-
-    def unfollow_people(self, app_id: UUID) -> None:
-        """The end of one `follow_people`."""
-        self._watched[app_id] -= 1
-        if not self._watched[app_id]:
-            del self._watched[app_id]
-            self._close(self._streams[LogKey(app_id, PROFILES)])
+        self._passing.watch(recipient, key)
 
     def unwatch(self, recipient: Recipient, key: LogKey) -> None:
         """The end of `watch`."""
-        watchers = self._watchers.get(key)
-        if watchers is None or recipient not in watchers:
-            return
-        watchers.discard(recipient)
-        if not watchers:
-            del self._watchers[key]
-        self.unfollow_people(key.app_id)
-        self._audience.unwatched(recipient, key, last=not watchers)
+        self._passing.unwatch(recipient, key)
 
-    def _stop_watching(self, key: LogKey, user_id: str) -> None:
-        for recipient in [r for r in self._watchers.get(key, ()) if r.user_id == user_id]:
-            self.unwatch(recipient, key)
+    def follow_people(self, app_id: UUID) -> None:
+        """Hear what concerns the app's users wherever they are: profiles, presence. Once more for each call."""
+        self._passing.follow_people(app_id)
+
+    def unfollow_people(self, app_id: UUID) -> None:
+        """The end of one `follow_people`."""
+        self._passing.unfollow_people(app_id)
 
     def leave(self, recipient: Recipient, key: LogKey) -> None:
         """Pass nothing of this log to this recipient any more."""
@@ -412,6 +345,12 @@ class Hub:
         if self._slots[slot] == 1:
             self._subscribe(slot)
         return stream
+
+    def _open_profiles(self, app_id: UUID) -> None:
+        self._open(LogKey(app_id, PROFILES), 1)
+
+    def _close_profiles(self, app_id: UUID) -> None:
+        self._close(self._streams[LogKey(app_id, PROFILES)])
 
     def _close(self, stream: Stream) -> None:
         if self._streams.pop(stream.key, None) is None:

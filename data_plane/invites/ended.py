@@ -14,14 +14,14 @@ from data_plane.shard import Shard
 from kernel.clock import rfc3339, truncate_ms
 
 
-async def revoke_some(shard: Shard, app_id: UUID, channel_id: str, limit: int) -> bool:
-    """Take up to `limit` of a channel's pending invites back, each told in its user's own log, in a transaction of
-    their own; true when there may be more."""
+async def revoke_some(shard: Shard, app_id: UUID, channel_id: str, *, after: str, limit: int) -> str | None:
+    """Take up to `limit` of a channel's pending invites back, of users behind `after`, each told in its user's own log,
+    in a transaction of their own. Returns the last user of them, null when there are no more."""
     async with shard.unit_of_work(app_id, read_only=True) as uow:
         invites = InviteRepository(uow.session, app_id)
-        found = [each.user_id for each in await invites.of_channel(channel_id, after=None, limit=limit)]
+        found = [each.user_id for each in await invites.of_channel(channel_id, after=after, limit=limit)]
     if not found:
-        return False
+        return None
     async with shard.unit_of_work(app_id) as uow:
         await shard.logs.lock(uow, app_id, map(user_log, found))
         invites, now = InviteRepository(uow.session, app_id), truncate_ms(shard.clock.now())
@@ -39,4 +39,4 @@ async def revoke_some(shard: Shard, app_id: UUID, channel_id: str, limit: int) -
         ]
         if entries:
             await shard.logs.append(uow, app_id, entries, at=now)
-        return len(found) == limit
+        return found[-1] if len(found) == limit else None

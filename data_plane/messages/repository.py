@@ -156,6 +156,13 @@ def _beside(shown: str | None) -> dict[str, Any] | None:
 
 
 def _message(row: Any) -> MessageRow:
+    return message_of(
+        row, thread_id=row.thread_id, extra=row.extra, beside=_beside(row.beside), seen_from=row.first_seq
+    )
+
+
+def message_of(row: Any, **more: Any) -> MessageRow:
+    """From a row with a message's columns. `more` are those that depend on who looks, and `thread_id`."""
     return MessageRow(
         id=row.id,
         channel_id=row.channel_id,
@@ -169,8 +176,5 @@ def _message(row: Any) -> MessageRow:
         created_at=row.created_at,
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
-        thread_id=row.thread_id,
-        extra=row.extra,
-        beside=_beside(row.beside),
-        seen_from=row.first_seq,
+        **more,
     )

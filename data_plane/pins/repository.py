@@ -15,8 +15,8 @@ from data_plane.pins.models import Pin
 # At most as many rows as a channel may have pinned, and what has expired since somebody pinned last.
 _SHOWN = text("""
     select p.pinned_by, p.pinned_at, p.expires_at,
-           m.id, abs(m.seq) as seq, m.number, m.user_id, m.text, m.attachments, m.custom, m.silent, m.created_at,
-           m.updated_at, m.thread_id,
+           m.id, m.channel_id, abs(m.seq) as seq, m.number, m.user_id, m.text, m.attachments, m.custom, m.silent,
+           m.created_at, m.updated_at, m.deleted_at, m.thread_id,
            case when m.extra is not null
                 then chat.shown_extra(m.app_id, m.id, m.extra, cast(:user as text)) end as shown
     from chat.pins p join chat.messages m on m.app_id = p.app_id and m.id = p.message_id

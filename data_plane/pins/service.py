@@ -13,6 +13,7 @@ from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
 from data_plane.messages.access import locked_message, named_actor, require_not_blocked
 from data_plane.messages.errors import MessageDeleted
+from data_plane.messages.repository import message_of
 from data_plane.messages.views import MessageRow, message_view
 from data_plane.moments import in_utc
 from data_plane.pins.errors import TooManyPinned
@@ -97,7 +98,7 @@ class Pins:
         now = self._shard.clock.now()
         pins = PinRepository(uow.session, caller.app_id)
         rows = await pins.shown(channel_id, caller.user_id, first=first_seq(found), at=now)
-        return {"pins": [_pinned(row, channel_id) for row in rows]}
+        return {"pins": [_pinned(row) for row in rows]}
 
     async def _tell(
         self, uow: UnitOfWork, caller: Caller, row: MessageRow, type: str, actor: str | None, data: Any, *, at: datetime
@@ -106,23 +107,8 @@ class Pins:
         await self._shard.logs.append(uow, caller.app_id, [entry], at=at)
 
 
-def _pinned(row: Any, channel_id: str) -> PinnedView:
-    message = message_view(
-        MessageRow(
-            id=row.id,
-            channel_id=channel_id,
-            seq=row.seq,
-            number=row.number,
-            user_id=row.user_id,
-            text=row.text,
-            attachments=row.attachments or [],
-            custom=row.custom or {},
-            silent=row.silent,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            thread_id=row.thread_id,
-            extra=None if row.shown is None else orjson.loads(row.shown),
-        )
-    )
+def _pinned(row: Any) -> PinnedView:
+    shown = None if row.shown is None else orjson.loads(row.shown)
+    message = message_view(message_of(row, thread_id=row.thread_id, extra=shown))
     pin = pin_view(message["id"], row.seq, row.pinned_by, row.pinned_at, row.expires_at)
     return {**pin, "message": message}

@@ -131,6 +131,14 @@ class Crowds:
         online = self._online(key) if key in self._asked else None
         return Part(len(ids), tuple(ids[: LARGE + 1]), online)
 
+    def _own_lately(self, key: LogKey) -> Part:
+        """The same for who asks. Where it is a number, it is the one that was said last: to look through all watchers
+        for each who begins to watch would cost the square of them. What it lacks is told within a tick."""
+        said = self._said.get(key)
+        if said is None or said.watchers <= LARGE or (said.online is None and key in self._asked):
+            return self._own(key)
+        return said
+
     def _online(self, key: LogKey) -> int:
         channel_id = key.channel_id
         users = {
@@ -141,8 +149,8 @@ class Crowds:
     # -- looking -----------------------------------------------------------------------------------------------------
 
     async def of(self, key: LogKey) -> Crowd:
-        """All of a channel now, this process's part as it is here. Raises `Away`."""
-        return _sum([*(await self._others([key]))[0], self._own(key)])
+        """All of a channel now, this process's part as it is here; a number may be a tick old. Raises `Away`."""
+        return _sum([*(await self._others([key]))[0], self._own_lately(key)])
 
     async def large_here(self, key: LogKey) -> Crowd:
         """The same for who begins to watch a large channel, whose members who are there are counted from now on."""

@@ -29,7 +29,9 @@ _WATCHERS: Final = "watchers"
 _MEMBERS: Final = """
     select c.type, h.last_seq, h.member_count, m.user_id from chat.log_heads h
     join chat.channels c on c.app_id = $1 and c.id = $2
-    left join chat.members m on h.member_count <= $3 and m.app_id = $1 and m.channel_id = $2
+    left join lateral (
+        select m.user_id from chat.members m
+        where h.member_count <= $3 and m.app_id = $1 and m.channel_id = $2 limit $3) m on true
     where h.app_id = $1 and h.log = 'c:' || $2
 """
 

@@ -268,6 +268,9 @@ class Presence:
         except BaseException:
             self._dirty |= due
             raise
+        # A channel that was large has names again, and until they are known nobody in it is told of.
+        for key in list(self.audience.unknown):
+            await self.load(key)
         if now - self._swept_at >= SWEEP:
             self._swept_at = now
             await self._sweep()
@@ -356,8 +359,6 @@ class Presence:
 
     async def _heal(self) -> None:
         """Tell what a lost message would have told, and forget whom nobody follows any more."""
-        for key in list(self.audience.unknown):
-            await self.load(key)
         people = self.audience.people()
         self._told = {user: told for user, told in self._told.items() if self.audience.follows(user)}
         for at in range(0, len(people), MOST):

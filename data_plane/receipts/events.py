@@ -6,6 +6,9 @@ from data_plane.events import ClientEvent, Data, Place, ServerEvent
 from data_plane.receipts.schemas import ReadAllPacket, ReceiptPacket, UnreadMarkPacket
 from data_plane.receipts.views import DeliveredPosition, Mark, MovedChannel, Privacy, ReadAll, ReadPosition
 
+READ: Final = "receipts.read"
+DELIVERED: Final = "receipts.delivered"
+
 
 class UnreadCleared(Data):
     """Data of `unread.cleared`."""
@@ -33,13 +36,13 @@ EVENTS: Final = (
     ServerEvent("unread.cleared", Place.USER, UnreadCleared, "You have read several channels to their ends at once."),
     ServerEvent("privacy.changed", Place.USER, Privacy, "You chose what others see of your reading."),
     ServerEvent(
-        "receipts.read",
+        READ,
         Place.PASSING,
         Receipts,
         "How far members have read now, those alone who moved; put together for a quarter of a second.",
     ),
     ServerEvent(
-        "receipts.delivered",
+        DELIVERED,
         Place.PASSING,
         Receipts,
         "How far messages have reached members' devices now, likewise. What was read was delivered, without a word.",

@@ -17,6 +17,7 @@ from data_plane.messages.errors import no_message
 from data_plane.messages.repository import MessageRepository
 from data_plane.paging import decode_cursor, page_of
 from data_plane.presence.audience import LARGE
+from data_plane.receipts.crowd import Counting
 from data_plane.receipts.flush import Kind, Move, Moved, PositionFlusher
 from data_plane.receipts.schemas import PutPrivacy
 from data_plane.receipts.teller import Teller
@@ -78,12 +79,14 @@ class ReceiptService:
         shard: Shard,
         flusher: PositionFlusher,
         teller: Teller,
+        counting: Counting,
         hidden: Hidden,
         publish: Callable[[Any], None],
     ) -> None:
         self._shard = shard
         self._flusher = flusher
         self._teller = teller
+        self._counting = counting
         self._hidden = hidden
         self._publish = publish
 
@@ -248,10 +251,10 @@ class ReceiptService:
                 members = [each for each in everybody.all() if each.user_id != row.user_id]
         if size > LARGE:
             key = LogKey(caller.app_id, channel_log(row.channel_id))
-            read_by, delivered_to = await self._teller.counts(key, row.number, row.user_id)
+            counts = await self._counting.of(key, row.number, row.user_id)
             return {
-                "aggregated": True, "read_by_count": read_by, "delivered_to_count": delivered_to, "user_ids": [],
-                "next_cursor": None,
+                "aggregated": True, "read_by_count": counts.read_by, "delivered_to_count": counts.delivered_to,
+                "user_ids": [], "next_cursor": None,
             }  # fmt: skip
         hidden = await self._hidden_from(caller)
         readers = [each.user_id for each in members if each.shows_read and each.read_number >= row.number]

@@ -1,4 +1,4 @@
-"""Tells those who watch a channel how far its members are: in small channels each, in large ones how many.
+"""Tells those who watch a channel how far its members are, each of them; how many, in a large one, is the crowd's.
 
 Positions are durable; what others hear of them comes in passing, put together for a channel and a quarter of a second.
 A commit names the channels whose receipts moved, so a node that the bus brought nothing reads them itself.
@@ -18,6 +18,8 @@ from data_plane.fanout.hub import Hub, Recipient
 from data_plane.log import Entry, LogKey, channel_log, user_log
 from data_plane.log.entries import make_entry
 from data_plane.presence.audience import LARGE, Audience
+from data_plane.receipts.crowd import ReceiptCrowd, shows_receipts
+from data_plane.receipts.events import DELIVERED, READ
 from data_plane.receipts.flush import Move, Moved
 from data_plane.receipts.views import ChannelReceipts, Mark, ReceiptView, read_position
 from data_plane.shard import Shard
@@ -26,14 +28,10 @@ from kernel.logging import get_logger
 
 PERIOD: Final = 0.25
 """Seconds for which what members of a channel read is put together: at most four events a second of each kind."""
-COUNT_PERIOD: Final = 1.0
-"""Seconds between counts in one large channel."""
 PATIENCE: Final = 0.3
 """Seconds after a commit in which the bus may bring what it was about."""
 RECEIPTS: Final = "r:"
 """No log: names a channel whose receipts moved, in commits."""
-READ: Final = "receipts.read"
-DELIVERED: Final = "receipts.delivered"
 _HINT: Final = "receipts"
 
 _POSITIONS: Final = """
@@ -49,24 +47,6 @@ _POSITIONS: Final = """
     left join chat.log_heads u on u.app_id = $1 and u.log = 'u:' || m.user_id
     where h.app_id = $1 and h.log = 'c:' || $2
     order by m.user_id
-"""
-_COUNT: Final = """
-    select count(*) filter (where m.read_number >= $3 and coalesce(v.read_receipts, true)) as read_by,
-           count(*) filter (where greatest(m.read_number, m.delivered_number) >= $3
-                            and coalesce(v.delivery_receipts, true)) as delivered_to
-    from chat.members m left join chat.privacy v on v.app_id = $1 and v.user_id = m.user_id
-    where m.app_id = $1 and m.channel_id = $2 and m.user_id is distinct from $4
-"""
-# Who wrote the newest numbered message: among the last ones as a rule, and behind them where so many were silent.
-_NEWEST: Final = """
-    select h.last_number, case when h.last_number > 0 then coalesce(
-        (select n.user_id from (
-            select m.user_id, m.number, m.silent from chat.messages m where m.app_id = $1 and m.channel_id = $2
-            order by m.seq desc limit 100
-        ) n where n.number = h.last_number and not n.silent),
-        (select m.user_id from chat.messages m
-         where m.app_id = $1 and m.channel_id = $2 and m.number = h.last_number and not m.silent)) end as author
-    from chat.log_heads h where h.app_id = $1 and h.log = 'c:' || $2
 """
 _log = get_logger(__name__)
 
@@ -88,18 +68,24 @@ class _Known(msgspec.Struct, gc=False):
     versions: dict[str, tuple[int, int, bool]] = {}
     """What was told, or read, last of each reader."""
     heard: deque[int] = deque()
-    count: bool = False
-    counted_at: float = -COUNT_PERIOD
 
 
 class Teller:
-    """Of one node. `run` must be running."""
+    """Of one node. `run` must be running. `crowd` tells those who watch large channels."""
 
-    def __init__(self, shard: Shard, hub: Hub, audience: Audience, publish: Callable[[Sequence[Entry]], None]) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        hub: Hub,
+        audience: Audience,
+        publish: Callable[[Sequence[Entry]], None],
+        crowd: ReceiptCrowd,
+    ) -> None:
         self._shard = shard
         self._hub = hub
         self._audience = audience
         self._publish = publish
+        self._crowd = crowd
         self._known: dict[LogKey, _Known] = {}
         self._news: set[LogKey] = set()
         self._doubted: dict[tuple[LogKey, int], float] = {}
@@ -159,11 +145,15 @@ class Teller:
     # -- from everybody to those who watch here ----------------------------------------------------------------------
 
     def _heard(self, entry: Entry) -> None:
-        if entry.key not in self._audience.channels:
+        watched = self._audience.channels.get(entry.key)
+        if watched is None:
             return
         said = msgspec.json.decode(entry.event, type=_Said)
         known = self._of(entry.key)
         known.heard.append(said.xid)
+        if watched.large:
+            self._crowd.moved(entry.key)
+            return
         for user_id, mark in said.read.items():
             if mark[0] > known.versions.get(user_id, _NOWHERE)[0]:
                 back = mark[2] or known.read.get(user_id, _NOWHERE)[2]
@@ -193,13 +183,13 @@ class Teller:
     async def snapshot(self, key: LogKey) -> ChannelReceipts | None:
         """Where the members of a channel are now; null where the type keeps that to itself."""
         rows = await self._rows(key)
-        if not rows or not self._shown(key, rows[0]["type"]):
+        if not rows or not shows_receipts(self._shard, key, rows[0]["type"]):
             return None
         if (rows[0]["member_count"] or 0) > LARGE:
-            number, read_by, delivered_to = await self._counts(key)
+            counts = await self._crowd.join(key)
             return {
-                "aggregated": True, "receipts": [], "number": number, "read_by_count": read_by,
-                "delivered_to_count": delivered_to,
+                "aggregated": True, "receipts": [], "number": counts.number, "read_by_count": counts.read_by,
+                "delivered_to_count": counts.delivered_to,
             }  # fmt: skip
         versions = self._of(key).versions if key in self._audience.channels else {}
         receipts: list[ReceiptView] = []
@@ -221,19 +211,6 @@ class Teller:
             "delivered_to_count": None,
         }  # fmt: skip
 
-    async def counts(self, key: LogKey, number: int, author: str | None) -> tuple[int, int]:
-        """How many members have read, and received, up to a number, its author left out."""
-        pool = await self._shard.system.pool()
-        row = await pool.fetchrow(_COUNT, key.app_id, key.channel_id, number, author)
-        return row["read_by"], row["delivered_to"]
-
-    async def _counts(self, key: LogKey) -> tuple[int, int, int]:
-        pool = await self._shard.system.pool()
-        newest = await pool.fetchrow(_NEWEST, key.app_id, key.channel_id)
-        if newest is None:
-            return 0, 0, 0
-        return newest["last_number"], *await self.counts(key, newest["last_number"], newest["author"])
-
     async def _rows(self, key: LogKey) -> Sequence[Any]:
         pool = await self._shard.system.pool()
         rows: Sequence[Any] = await pool.fetch(_POSITIONS, key.app_id, key.channel_id, LARGE)
@@ -248,10 +225,6 @@ class Teller:
                 type=rows[0]["type"],
             )
         return rows
-
-    def _shown(self, key: LogKey, type: str) -> bool:
-        kind = self._shard.grants.of(key.app_id).types.get(type)
-        return kind is None or kind.receipts
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
@@ -274,39 +247,32 @@ class Teller:
         now = self._shard.clock.monotonic()
         if len(self._known) > 2 * len(self._audience.channels) + 100:
             self._known = {key: known for key, known in self._known.items() if key in self._audience.channels}
+        lost: set[LogKey] = set()
         for (key, xid), due in list(self._doubted.items()):
             if key not in self._audience.channels or xid in self._of(key).heard:
                 del self._doubted[key, xid]
             elif due <= now:
                 del self._doubted[key, xid]
-                await self._read_again(key)
+                lost.add(key)
+        for key in lost:
+            await self._read_again(key)
         news, self._news = self._news, set()
         for key in news:
             watched = self._audience.channels.get(key)
             if watched is None:
                 continue
             known = self._of(key)
-            if watched.large or watched.as_of < 0:
+            if watched.as_of < 0:
+                await self._rows(key)  # whoever began to watch it has not read it yet, or could not
+            if watched.large:
                 known.read.clear()
                 known.delivered.clear()
-                await self._count(key, known, now)
-            elif self._shown(key, watched.type):
+                known.versions.clear()
+                self._crowd.moved(key)
+            elif shows_receipts(self._shard, key, watched.type):
                 self._tell(key, known)
         if self._news or self._doubted:
             self._wake.set()
-
-    async def _count(self, key: LogKey, known: _Known, now: float) -> None:
-        if now - known.counted_at < COUNT_PERIOD:
-            self._news.add(key)
-            return
-        known.counted_at = now
-        watched = self._audience.channels[key]
-        if not self._shown(key, watched.type):
-            return
-        number, read_by, delivered_to = await self._counts(key)
-        for type, count in ((READ, read_by), (DELIVERED, delivered_to)):
-            data = {"aggregated": True, "positions": [], "number": number, "count": count}
-            self._hub.tell(self._hub.watching(key), self._event(key, type, data))
 
     async def look_again(self, app_id: UUID, user_id: str) -> None:
         """Somebody is no longer hidden from a user, who has heard nothing of them meanwhile: the channels that it
@@ -318,7 +284,10 @@ class Teller:
 
     async def _read_again(self, key: LogKey) -> None:
         self.reread += 1
-        known = self._of(key)
+        self._news.add(key)
+        known, watched = self._of(key), self._audience.channels.get(key)
+        if watched is not None and watched.large:
+            return
         for row in await self._rows(key):
             user_id = row["user_id"]
             if user_id is None:
@@ -327,7 +296,6 @@ class Teller:
                 known.versions[user_id] = known.read[user_id] = (row["version"], row["read_number"], True)
             if row["shows_delivered"]:
                 known.delivered[user_id] = max(row["delivered_number"], known.delivered.get(user_id, 0))
-        self._news.add(key)
 
     def _tell(self, key: LogKey, known: _Known) -> None:
         read: list[Mark] = [

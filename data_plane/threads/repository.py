@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 # Reads the user's own threads, by the key; what it sorts by stands with the message that the thread hangs on.
 _OWN = text("""
-    select t.thread_id, t.channel_id, t.read_number, m.seq, m.number, m.user_id, m.text, m.attachments, m.custom,
+    select t.thread_id, t.channel_id, t.read_number, m.id, m.seq, m.number, m.user_id, m.text, m.attachments, m.custom,
            m.silent, m.created_at, m.updated_at, m.deleted_at, m.extra,
            chat.shown_extra(m.app_id, m.id, m.extra, :user) as shown,
            case when t.hides

@@ -12,7 +12,8 @@ from data_plane.log.writer import NewEntry
 from data_plane.messages.access import visible_message
 from data_plane.messages.errors import no_message
 from data_plane.messages.history import Window, page_body
-from data_plane.messages.views import MessageRow, message_view, thread_view
+from data_plane.messages.repository import message_of
+from data_plane.messages.views import message_view, thread_view
 from data_plane.paging import decode_cursor, page_of
 from data_plane.shard import Shard
 from data_plane.threads.repository import ThreadRepository
@@ -97,26 +98,11 @@ def _position(thread_id: UUID, channel_id: str, read: int, last: int, hidden: Se
 
 
 def _own_thread(row: Any) -> OwnThread:
-    message = MessageRow(
-        id=row.thread_id,
-        channel_id=row.channel_id,
-        seq=row.seq,
-        number=row.number,
-        user_id=row.user_id,
-        text=row.text,
-        attachments=row.attachments or [],
-        custom=row.custom or {},
-        silent=row.silent,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        deleted_at=row.deleted_at,
-        extra=orjson.loads(row.shown),
-    )
     thread = thread_view({**row.extra, "id": str(row.thread_id), "seq": abs(row.seq), "user_id": row.user_id})
     hidden = row.hidden_numbers or []
     view: OwnThread = {
         "channel_id": row.channel_id,
-        "message": message_view(message),
+        "message": message_view(message_of(row, extra=orjson.loads(row.shown))),
         "thread": thread,
         "read_number": row.read_number,
         "unread": max(0, thread["last_number"] - row.read_number - len(hidden)),

@@ -28,17 +28,18 @@ class TypingCrowd:
         self._audience = audience
         self._typists: dict[Place, dict[str, float]] = {}
         self._told: dict[Place, int] = {}
+        self._joined: set[LogKey] = set()
+        """Channels that somebody has begun to watch, who knows of no typist yet."""
+        audience.listen(lambda _, key: self._joined.add(key), lambda *_: None)
         for type in ("typing.started", "typing.stopped"):
             hub.on_passing(type, self.heard)
 
     def heard(self, entry: Entry) -> None:
         """Somebody types somewhere, or has stopped."""
-        ears = self._hub.watching(entry.key)
-        if not ears:
-            return
         watched = self._audience.channels.get(entry.key)
         if watched is None or not watched.large:
-            self._hub.tell(ears, entry)
+            if ears := self._hub.watching(entry.key):
+                self._hub.tell(ears, entry)
             return
         data = orjson.loads(entry.event)["data"]
         typists = self._typists.setdefault((entry.key, data["thread_id"]), {})
@@ -54,12 +55,14 @@ class TypingCrowd:
             self.round()
 
     def round(self) -> None:
-        """Tell the numbers that are others now. A typist whose time is over counts no more."""
+        """Tell the numbers that are others now, and those of channels that somebody new watches. A typist whose time is
+        over counts no more."""
         now = self._shard.clock.monotonic()
+        joined, self._joined = self._joined, set()
         for place, typists in list(self._typists.items()):
             for user_id in [user_id for user_id, until in typists.items() if until <= now]:
                 del typists[user_id]
-            if len(typists) != self._told.get(place, 0):
+            if len(typists) != self._told.get(place, 0) or (typists and place[0] in joined):
                 self._tell(place, len(typists))
             if typists:
                 self._told[place] = len(typists)

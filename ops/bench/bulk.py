@@ -72,6 +72,38 @@ _MESSAGES: Final = """
     from generate_series($5::bigint, $6::bigint) n, generate_series(0, $3::int - 1) c
 """
 
+_CROWD: Final = """
+    with names as materialized (
+        select $3::text || n as id, n from generate_series(0, $4::int - 1) n
+    ), head as materialized (
+        select h.last_seq, h.last_number from chat.log_heads h where h.app_id = $1 and h.log = 'c:' || $2::text
+    ), users as (
+        insert into chat.users (app_id, id, created_at, updated_at) select $1::uuid, n.id, now(), now() from names n
+        on conflict do nothing
+    ), members as (
+        insert into chat.members (app_id, channel_id, user_id, role, joined_seq, joined_at, read_number)
+        select $1, $2, n.id, 'member', h.last_seq + n.n + 1, now(), h.last_number from names n, head h order by n.id
+    ), told as (
+        insert into chat.events (app_id, log, seq, type, at, data, xid)
+        select $1, 'c:' || $2, h.last_seq + n.n + 1, 'member.added', now(),
+               jsonb_build_object('user_id', n.id, 'role', 'member', 'custom', '{}'::jsonb,
+                   'joined_at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')), chat.xid()
+        from names n, head h
+        union all
+        select $1, 'u:' || n.id, coalesce(u.last_seq, 0) + 1, 'membership.added', now(), jsonb_build_object(
+                   'channel', jsonb_build_object('id', $2), 'from_seq', h.last_seq + n.n + 1), chat.xid()
+        from names n cross join head h left join chat.log_heads u on u.app_id = $1 and u.log = 'u:' || n.id
+    )
+    insert into chat.log_heads as h (app_id, log, last_seq, last_xid)
+        select $1, 'u:' || n.id, 1, chat.xid() from names n order by n.id
+        on conflict (app_id, log) do update set last_seq = h.last_seq + 1, last_xid = excluded.last_xid
+"""
+# In a statement of its own: the trigger that counts members moves the same row.
+_CROWD_HEAD: Final = """
+    update chat.log_heads set last_seq = last_seq + $3::int, last_xid = chat.xid()
+    where app_id = $1 and log = 'c:' || $2::text
+"""
+
 
 async def load_history(
     database_url: str, app_id: UUID, *, prefix: str, channels: int, messages: int, reader: str, author: str
@@ -117,3 +149,18 @@ async def _load_messages(
     if many:
         for _, make in _INDEXES:
             await connection.execute(make)
+
+
+async def load_members(database_url: str, app_id: UUID, *, channel: str, prefix: str, count: int) -> None:
+    """Let `count` users more, named by `prefix` and a number from 0, be members of a channel that is there and that
+    nobody hears or writes meanwhile. Those who are no users yet are made."""
+    connection = await asyncpg.connect(database_url, command_timeout=1200)
+    try:
+        await connection.execute("set synchronous_commit = off")
+        async with connection.transaction():
+            await connection.execute(_CROWD, app_id, channel, prefix, count)
+            await connection.execute(_CROWD_HEAD, app_id, channel, count)
+        await connection.execute("vacuum analyze chat.users, chat.members, chat.log_heads, chat.events")
+        await connection.execute("checkpoint")
+    finally:
+        await connection.close()

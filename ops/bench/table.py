@@ -70,6 +70,7 @@ OWN: Final = (
     Row("Others' p99 while 5,000 clients come back at once", "connect --herd", RATIO, 2.0, False),
     Row("p99 from send to delivery at half of the maximum rate", "send --latency", ("half_p99_ms",), 50, False, "ms"),
     Row("A page of history in 10,000,000 messages, over one in 10,000", "depth", RATIO, 1.3, False),
+    Row("What a member does all day in a channel of 100,000, over one of 100: the dearest", "crowd", RATIO, 2.0, False),
     Row("Sync: 100 of 5,000 channels changed in 10,000,000 entries, median", "sync", ("ms",), 30, False, "ms"),
 )
 ROWS: Final = (*PEER, *OWN)

@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-from data_plane.fanout import Hub, RedisBus
+from data_plane.fanout import RedisBus
 from data_plane.fanout.follower import Follower
+from data_plane.fanout.passing import Passing
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.log import Entry, LogKey
@@ -80,21 +81,21 @@ def plant_in_hearing(switch: Path) -> None:
 
 def plant_in_removal(switch: Path) -> None:
     """`linger`: who was removed goes on hearing who types."""
-    stop, pass_on = Hub._stop_watching, Hub._pass_on_passing
+    stop, take = Passing.stop_watching, Passing.take
 
-    def forgetful(self: Hub, key: LogKey, user_id: str) -> None:
+    def forgetful(self: Passing, key: LogKey, user_id: str) -> None:
         if switch.read_text() != "linger":
             stop(self, key, user_id)
 
-    def careless(self: Hub, entry: Entry) -> None:
+    def careless(self: Passing, entry: Entry) -> None:
         if switch.read_text() != "linger":
-            pass_on(self, entry)
+            take(self, entry)
             return
         frame = self._encode([entry])
-        for recipient in self._watchers.get(entry.key, ()):
+        for recipient in self.watchers.get(entry.key, ()):
             recipient.deliver(frame)
 
-    Hub._stop_watching, Hub._pass_on_passing = forgetful, careless  # type: ignore[method-assign]
+    Passing.stop_watching, Passing.take = forgetful, careless  # type: ignore[method-assign]
 
 
 def plant_in_storage(switch: Path) -> None:

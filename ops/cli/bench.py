@@ -161,6 +161,21 @@ def sync(entries: int, channels: int, changed: int, calls: int, as_json: bool) -
 
 
 @bench.command()
+@click.option(
+    "--members", default=100_000, show_default=True, type=click.IntRange(101, 1_000_000), help="Of the large channel."
+)
+@click.option("--few", default=99, show_default=True, type=click.IntRange(10, 10_000), help="Of the other one.")
+@click.option("--watching", default=90, show_default=True, type=click.IntRange(5, 5_000), help="Connected to either.")
+@click.option("--calls", default=40, show_default=True, type=click.IntRange(2, 1_000), help="Of each kind.")
+@_json
+def crowd(members: int, few: int, watching: int, calls: int, as_json: bool) -> None:
+    """Time of everything that is done in a channel of very many members, and over the same in a channel of few."""
+    from ops.bench.crowd import bench_crowd
+
+    _run(bench_crowd(members=members, few=few, watching=watching, calls=calls), as_json)
+
+
+@bench.command()
 @click.option("--sockets", default=5_000, show_default=True, type=click.IntRange(10, 20_000))
 @click.option("--room", default=10, show_default=True, type=click.IntRange(2, 1_000), help="Members of each channel.")
 @click.option("--herd", is_flag=True, help="All at once, each with its cursor, while others chat.")

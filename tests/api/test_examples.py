@@ -371,7 +371,7 @@ async def trouble(scribe: Scribe) -> None:
     flusher._max_waiting, most = 0, flusher._max_waiting
     await fail("overloaded", "sendMessage", ada, {"text": "Hello?"}, channel_id="general")
     flusher._max_waiting = most
-    store = house.node.node.presence._store
+    store = house.node.node.presence.presence._store
     script = store._script
     store._script = no_redis  # type: ignore[assignment]
     await fail("presence_away", "getPresence", ada, user_id="ada")

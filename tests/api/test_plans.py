@@ -1,4 +1,4 @@
-"""Statements of the ten calls that clients make most: their plans are kept in `plans/`, and none reads more than it
+"""Statements of the calls that clients make most: their plans are kept in `plans/`, and none reads more than it
 gives, however many messages, channels, members and users there are.
 
 `NATTER_TEST_RECORD=1` writes the plans anew. They are PostgreSQL 18's.
@@ -42,6 +42,8 @@ ALL_OF_THEM = {
     ("channel.watch", "members"): "how many members have read the newest message, at most once a second",
 }
 """Where more than a page is what was asked for."""
+THEIRS = {("channel.watch", "members"): "select count(*) filter (where m.read_number"}
+"""Where one statement of a call is excused, how it begins; the call's others are not."""
 BACKGROUND = (
     "from chat.commits where xid",
     "tokens_valid_after >=",
@@ -58,6 +60,10 @@ BACKGROUND = (
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "connect": ("", {}),
     "message.send": ("message.send", {"channel_id": "general", "text": "Hello"}),
+    "message.send to a role": (
+        "message.send",
+        {"channel_id": "general", "text": "Hello", "mentions": {"roles": ["moderator"]}},
+    ),
     "channel.watch": ("channel.watch", {"channel_id": "general"}),
     "receipt.read": ("receipt.read", {"channel_id": "general", "number": 40}),
     "sync": ("GET /v1/sync", {}),
@@ -147,7 +153,7 @@ def too_many(plans: Plans, name: str) -> list[str]:
         f"{rows:,} rows of {table}: {query}"
         for query, plan in plans[name].items()
         for table, rows in rows_read(plan).items()
-        if rows > PAGE and (name, table) not in ALL_OF_THEM
+        if rows > PAGE and ((name, table) not in ALL_OF_THEM or not query.startswith(THEIRS.get((name, table), "")))
     ]
 
 

@@ -34,6 +34,7 @@ from data_plane.messages.send import SendService, created_entry
 from data_plane.pins.routes import ROUTES as PIN_ROUTES
 from data_plane.presence.audience import Audience
 from data_plane.reactions.routes import ROUTES as REACTION_ROUTES
+from data_plane.receipts.crowd import Counting, ReceiptCrowd
 from data_plane.receipts.flush import PositionFlusher
 from data_plane.receipts.routes import ROUTES as RECEIPT_ROUTES
 from data_plane.receipts.service import ReceiptService
@@ -197,10 +198,11 @@ class World:
         hub = Hub(shard.reader, encode=lambda entries: None)
         audience = Audience(hub)
         hub.attend(audience)
-        self.teller = Teller(shard, hub, audience, published.extend)
+        counting = Counting(shard)
+        self.teller = Teller(shard, hub, audience, published.extend, ReceiptCrowd(shard, hub, audience, counting))
         self.positions = PositionFlusher(shard.system.pool, clock, self.teller.stored)
         self.receipts = ReceiptService(
-            shard, self.positions, self.teller, Hidden(shard.system, clock), published.extend
+            shard, self.positions, self.teller, counting, Hidden(shard.system, clock), published.extend
         )
         flusher = Flusher(
             shard.system.pool,

@@ -4,7 +4,7 @@ import pytest
 
 from data_plane.channels.everything import channels_of_user
 from ops.bench import bulk
-from ops.bench.bulk import ENTRIES_A_CHANNEL, load_history
+from ops.bench.bulk import ENTRIES_A_CHANNEL, load_history, load_members
 from tests.data_plane.conftest import app, shard_database, shard_databases, world
 from tests.data_plane.members.recount import miscounted
 
@@ -32,3 +32,19 @@ async def test_loaded_logs_are_whole_counted_and_readable(app, world, shard_data
     assert [(entry.log, entry.seq) for entry in changes.entries] == [("c:c7", 34)]
     replayed = await world.shard.reader.changes(app.id, "reader", 1, limit=10_000)
     assert len(replayed.entries) == loaded + 1
+
+
+async def test_loaded_members_are_in_the_logs_and_counted(app, world, shard_database):
+    await app.make_users("ann", "m1")
+    await app.make_channel("hall", "ann", "m1")
+    await app.make_channel("den", "m1")
+    await app.call("DELETE", "/v1/channels/hall/members/m1")
+    await app.send("hall", "ann")
+    await load_members(shard_database.superuser_url, app.id, channel="hall", prefix="m", count=20)
+    await app.check_logs()
+    assert await miscounted(await world.shard.system.pool(), app.id) == []
+    await app.send("hall", "ann", "news")
+    unread = (await app.call("GET", "/v1/unread", as_user="m19")).json()
+    assert [(each["channel_id"], each["unread"]) for each in unread["channels"]] == [("hall", 1)]
+    page = (await app.call("GET", "/v1/channels/hall/members", as_user="m1", params={"limit": "5"})).json()
+    assert [member["user_id"] for member in page["members"]] == ["ann", "m0", "m1", "m10", "m11"]

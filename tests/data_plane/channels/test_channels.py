@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 import msgspec
+import orjson
 import pytest
+from sqlalchemy import text
 
 from data_plane.channels.everything import channels_of_user
 from data_plane.channels.jobs import DISBAND, PURGE, ChannelJobs
 from data_plane.channels.repository import ChannelRepository
 from data_plane.paging import encode_cursor
 from kernel.outbox import OutboxRunner
+
+COUNT_MENTIONS = "select count(*) from chat.mentions where app_id = :app and channel_id = 'den'"
 
 
 async def run_jobs(world, app, **limits):
@@ -196,6 +200,43 @@ async def test_after_a_deletion_members_leave_and_content_is_wiped_in_batches(ap
     await app.check_logs()
     (usage,) = await app.fetch("select sum(quantity) as n from chat.usage_outbox where app_id = $1")
     assert usage["n"] == 5
+
+
+async def test_each_batch_of_a_deletion_begins_behind_the_one_before_it(app, world):
+    users = [f"u{n}" for n in range(9)]
+    await app.make_users(*users)
+    await app.make_channel("den", *users)
+    await app.call("DELETE", "/v1/channels/den")
+    target = {"app_id": str(app.id), "channel_id": "den"}
+    jobs = ChannelJobs(world.shard, members_batch=4, budget=timedelta(0))
+    for after in ("u3", "u7", None):
+        await app.fetch("delete from chat.outbox where (payload->>'app_id')::uuid = $1")
+        async with world.shard.system.unit_of_work() as uow:
+            await jobs.disband(uow, target)
+        rows = await app.fetch("select payload from chat.outbox where (payload->>'app_id')::uuid = $1")
+        assert [orjson.loads(row["payload"])["members_after"] for row in rows] == ([after] if after else [])
+        target = orjson.loads(rows[0]["payload"]) if rows else target
+    assert await app.fetch("select 1 from chat.members where app_id = $1") == []
+
+
+async def test_a_deleted_channels_mentions_go_in_batches_to_the_last(app, world):
+    await app.make_users("ann")
+    await app.make_channel("den", "ann")
+    await app.fetch(
+        "insert into chat.mentions (app_id, channel_id, user_id, number) "
+        "select $1, c, 'u' || n, 1 from generate_series(1, 25) n, (values ('den'), ('other')) x(c)"
+    )
+    await app.call("DELETE", "/v1/channels/den")
+    left = [25]
+    async with world.shard.system.unit_of_work() as uow:
+        after = 0
+        while after is not None:
+            after = await uow.session.scalar(
+                text("select chat.wipe_channel(:app, 'den', :after, 1, now())"), {"app": app.id, "after": after}
+            )
+            left.append(await uow.session.scalar(text(COUNT_MENTIONS), {"app": app.id}))
+    assert left[:4] == [25, 15, 5, 0]
+    assert len(await app.fetch("select 1 from chat.mentions where app_id = $1")) == 25, "of the other channel"
 
 
 async def test_the_jobs_of_a_deletion_may_run_twice(app, world):

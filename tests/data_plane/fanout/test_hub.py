@@ -276,6 +276,22 @@ async def test_what_is_in_no_log_passes_only_while_the_node_knows_who_was_remove
     assert ear.seqs() == [0, 1], "what has a place in the log can wait for nobody"
 
 
+async def test_who_joins_ahead_of_a_lost_entry_hears_who_types_as_soon_as_that_is_read() -> None:
+    log = Log()
+    hub = Hub(log, encode=list)
+    early, late = Ear("carol"), Ear()
+    hub.join(early, CHANNEL, 1)
+    log.append(entry(1))  # committed, and the bus brings nothing
+    hub.join(late, CHANNEL, 2)
+    hub.watch(late, CHANNEL)
+    await hub.settle()
+    hub.deliver([typed_by("bob")])
+    assert (early.seqs(), late.seqs()) == ([1], [0])
+    assert hub.heard(late, CHANNEL) is not None, "and may type itself"
+    hub.deliver([log.append(entry(2))])
+    assert (early.seqs(), late.seqs()) == ([1, 2], [0, 2])
+
+
 async def test_who_is_removed_while_it_asks_to_watch_does_not_hear_who_types() -> None:
     log = Log()
     hub = Hub(log, encode=list)

@@ -7,14 +7,10 @@ from redis.asyncio import Redis
 from data_plane.gateway.connection import Connection
 from data_plane.gateway.events import connection_events
 from data_plane.presence.audience import Audience
-from data_plane.presence.crowds import Crowds
-from data_plane.presence.service import PresenceService
+from data_plane.presence.parts import PresenceParts
 from data_plane.presence.socket import presence_events
-from data_plane.presence.store import PresenceStore
-from data_plane.presence.tracker import Chosen, Presence
-from data_plane.receipts.flush import PositionFlusher
-from data_plane.receipts.service import ReceiptService
-from data_plane.receipts.teller import Teller
+from data_plane.receipts.parts import ReceiptParts
+from data_plane.typing.crowd import TypingCrowd
 from tests.data_plane.conftest import App
 from tests.data_plane.gateway.test_gateway import House, Line, until
 
@@ -29,29 +25,17 @@ class Process(House):
         """Whether the bus brings it nothing."""
         audience = Audience(self.hub)
         self.hub.attend(audience)
-        self.teller = Teller(self.shard, self.hub, audience, self.publish)
-        self.receipts = ReceiptService(
-            self.shard,
-            PositionFlusher(self.shard.system.pool, self.shard.clock, self.teller.stored),
-            self.teller,
-            self.hidden,
-            self.publish,
-        )
-        self.presence = Presence(
-            self.shard,
-            PresenceStore(redis, shard_id="s0", process=name),
-            self.hub,
-            self.gateway.registry,
-            audience,
-            self.publish,
-            self.announce,
-        )
-        self.crowds = Crowds(
-            self.shard, redis, self.hub, audience, self.publish, process=name,
-            visible=self.presence.visible, counts=self.presence.counts_here,
+        self.audience = audience
+        reading = ReceiptParts(self.shard, self.hub, audience, self.hidden, self.publish)
+        self.counting, self.readers, self.teller, self.receipts = (
+            reading.counting, reading.crowd, reading.teller, reading.service
         )  # fmt: skip
-        self.presence.settled = self.crowds.user_moved
-        self.people = PresenceService(self.shard, self.presence, self.crowds, self.hidden)
+        self.typists = TypingCrowd(self.shard, self.hub, audience)
+        self.there = PresenceParts(
+            self.shard, redis, self.hub, self.gateway.registry, audience, self.hidden, self.publish, self.signal,
+            process=name,
+        )  # fmt: skip
+        self.presence, self.crowds, self.people = self.there.presence, self.there.crowds, self.there.service
         dispatcher = self.gateway.dispatcher
 
         async def passing(connection: Connection, channel_id: str) -> dict[str, Any]:
@@ -73,10 +57,10 @@ class Process(House):
             if process is self or not process.deaf:
                 process.hub.deliver(entries)
 
-    def announce(self, chosen: Chosen) -> None:
+    def signal(self, signal: Any) -> None:
         for process in self.others:
-            if process is not self and not process.deaf:
-                process.presence.chosen(chosen)
+            if process is self or not process.deaf:
+                process.there.chosen(signal)
 
     async def ask(self, who: "tuple[Any, Line]", event: str, **payload: Any) -> Any:
         """Send an event and return its answer."""

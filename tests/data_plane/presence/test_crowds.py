@@ -97,6 +97,6 @@ async def test_a_large_channel_is_told_in_numbers_and_never_silent(
         await (one if who is alice else two).ask(who, "channel.watch", channel_id="a")
     # One leaves: it is small again, and has names again.
     assert (await one.app.call("DELETE", "/v1/channels/a/members/eve")).is_success
-    await two.presence._heal()
+    await two.presence.round()
     await one.ask(alice, "presence.set", status="online")
     assert told(bob)[-1] == ("alice", "online")

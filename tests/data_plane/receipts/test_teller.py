@@ -10,7 +10,9 @@ import pytest
 from data_plane.log import LogKey
 from data_plane.presence import audience
 from data_plane.receipts import teller
-from data_plane.receipts.teller import COUNT_PERIOD, DELIVERED, PATIENCE, READ, Teller
+from data_plane.receipts.crowd import COUNT_PERIOD
+from data_plane.receipts.events import DELIVERED, READ
+from data_plane.receipts.teller import PATIENCE, Teller
 from tests.data_plane.presence.nodes import Nodes, Process
 
 
@@ -93,7 +95,7 @@ async def test_a_large_channel_tells_how_many(nodes: Nodes, monkeypatch: pytest.
     assert (state["aggregated"], state["number"], state["read_by_count"], state["receipts"]) == (True, 1, 0, [])
     await asyncio.gather(*(read(one, "bob") for _ in range(3)))
     two.world.clock.advance(timedelta(seconds=COUNT_PERIOD))
-    await two.teller.round()
+    await two.readers.round()
     data = alice[1].events(READ)[-1][1]["data"]
     assert data == {"aggregated": True, "positions": [], "number": 1, "count": 1}
 

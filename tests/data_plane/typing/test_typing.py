@@ -150,4 +150,13 @@ async def test_in_a_large_channel_typists_are_a_number(house: House, monkeypatch
     house.world.clock.advance(timedelta(seconds=LIFETIME))
     crowd.round()
     assert [event["data"]["count"] for _, event in his.events("typing.counted")] == [2, 1, 0]
+    typing.start(alice, PACKET)
+    crowd.round()
+    _, late = await enter(house, "bob")
+    crowd.round()
+    assert [event["data"]["count"] for _, event in late.events("typing.counted")] == [1], (
+        "who comes later knows it, too"
+    )
+    house.world.clock.advance(timedelta(seconds=LIFETIME))
+    crowd.round()
     assert crowd._typists == {}
