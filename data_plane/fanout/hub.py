@@ -246,11 +246,14 @@ class Hub:
         stream, watchers = self._streams.get(key), self._watchers.get(key)
         return watchers & stream.recipients if stream is not None and watchers else set()
 
-    def tell(self, ears: Iterable[Recipient], entry: Entry) -> None:
-        """Pass an entry on to these, but for its own subject and those from whom the subject is hidden."""
-        frame = self._encode([entry])
+    def tell(self, ears: Iterable[Recipient], entry: Entry, *, users_only: bool = False) -> None:
+        """Pass an entry on to these, but for its own subject and those from whom the subject is hidden; with
+        `users_only` not to anonymous visitors either."""
+        frame, subject = self._encode([entry]), entry.subject
         for recipient in ears:
-            if recipient.user_id != entry.subject and entry.subject not in recipient.hidden:
+            if users_only and recipient.user_id is None:
+                continue
+            if subject is None or (recipient.user_id != subject and subject not in recipient.hidden):
                 recipient.deliver(frame)
 
     def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:

@@ -306,7 +306,7 @@ class Teller:
         number, read_by, delivered_to = await self._counts(key)
         for type, count in ((READ, read_by), (DELIVERED, delivered_to)):
             data = {"aggregated": True, "positions": [], "number": number, "count": count}
-            self._hub.tell(self._hub.watching(key), self._event(key, type, data))
+            self._hub.tell(self._hub.watching(key), self._event(key, type, data), users_only=True)
 
     async def look_again(self, app_id: UUID, user_id: str) -> None:
         """Somebody is no longer hidden from a user, who has heard nothing of them meanwhile: the channels that it
@@ -352,7 +352,7 @@ class Teller:
                 seen = [mark for mark in marks if mark["user_id"] not in unseen]
                 if seen:
                     data = {"aggregated": False, "positions": seen, "number": None, "count": None}
-                    self._hub.tell(ears, self._event(key, type, data))
+                    self._hub.tell(ears, self._event(key, type, data), users_only=True)
 
     def _event(self, key: LogKey, type: str, data: Any) -> Entry:
         event = {
