@@ -7,12 +7,14 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import SecurityRequirement
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, Reader, ServerCaller
 from data_plane.shard import Shard
 from kernel.ids import ID_CHARACTER
 
 CallerDependency = NamedDependency[SkipValidation[Caller]]
-"""The authenticated caller, as `caller`."""
+"""The authenticated caller, as `caller`: a server or a user. Visitors who are nobody are refused."""
+ReaderDependency = NamedDependency[SkipValidation[Reader]]
+"""Whoever reads, as `reader`: the caller, or an anonymous visitor. For routes that change nothing."""
 ShardDependency = NamedDependency[SkipValidation[Shard]]
 """The shard that this node serves, as `shard`."""
 
@@ -22,6 +24,8 @@ USER: Final[list[SecurityRequirement]] = [{"userToken": []}]
 """For routes about the user whose token it is."""
 ANYBODY: Final[list[SecurityRequirement]] = [{"secretKey": []}, {"userToken": []}]
 """For routes that servers and users call."""
+READERS: Final[list[SecurityRequirement]] = [*ANYBODY, {"publishableKey": []}]
+"""For routes that anonymous visitors call too."""
 
 ID_PATTERN: Final = r"^[A-Za-z0-9_.@-]{1,64}\Z"
 """What a customer's own ids are made of; see `kernel.ids.CUSTOMER_ID`."""
@@ -53,7 +57,7 @@ CustomerId = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
 """A user's or channel's id in a body."""
 
 
-def require_scope(caller: Caller, scope: str) -> None:
-    """Raise `MissingScope` for a server whose secret key lacks the scope. Users have what the channel gives them."""
-    if caller.is_server:
-        caller.require_server(scope)
+def require_scope(reader: Reader, scope: str) -> None:
+    """Raise `MissingScope` for a server whose secret key lacks the scope. Everybody else has what the channel gives."""
+    if isinstance(reader, ServerCaller):
+        reader.require_server(scope)

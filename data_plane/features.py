@@ -76,7 +76,7 @@ from data_plane.grants.service import GrantService
 from data_plane.guests.service import Guests
 from data_plane.health import MetricsPage, health_routes
 from data_plane.identity.activity import ActivityTracker
-from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller
+from data_plane.identity.authenticate import Authenticator, callers_first, provide_caller, provide_reader
 from data_plane.identity.tokens.service import TokenService
 from data_plane.limits.limiter import Limiter
 from data_plane.limits.rest import LimitHeaders, limited
@@ -235,6 +235,7 @@ def rest_app(
             "guests": Provide(lambda: Guests(shard, authenticator, limiter), sync_to_thread=False),
             "custom_events": Provide(lambda: custom_events, sync_to_thread=False),
             "caller": Provide(provide_caller),
+            "reader": Provide(provide_reader),
         },
         clock=shard.clock,
         ids=shard.ids,

@@ -17,10 +17,10 @@ from data_plane.fanout.bus import GrantsChanged, PresenceChosen, Revoked, Signal
 from data_plane.fanout.follower import Follower
 from data_plane.features import rest_app, socket_routes
 from data_plane.gateway import closing, drain
-from data_plane.gateway.connection import MAX_BUFFERED, Connection
+from data_plane.gateway.connection import MAX_BUFFERED, Connection, UserConnection
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.engineio.server import PATH, EngineServer
-from data_plane.gateway.events import connection_events
+from data_plane.gateway.events import add_connection_events
 from data_plane.gateway.gate import NodeGate
 from data_plane.gateway.gateway import Gateway, encode_entries
 from data_plane.gateway.peers import METRICS, Router
@@ -98,6 +98,7 @@ class Deps:
     sockets: Path | None = None
     peer_address: str = ""
     user_connections: int = 50
+    address_connections: int = 500
 
     @property
     def identity(self) -> str:
@@ -136,6 +137,14 @@ class Node:
             process=deps.identity,
             clock=deps.clock,
             limit=deps.user_connections,
+        )
+        self.addresses = UserConnections(
+            self._limits,
+            shard_id=deps.shard_id,
+            process=deps.identity,
+            clock=deps.clock,
+            limit=deps.address_connections,
+            who="address",
         )
         self.limiter = Limiter(BucketStore(self._limits, deps.shard_id), deps.clock, deps.registry)
         self.samples = PeakSamples(self.system, self.connections.counts, node=deps.identity)
@@ -193,7 +202,7 @@ class Node:
         await self.pace.refresh()
         sender = SendService(self.flusher, self.shard, self.activity, self.limiter, self.pace)
         sync = SyncService(self.shard)
-        gate = NodeGate(authenticator, self.connections, self.users, deps.clock)
+        gate = NodeGate(authenticator, self.connections, self.users, self.addresses, self.limiter, deps.clock)
         audience = Audience(self.hub)
         self.hub.attend(audience)
         self.receipts = ReceiptParts(self.shard, self.hub, audience, self.hidden, self._publish)
@@ -241,9 +250,8 @@ class Node:
                 "receipts": await receipts.of_channel(connection, channel_id),
             }
 
-        events = connection_events(self.gateway, self.hub, self.shard, self.hidden, self.watching.began, passing)
-        events += presence_events(people)
-        for event, payload, handle in events:
+        add_connection_events(dispatcher, self.gateway, self.hub, self.shard, self.hidden, self.watching.began, passing)
+        for event, payload, handle in presence_events(people):
             dispatcher.add(event, payload, handle)
         self.typists = TypingCrowd(self.shard, self.hub, audience)
         for route in Typing(self.shard, self.hub, self._publish).routes():
@@ -294,6 +302,7 @@ class Node:
             asyncio.create_task(self.follower.run(), name="follower"),
             asyncio.create_task(self.connections.run(), name="connection-quota"),
             asyncio.create_task(self.users.run(), name="user-connections"),
+            asyncio.create_task(self.addresses.run(), name="address-connections"),
             asyncio.create_task(self.samples.run(), name="peak-samples"),
             asyncio.create_task(self.directory.run(), name="directory"),
             asyncio.create_task(self.limiter.run(), name="limits"),
@@ -373,6 +382,8 @@ class Node:
             # Who stays connected into a new month is active in it.
             self._month = month
             for connection in self.gateway.registry:
+                if not isinstance(connection, UserConnection):
+                    continue
                 with contextlib.suppress(NatterError):
                     await self.activity.touch(
                         connection.caller.app, connection.app_id, connection.user_id, connection.issued_at
@@ -416,6 +427,7 @@ class Node:
         app: AppSnapshot | None = self.snapshots.get(app_id)
         if app is not None:
             self.limiter.app_changed(app)
+            self.gateway.close_visitors(app)
         if app is not None and app.status != "active":
             self.gateway.close_app(app_id)
 

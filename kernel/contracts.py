@@ -10,7 +10,7 @@ import msgspec
 
 LIMITED = (
     "messages.user", "messages.app", "messages.channel", "requests.user", "requests.app", "sync.user", "tokens.app",
-    "custom.user", "custom.channel", "guests.app", "events.connection",
+    "custom.user", "custom.channel", "guests.app", "visitors.app", "events.connection",
 )  # fmt: skip
 """The rate limits that a plan can set, by the names of the data plane's policies."""
 
@@ -85,6 +85,8 @@ class AppSnapshot(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     allowed_origins: tuple[str, ...] = ("*",)
     guests: bool = False
     """Whether whoever has the publishable key may make itself a guest."""
+    anonymous: bool = False
+    """Whether whoever has the publishable key may read and watch, as nobody, what the role `anonymous` may see."""
     quotas: tuple[Quota, ...] = ()
     limits: tuple[RateLimit, ...] = ()
     """What the plan sets; every other rate is the node's default."""

@@ -102,6 +102,9 @@ class Settings:
         3.0,
     )
     user_connections: int = _setting("Connections that one user may have at once in a shard.", 50)
+    address_connections: int = _setting(
+        "Connections that anonymous visitors of one app may have at once from one address.", 500
+    )
     shard: str = _setting("The shard that this node serves.", "s0")
     node_name: str = _setting("This node's name, unique in the installation.", "")
     credential: str = _setting(

@@ -35,6 +35,11 @@ class App(Base):
         return bool(self.settings.get("guests", False))
 
     @property
+    def anonymous(self) -> bool:
+        """Whether whoever has the publishable key may read and watch, as nobody, what the role `anonymous` may see."""
+        return bool(self.settings.get("anonymous", False))
+
+    @property
     def public_id(self) -> str:
         """`app_…`"""
         return format_id("app", self.id)

@@ -95,6 +95,16 @@ async def set_guests(ctx: Context, app_id: UUID, allowed: bool) -> App:
     return app
 
 
+async def set_anonymous(ctx: Context, app_id: UUID, allowed: bool) -> App:
+    """Whether whoever has the publishable key may read and watch as nobody. Where it is taken back, nodes end the
+    connections of those who do."""
+    app = await repository.get_for_change(ctx.session, app_id)
+    before = app.anonymous
+    app.settings = {**app.settings, "anonymous": allowed}
+    await _audit(ctx, app, "anonymous_changed", before=before, after=allowed)
+    return app
+
+
 async def change_plan(ctx: Context, app_id: UUID, plan: PlanGrant) -> App:
     """Put an app on a plan: its limits change, what it has used this month stays."""
     app = await repository.get_for_change(ctx.session, app_id)

@@ -98,6 +98,7 @@ def _snapshot(
         "signing_keys": [_signing_key(app, key, vault) for key in signing_keys],
         "allowed_origins": app.allowed_origins,
         "guests": app.guests,
+        "anonymous": app.anonymous,
         "quotas": [_quota(entitlement, month_of(now)) for entitlement in entitlements],
         "limits": app.settings.get("limits", []),
     }

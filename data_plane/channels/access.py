@@ -9,7 +9,7 @@ from data_plane.channels.models import JOINED, ChannelState
 from data_plane.channels.repository import ChannelRepository
 from data_plane.grants.permissions import Permission
 from data_plane.grants.standing import Sight, Standing, sight, standing_of
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Reader, own_id
 from data_plane.shard import Shard
 from kernel.db import UnitOfWork
 
@@ -33,15 +33,15 @@ class Found(msgspec.Struct, frozen=True):
         self.sight.require(permission)
 
 
-async def visible_channel(shard: Shard, uow: UnitOfWork, caller: Caller, channel_id: str) -> Found:
-    """The channel, when the caller may see it: members, those whose app role may watch it, the customer's server.
+async def visible_channel(shard: Shard, uow: UnitOfWork, reader: Reader, channel_id: str) -> Found:
+    """The channel, when the reader may see it: members, those whose app role may watch it, the customer's server.
 
     Raises `NotFound` otherwise, the same as for a channel that does not exist.
     """
-    state = await ChannelRepository(uow.session, caller.app_id).find(channel_id, caller.user_id)
+    state = await ChannelRepository(uow.session, reader.app_id).find(channel_id, own_id(reader))
     if state is None:
         raise no_channel()
-    found = seen(await standing_of(shard, uow, caller), state)
+    found = seen(await standing_of(shard, uow, reader), state)
     if not may_see(found):
         raise no_channel()
     return found
@@ -63,15 +63,15 @@ def first_seq(found: Found) -> int:
     channel, member = found.state.channel, found.state.member
     if member is not None:
         return max(member.first_seq, channel.truncated_to)
-    hidden = channel.history == JOINED and found.standing.app_role is not None
+    hidden = channel.history == JOINED and not found.standing.is_server
     return NEVER if hidden else channel.truncated_to
 
 
-async def look_again(shard: Shard, caller: Caller, channel_id: str) -> Found | None:
-    """The channel, when the caller sees it. For hot paths that know members only: a second look."""
-    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-        state = await ChannelRepository(uow.session, caller.app_id).find(channel_id, caller.user_id)
+async def look_again(shard: Shard, reader: Reader, channel_id: str) -> Found | None:
+    """The channel, when the reader sees it. For hot paths that know members only: a second look."""
+    async with shard.unit_of_work(reader.app_id, read_only=True) as uow:
+        state = await ChannelRepository(uow.session, reader.app_id).find(channel_id, own_id(reader))
         if state is None:
             return None
-        found = seen(await standing_of(shard, uow, caller), state)
+        found = seen(await standing_of(shard, uow, reader), state)
         return found if may_see(found) else None

@@ -33,7 +33,7 @@ async def channels_of_user(shard: Shard, app_id: UUID, user_id: str) -> Everythi
     rows: Sequence[Any] = await pool.fetch("select * from chat.fresh_state($1, $2)", app_id, user_id)
     first = rows[0]
     table = await shard.grants.at_least(app_id, first["app_seq"] or 0)
-    standing = Standing(table, table.app_role(first["app_role"] or ""))
+    standing = Standing.of_user(table, first["app_role"] or "")
     views: list[ChannelView] = []
     if first["id"] is not None:
         for at in range(0, len(rows), _CHUNK):

@@ -17,7 +17,7 @@ from data_plane.channels.schemas import QueryChannels
 from data_plane.channels.views import QueriedChannels
 from data_plane.grants.defaults import TYPES
 from data_plane.grants.permissions import Permission
-from data_plane.grants.standing import Standing, standing_of_user
+from data_plane.grants.standing import Standing, standing_of_server, standing_of_user
 from data_plane.identity.caller import Caller
 from data_plane.members.models import Member
 from data_plane.messages.models import Message
@@ -83,12 +83,15 @@ class ChannelQuery:
         Raises `BadFilter`, `InvalidInput` for a cursor of another query, `QueryTooSlow`.
         """
         user = caller.acting_as(query.user_id) if query.user_id is not None or not caller.is_server else None
-        standing = await standing_of_user(self._shard, uow, caller, user)
+        if user is None:
+            standing = await standing_of_server(self._shard, uow, caller.app_id)
+        else:
+            standing = await standing_of_user(self._shard, uow, caller.app_id, user)
         runner = Runner(uow.session, caller.app_id)
         now = self._shard.clock.now()
         parsed = await runner.parse(channels_of(caller.app_id, standing.table.types, user, now), query)
         page = await runner.page(parsed, _scope(caller, user, standing, parsed, now))
-        viewer = standing if not caller.is_server else Standing(standing.table, None)
+        viewer = standing if not caller.is_server else Standing.of_server(standing.table)
         states = await ChannelRepository(uow.session, caller.app_id).many(page.ids, user)
         answer: QueriedChannels = {
             "channels": [view_of(states[channel_id], viewer) for channel_id in page.ids],

@@ -16,11 +16,13 @@ from data_plane.channels.truncate import Truncation
 from data_plane.channels.views import ChannelPage, ChannelView, QueriedChannels
 from data_plane.dependencies import (
     ANYBODY,
+    READERS,
     CallerDependency,
     ChannelPath,
     Cursor,
     Limit,
     OptionalUser,
+    ReaderDependency,
     ShardDependency,
     require_scope,
 )
@@ -137,14 +139,14 @@ async def query_channels(
     operation_id="getChannel",
     summary="Get a channel",
     tags=_TAGS,
-    security=ANYBODY,
+    security=READERS,
     opt=answers((200, ChannelView, "The channel.")),
 )
-async def get_channel(channel_id: ChannelPath, caller: CallerDependency, shard: ShardDependency) -> ChannelView:
-    """One channel, as the caller sees it."""
-    require_scope(caller, "channels")
-    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-        return await ChannelService(shard).get(uow, caller, channel_id)
+async def get_channel(channel_id: ChannelPath, reader: ReaderDependency, shard: ShardDependency) -> ChannelView:
+    """One channel, as you see it."""
+    require_scope(reader, "channels")
+    async with shard.unit_of_work(reader.app_id, read_only=True) as uow:
+        return await ChannelService(shard).get(uow, reader, channel_id)
 
 
 @patch(

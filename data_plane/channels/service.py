@@ -18,8 +18,8 @@ from data_plane.custom import check_custom
 from data_plane.grants.errors import RoleTooHigh, unknown_role
 from data_plane.grants.permissions import Permission
 from data_plane.grants.schemas import channel_grants
-from data_plane.grants.standing import Standing, standing_of_user
-from data_plane.identity.caller import Caller
+from data_plane.grants.standing import Standing, standing_of
+from data_plane.identity.caller import Caller, Reader
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
 from data_plane.members.models import MemberRow
@@ -63,7 +63,7 @@ class ChannelService:
         if kept.pinned and after is not None and not _PIN_PLACE.fullmatch(after):
             raise InvalidInput("`cursor` must be the `next_cursor` of this list's page before.", field="cursor")
         rows = await channels.page(user, after=after, limit=limit + 1, kept=kept, now=self._shard.clock.now())
-        standing = await standing_of_user(self._shard, uow, caller, user if not caller.is_server else None)
+        standing = await standing_of(self._shard, uow, caller)
         views, following = page_of(
             rows,
             limit,
@@ -73,9 +73,9 @@ class ChannelService:
         )
         return {"channels": views, "next_cursor": following}
 
-    async def get(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> ChannelView:
-        """One channel. Raises `NotFound` when the caller does not see it."""
-        found = await visible_channel(self._shard, uow, caller, channel_id)
+    async def get(self, uow: UnitOfWork, reader: Reader, channel_id: str) -> ChannelView:
+        """One channel. Raises `NotFound` when the reader does not see it."""
+        found = await visible_channel(self._shard, uow, reader, channel_id)
         return view_of(found.state, found.standing)
 
     async def update(self, uow: UnitOfWork, caller: Caller, channel_id: str, wish: UpdateChannel) -> ChannelView:

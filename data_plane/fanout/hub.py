@@ -203,9 +203,10 @@ class Hub:
         """Who hears what happens in passing in this log."""
         return self._passing.watching(key)
 
-    def tell(self, ears: Iterable[Recipient], entry: Entry) -> None:
-        """Pass an entry on to these, but for its own subject and those from whom the subject is hidden."""
-        self._passing.tell(ears, entry)
+    def tell(self, ears: Iterable[Recipient], entry: Entry, *, users_only: bool = False) -> None:
+        """Pass an entry on to these, but for its own subject and those from whom the subject is hidden; with
+        `users_only` not to anonymous visitors either."""
+        self._passing.tell(ears, entry, users_only=users_only)
 
     def _act_on(self, stream: Stream, recipient: Recipient, entry: Entry) -> None:
         if entry.subject is not None and entry.type == "membership.added":

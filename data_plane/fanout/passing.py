@@ -87,11 +87,13 @@ class Passing:
                 told |= ears
                 self.tell(ears, made())
 
-    def tell(self, ears: Iterable[Recipient], entry: Entry) -> None:
-        """Pass an entry on to these, but for its own subject and those from whom the subject is hidden."""
-        frame = self._encode([entry])
+    def tell(self, ears: Iterable[Recipient], entry: Entry, *, users_only: bool = False) -> None:
+        """As `Hub.tell`."""
+        frame, subject = self._encode([entry]), entry.subject
         for recipient in ears:
-            if recipient.user_id != entry.subject and entry.subject not in recipient.hidden:
+            if users_only and recipient.user_id is None:
+                continue
+            if subject is None or (recipient.user_id != subject and subject not in recipient.hidden):
                 recipient.deliver(frame)
 
     # -- watching ----------------------------------------------------------------------------------------------------

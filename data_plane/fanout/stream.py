@@ -22,8 +22,8 @@ class Recipient(Protocol):
     def app_id(self) -> UUID: ...
 
     @property
-    def user_id(self) -> str:
-        """Whose connection this is."""
+    def user_id(self) -> str | None:
+        """Whose connection this is; null for nobody's."""
         ...
 
     @property

@@ -12,7 +12,7 @@ import msgspec
 
 from data_plane.gateway.turnstile import Turnstile
 from data_plane.identity.activity import subject_of
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import UserCaller
 from kernel.clock import Clock, month_of, truncate_ms
 from kernel.http.problems import database_is_away
 from kernel.logging import get_logger
@@ -39,7 +39,7 @@ class ClientGone(Exception):
 
 
 class _Waiting(msgspec.Struct, gc=False):
-    caller: Caller
+    caller: UserCaller
     refuse_new: bool
     since: int | None
     wanted: Callable[[], bool]
@@ -62,7 +62,7 @@ class Admission:
         """Users whose turn has not come."""
         return len(self._queue)
 
-    async def load(self, caller: Caller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
+    async def load(self, caller: UserCaller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
         """The user's row of `chat.connect_users`, whose activity is committed then.
 
         Raises `ClientGone` when `wanted` says no once the turn has come, and what the database raises.
@@ -115,7 +115,7 @@ class Admission:
             [w.caller.app_id for w in batch],
             [w.caller.user_id for w in batch],
             [w.caller.token_issued_at for w in batch],
-            [subject_of(w.caller.app, w.caller.user_id or "") for w in batch],
+            [subject_of(w.caller.app, w.caller.user_id) for w in batch],
             [w.refuse_new for w in batch],
             [w.since for w in batch],
             month_of(now),

@@ -31,6 +31,7 @@ SLOW_CONSUMER = Closing("slow_consumer", True, True, 2_000, "The client reads mo
 DESYNCED = Closing("desynced", True, True, 2_000, "The node cannot guarantee that nothing was missed.")
 TOKEN_EXPIRED = Closing("token_expired", True, True, 0, "The token ended; connect with a fresh one.")
 TOKEN_REVOKED = Closing("token_revoked", False, False, 0, "The user's tokens were revoked.")
+ANONYMOUS_OFF = Closing("anonymous_off", False, False, 0, "The app lets no anonymous visitors in any more.")
 APP_SUSPENDED = Closing("app_suspended", False, False, 0, "The app is suspended or deleted.")
 PROTOCOL_ERROR = Closing("protocol_error", False, False, 0, "The client broke the protocol.")
 FLOODING = Closing("flooding", True, True, 10_000, "The client sends on and on beyond its limits.")
@@ -42,6 +43,7 @@ ALL = (
     DESYNCED,
     TOKEN_EXPIRED,
     TOKEN_REVOKED,
+    ANONYMOUS_OFF,
     APP_SUSPENDED,
     PROTOCOL_ERROR,
     FLOODING,

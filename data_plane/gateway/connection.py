@@ -11,7 +11,7 @@ import orjson
 from data_plane.gateway.closing import Closing
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.packets import DISCONNECTED, encode_event
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import AnonymousCaller, Client, UserCaller, own_id
 
 MAX_BUFFERED: Final = 1_000_000
 """Bytes that may wait for one client before it is closed as a slow consumer."""
@@ -42,24 +42,19 @@ class Transport(Protocol):
 
 
 class Connection:
-    """An authenticated connection of one user. A `Recipient` of the hub."""
+    """A connection of whoever may have one. A `Recipient` of the hub."""
 
     __slots__ = (
-        "app_id", "away", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expires_at", "expiry",
-        "hidden", "id", "in_flight", "issued_at", "leaving", "overdone", "people", "told", "transport",
-        "typed", "user_id", "watching",
+        "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expiry", "hidden", "id",
+        "in_flight", "leaving", "overdone", "told", "transport", "user_id", "watching",
     )  # fmt: skip
 
-    def __init__(self, id: str, caller: Caller, transport: Transport) -> None:
-        if caller.user_id is None or caller.token_issued_at is None or caller.token_expires_at is None:
-            raise ValueError("connections belong to users with tokens")
+    def __init__(self, id: str, caller: Client, transport: Transport) -> None:
         self.id = id
         self.caller = caller
         self.app_id: UUID = caller.app_id
-        self.user_id: str = caller.user_id
+        self.user_id: str | None = own_id(caller)
         self.transport = transport
-        self.issued_at: datetime = caller.token_issued_at
-        self.expires_at: datetime = caller.token_expires_at
         self.expiry: asyncio.TimerHandle | None = None
         self.in_flight = 0
         self.credit = 0
@@ -72,12 +67,6 @@ class Connection:
         """Users of whose doings in passing it hears nothing; kept up to date from its first `channel.watch` on."""
         self.watching: set[str] = set()
         """Channels it hears without being a member."""
-        self.typed: tuple[str, str | None, Any, Any] | None = None
-        """Where it typed last; see `data_plane.typing`."""
-        self.away = False
-        """Whether nobody is at the device, as it says."""
-        self.people: set[str] | None = None
-        """Users of whose presence it asked to hear, wherever they are."""
         self.dirty = False
         """Whether something was delivered since the client last got a cursor."""
         self.cursor_at = 0.0
@@ -86,14 +75,6 @@ class Connection:
         self.leaving = False
         """Whether new calls are refused, because its time on this node is over."""
         self.closed = False
-
-    def renew(self, caller: Caller) -> None:
-        """Go on with a newer token of the same user."""
-        if caller.token_issued_at is None or caller.token_expires_at is None:
-            raise ValueError("a token is needed")
-        self.caller = caller
-        self.issued_at = caller.token_issued_at
-        self.expires_at = caller.token_expires_at
 
     def deliver(self, frame: Frame) -> None:
         """The hub's call: pass log entries on."""
@@ -136,6 +117,49 @@ class Connection:
         transport.close()
 
 
+class UserConnection(Connection):
+    """A user's, which its token has opened and whose end is the token's."""
+
+    __slots__ = ("away", "expires_at", "issued_at", "people", "typed")
+
+    caller: UserCaller
+    user_id: str
+
+    def __init__(self, id: str, caller: UserCaller, transport: Transport) -> None:
+        super().__init__(id, caller, transport)
+        self.issued_at, self.expires_at = _times(caller)
+        self.typed: tuple[str, str | None, Any, Any] | None = None
+        """Where it typed last; see `data_plane.typing`."""
+        self.away = False
+        """Whether nobody is at the device, as it says."""
+        self.people: set[str] | None = None
+        """Users of whose presence it asked to hear, wherever they are."""
+
+    def renew(self, caller: UserCaller) -> None:
+        """Go on with a newer token of the same user."""
+        self.issued_at, self.expires_at = _times(caller)
+        self.caller = caller
+
+
+class AnonymousConnection(Connection):
+    """That of a visitor who is nobody. It hears what it watches, and lasts until one of both sides ends it."""
+
+    __slots__ = ()
+
+    caller: AnonymousCaller
+    user_id: None
+
+    def __init__(self, id: str, caller: AnonymousCaller, transport: Transport) -> None:
+        super().__init__(id, caller, transport)
+
+
+def _times(caller: UserCaller) -> tuple[datetime, datetime]:
+    """When a token was made and when it ends."""
+    if caller.token_issued_at is None or caller.token_expires_at is None:
+        raise ValueError("connections of users are opened with tokens")
+    return caller.token_issued_at, caller.token_expires_at
+
+
 class _Over:
     """Where packets go after the end."""
 
@@ -163,7 +187,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._all: dict[str, Connection] = {}
-        self._by_user: dict[tuple[UUID, str], set[Connection]] = {}
+        self._by_user: dict[tuple[UUID, str], set[UserConnection]] = {}
+        self._visitors: dict[UUID, set[AnonymousConnection]] = {}
         self._by_app: dict[UUID, int] = {}
         self._listeners: list[Callable[[Connection], None]] = []
 
@@ -174,7 +199,10 @@ class Registry:
     def add(self, connection: Connection) -> None:
         """A connection begins."""
         self._all[connection.id] = connection
-        self._by_user.setdefault((connection.app_id, connection.user_id), set()).add(connection)
+        if isinstance(connection, UserConnection):
+            self._by_user.setdefault((connection.app_id, connection.user_id), set()).add(connection)
+        elif isinstance(connection, AnonymousConnection):
+            self._visitors.setdefault(connection.app_id, set()).add(connection)
         self._by_app[connection.app_id] = self._by_app.get(connection.app_id, 0) + 1
         for listener in self._listeners:
             listener(connection)
@@ -183,19 +211,23 @@ class Registry:
         """A connection ended. Idempotent."""
         if self._all.pop(connection.id, None) is None:
             return
-        key = (connection.app_id, connection.user_id)
-        self._by_user[key].discard(connection)
-        if not self._by_user[key]:
-            del self._by_user[key]
+        if isinstance(connection, UserConnection):
+            _discard(self._by_user, (connection.app_id, connection.user_id), connection)
+        elif isinstance(connection, AnonymousConnection):
+            _discard(self._visitors, connection.app_id, connection)
         self._by_app[connection.app_id] -= 1
         if not self._by_app[connection.app_id]:
             del self._by_app[connection.app_id]
         for listener in self._listeners:
             listener(connection)
 
-    def of_user(self, app_id: UUID, user_id: str) -> list[Connection]:
+    def of_user(self, app_id: UUID, user_id: str) -> list[UserConnection]:
         """A user's connections on this node."""
         return list(self._by_user.get((app_id, user_id), ()))
+
+    def visitors_of(self, app_id: UUID) -> list[AnonymousConnection]:
+        """Connections of an app's anonymous visitors on this node."""
+        return list(self._visitors.get(app_id, ()))
 
     def of_app(self, app_id: UUID) -> list[Connection]:
         """An app's connections on this node."""
@@ -210,3 +242,9 @@ class Registry:
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._all.values()))
+
+
+def _discard(sets: dict[Any, set[Any]], key: Any, value: Any) -> None:
+    sets[key].discard(value)
+    if not sets[key]:
+        del sets[key]

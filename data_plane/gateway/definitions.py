@@ -27,14 +27,15 @@ class ConnectionReady(Data):
     """Payload of `connection.ready`. What follows `cursor` is there when `recovered` is false, and only then."""
 
     connection_id: str
-    user: OwnProfile
-    expires_at: Timestamp
+    user: OwnProfile | None
+    """Null for an anonymous visitor, as are `expires_at`, `unread` and `cursor`."""
+    expires_at: Timestamp | None
     """When the token, and with it the connection, ends."""
-    unread: UnreadTotals
+    unread: UnreadTotals | None
     """As it is now: with what is replayed after a cursor."""
     recovered: bool | None
     """Null without a cursor."""
-    cursor: str
+    cursor: str | None
     channels: list[ChannelView] | msgspec.UnsetType = msgspec.UNSET
     grants: dict[str, dict[str, list[str]]] | msgspec.UnsetType = msgspec.UNSET
     blocks: list[BlockView] | msgspec.UnsetType = msgspec.UNSET
@@ -93,11 +94,13 @@ class Watched(Data):
     channel: ChannelView
     """Its `seq` is where events go on."""
     presence: MembersPresence | None
-    """Who is there; null while that is not known. `presence.changed` and `presence.counted` go on from here."""
+    """Who is there; null while that is not known, and to an anonymous visitor. `presence.changed` and
+    `presence.counted` go on from here."""
     watchers: WatchersView | None
     """Who watches; null while that is not known. `watchers.changed` goes on from here."""
     receipts: ChannelReceipts | None
-    """How far members are; null where the type keeps that to itself. `receipts.read` and `receipts.delivered` go on."""
+    """How far members are; null where the type keeps that to itself, and to an anonymous visitor. `receipts.read` and
+    `receipts.delivered` go on."""
 
 
 EVENTS: Final = (

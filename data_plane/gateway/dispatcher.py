@@ -10,10 +10,11 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from data_plane.gateway.connection import Connection
+from data_plane.gateway.connection import Connection, UserConnection
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.packets import MAX_ACK_ID, MAX_PACKET, Packet, encode_ack
 from data_plane.gateway.routes import ImmediateRoute, Payload, SocketRoute
+from data_plane.identity.errors import NOBODY, AnonymousRefused
 from kernel.contracts import AppSnapshot
 from kernel.errors import InvalidInput, NatterError, NotFound, RateLimited
 from kernel.http.convert import convert
@@ -25,7 +26,9 @@ MAX_IN_FLIGHT: Final = 100
 
 Answer = Mapping[str, Any] | bytes
 """An acknowledgement: a JSON object, or the bytes of one."""
-Handler = Callable[[Connection, Any], Awaitable[Answer]]
+Handler = Callable[[UserConnection, Any], Awaitable[Answer]]
+ReaderHandler = Callable[[Connection, Any], Awaitable[Answer]]
+"""One that answers anonymous visitors, too."""
 Decode = Callable[[bytes], tuple[str, Any]]
 CurrentApp = Callable[[UUID], AppSnapshot | None]
 
@@ -88,6 +91,7 @@ class Dispatcher:
     ) -> None:
         self._limits = limits
         self._routes: dict[str, tuple[type[Payload], Handler]] = {}
+        self._for_readers: dict[str, tuple[type[Payload], ReaderHandler]] = {}
         self._immediate: dict[str, ImmediateRoute] = {}
         self._at_once: dict[bytes, tuple[Decode, Callable[[Any, Any], Mapping[str, Any]]]] = {}
         self._read_before: dict[bytes, tuple[Callable[[Any, Any], Mapping[str, Any]], Any]] = {}
@@ -99,6 +103,11 @@ class Dispatcher:
         """Add an event whose handler needs the connection itself. Features offer `SocketRoute`s instead."""
         self._check_new(event)
         self._routes[event] = (payload, handle)
+
+    def add_for_readers(self, event: str, payload: type[Payload], handle: "ReaderHandler") -> None:
+        """The same for an event that anonymous visitors may send, too. Every other they are refused."""
+        self.add(event, payload, handle)
+        self._for_readers[event] = (payload, handle)
 
     def add_immediate(self, route: ImmediateRoute) -> None:
         """Add an event that is answered from memory."""
@@ -114,7 +123,7 @@ class Dispatcher:
         """The events there are."""
         return tuple(sorted([*self._routes, *self._immediate]))
 
-    def at_once(self, connection: Connection, message: bytes) -> bytes | None:
+    def at_once(self, connection: UserConnection, message: bytes) -> bytes | None:
         """The answer to a packet that is an event of an `ImmediateRoute` and in order, in one pass.
 
         Null, and nothing has happened, for any other: `packets.decode` and `dispatch` are for those.
@@ -163,7 +172,7 @@ class Dispatcher:
         Handlers reach their first wait in the order of arrival, which keeps a sender's order.
         """
         route = self._immediate.get(packet.event)
-        if route is None:
+        if route is None or not isinstance(connection, UserConnection):
             return self._admit(connection, packet)
         try:
             if self._limits is not None:
@@ -223,11 +232,17 @@ class Dispatcher:
         try:
             if wait is not None:
                 await wait
-            route = self._routes.get(packet.event)
-            if route is None:
-                raise UnknownEvent(f"There is no event `{packet.event[:64]}`.")
-            payload, handle = route
-            return await handle(connection, convert(self._payload(packet), payload))
+            if isinstance(connection, UserConnection):
+                route = self._routes.get(packet.event)
+                if route is not None:
+                    payload, handle = route
+                    return await handle(connection, convert(self._payload(packet), payload))
+            elif (open_to_all := self._for_readers.get(packet.event)) is not None:
+                payload, answer = open_to_all
+                return await answer(connection, convert(self._payload(packet), payload))
+            elif packet.event in self._routes or packet.event in self._immediate:
+                raise AnonymousRefused(NOBODY)
+            raise UnknownEvent(f"There is no event `{packet.event[:64]}`.")
         except Exception as error:
             return self._failure(packet, error)
         finally:
@@ -260,7 +275,7 @@ class Dispatcher:
 
 
 def _for_caller(route: SocketRoute, current_app: CurrentApp) -> Handler:
-    async def handle(connection: Connection, payload: Payload) -> Answer:
+    async def handle(connection: UserConnection, payload: Payload) -> Answer:
         app = current_app(connection.app_id)
         if app is not None and app is not connection.caller.app:
             connection.caller = msgspec.structs.replace(connection.caller, app=app)

@@ -1,7 +1,7 @@
 """Events about the connection itself: its token, and the channels it watches."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from data_plane.blocks.hidden import Hidden, HiddenUsers
 from data_plane.channels.access import may_see, seen
@@ -10,14 +10,26 @@ from data_plane.channels.errors import no_channel
 from data_plane.channels.models import JOINED
 from data_plane.channels.repository import ChannelRepository
 from data_plane.fanout.hub import Hub
-from data_plane.gateway.connection import Connection
-from data_plane.gateway.dispatcher import Handler
+from data_plane.gateway.connection import AnonymousConnection, Connection, UserConnection
+from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.gateway import Gateway
 from data_plane.gateway.routes import Payload
 from data_plane.grants.standing import standing_of
+from data_plane.identity.caller import own_id
 from data_plane.log import LogKey, channel_log
 from data_plane.messages.schemas import ChannelId
 from data_plane.shard import Shard
+from kernel.errors import Conflict
+
+MOST_FOR_NOBODY: Final = 50
+"""Channels that an anonymous visitor watches at once on one connection."""
+
+
+class TooManyWatched(Conflict):
+    """An anonymous visitor watches as many channels as one connection may. Unwatch some first."""
+
+    code = "too_many_watched"
+    title = "Too many channels are watched"
 
 
 class RefreshPacket(Payload, frozen=True, kw_only=True):
@@ -40,21 +52,22 @@ async def _nothing(connection: Connection, channel_id: str) -> dict[str, Any]:
     return {}
 
 
-def connection_events(
+def add_connection_events(
+    dispatcher: Dispatcher,
     gateway: Gateway,
     hub: Hub,
     shard: Shard,
     hidden: Hidden,
     began: Callable[[Connection], None] = lambda _: None,
     passing: Passing = _nothing,
-) -> list[tuple[str, type[Payload], Handler]]:
+) -> None:
     """`auth.refresh` answers `{expires_at}`; `channel.watch` answers `{channel}`, whose `seq` is where events go on,
     with what `passing` says.
 
     `began` hears of a connection that watches a channel without being a member.
     """
 
-    async def refresh(connection: Connection, packet: RefreshPacket) -> dict[str, Any]:
+    async def refresh(connection: UserConnection, packet: RefreshPacket) -> dict[str, Any]:
         return gateway.refresh(connection, packet.token)
 
     async def watch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
@@ -62,10 +75,12 @@ def connection_events(
         announced = hub.announced
         async with shard.unit_of_work(connection.app_id, read_only=True) as uow:
             repository = ChannelRepository(uow.session, connection.app_id)
-            state = await repository.find(channel_id, connection.user_id)
+            state = await repository.find(channel_id, own_id(connection.caller))
             standing = await standing_of(shard, uow, connection.caller)
         if state is None or not may_see(seen(standing, state)):
             raise no_channel()
+        if isinstance(connection, AnonymousConnection):
+            _check_room(connection, channel_id)
         if state.member is None and not connection.closed:
             # Members hear their channels anyway; the others from now on, until they may not any more.
             first = state.last_seq + 1
@@ -74,7 +89,7 @@ def connection_events(
             hub.announce_again(announced)
             connection.watching.add(channel_id)
             began(connection)
-        if not isinstance(connection.hidden, HiddenUsers):
+        if isinstance(connection, UserConnection) and not isinstance(connection.hidden, HiddenUsers):
             connection.hidden = await hidden.of(connection.app_id, connection.user_id)
         if not connection.closed:
             hub.watch(connection, LogKey(connection.app_id, channel_log(channel_id)))
@@ -88,9 +103,12 @@ def connection_events(
             hub.leave(connection, LogKey(connection.app_id, channel_log(packet.channel_id)))
         return {}
 
-    routes: list[tuple[str, type[Payload], Callable[..., Any]]] = [
-        ("auth.refresh", RefreshPacket, refresh),
-        ("channel.watch", WatchPacket, watch),
-        ("channel.unwatch", WatchPacket, unwatch),
-    ]
-    return routes
+    dispatcher.add("auth.refresh", RefreshPacket, refresh)
+    dispatcher.add_for_readers("channel.watch", WatchPacket, watch)
+    dispatcher.add_for_readers("channel.unwatch", WatchPacket, unwatch)
+
+
+def _check_room(connection: AnonymousConnection, channel_id: str) -> None:
+    """Raise `TooManyWatched` when the visitor watches as many other channels as it may."""
+    if channel_id not in connection.watching and len(connection.watching) >= MOST_FOR_NOBODY:
+        raise TooManyWatched(f"An anonymous visitor watches at most {MOST_FOR_NOBODY} channels on a connection.")

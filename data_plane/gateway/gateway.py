@@ -12,7 +12,7 @@ import orjson
 from data_plane.fanout.hub import Hub
 from data_plane.gateway import closing, packets
 from data_plane.gateway.admission import ClientGone
-from data_plane.gateway.connection import Connection, Registry, Transport
+from data_plane.gateway.connection import Connection, Registry, Transport, UserConnection
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.drain import depart
 from data_plane.gateway.engineio.frame import Frame
@@ -21,8 +21,10 @@ from data_plane.log import Entry
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor
 from kernel.clock import rfc3339
+from kernel.contracts import AppSnapshot
 from kernel.errors import InvalidInput, Malformed, NatterError, RateLimited, Unavailable
 from kernel.http.problems import as_natter_error
+from kernel.ids import app_uuid
 from kernel.logging import get_logger
 
 HANDSHAKE_SECONDS: Final = 5.0
@@ -67,7 +69,7 @@ class Wire:
     def received(self, message: bytes) -> bytes | None:
         """A packet arrived. Returns the answer of an event that is answered from memory."""
         connection = self.connection
-        if connection is not None and not connection.closed and not self.over:
+        if isinstance(connection, UserConnection) and not connection.closed and not self.over:
             answer = self._at_once(connection, message)
             if answer is not None:
                 return answer
@@ -98,7 +100,7 @@ class Wire:
             caller = self.connection.caller
             # What waited may have been thrown away: no cursor may come after it.
             self.connection.cursor_at = math.inf
-            _log.warning("gateway.slow_consumer", userId=caller.user_id, appId=caller.app.app_id)
+            _log.warning("gateway.slow_consumer", userId=self.connection.user_id, appId=caller.app.app_id)
             later(self.connection.close, closing.SLOW_CONSUMER)
         else:
             later(self.transport.close)
@@ -234,6 +236,8 @@ class Gateway:
         frame: Frame | None = None
         left = max(CURSORS_AT_ONCE, len(self.registry) // 5)
         for connection in self.registry:
+            if not isinstance(connection, UserConnection):
+                continue  # nobody comes back to where it was
             if connection.dirty and began - connection.cursor_at >= CURSOR_PERIOD and self._hub.settled(connection):
                 if frame is None:
                     cursor = Cursor(self._shard.id, self._shard.epoch, horizon).encode()
@@ -251,6 +255,12 @@ class Gateway:
             if connection.issued_at < valid_after:
                 connection.close(closing.TOKEN_REVOKED)
 
+    def close_visitors(self, app: AppSnapshot) -> None:
+        """End the connections of anonymous visitors whom the app lets in no more, or whose key is no more."""
+        for connection in self.registry.visitors_of(app_uuid(app.app_id)):
+            if not app.anonymous or connection.caller.key not in app.publishable_keys:
+                connection.close(closing.ANONYMOUS_OFF)
+
     def close_app(self, app_id: UUID) -> None:
         """End every connection of an app that is suspended or gone."""
         for connection in self.registry.of_app(app_id):
@@ -261,7 +271,7 @@ class Gateway:
         for connection in self.registry:
             connection.close(reason)
 
-    def refresh(self, connection: Connection, token: str) -> dict[str, Any]:
+    def refresh(self, connection: UserConnection, token: str) -> dict[str, Any]:
         """Prolong a connection with a newer access token of the same user. Raises `Unauthenticated`."""
         caller = self._gate.authenticate(token, None)
         if (caller.app_id, caller.user_id) != (connection.app_id, connection.user_id):
@@ -286,7 +296,7 @@ class Gateway:
     def _connect(self, wire: Wire, auth: Any) -> None:
         wire.connecting = True
         try:
-            wish = self._opener.identify(auth, wire.key)
+            wish = self._opener.identify(auth, wire.key, wire.address)
         except Exception as error:
             self._refuse(wire, error)
         else:
@@ -343,7 +353,8 @@ class Gateway:
         for key, first in opened.positions.items():
             first_seq = opened.first.get(key.channel_id or "", 0) if opened.first else 0
             self._hub.join(connection, key, first, first_seq=first_seq)
-        self._schedule_expiry(connection)
+        if isinstance(connection, UserConnection):
+            self._schedule_expiry(connection)
         _log.info(
             "gateway.connected",
             userId=connection.user_id,
@@ -351,7 +362,7 @@ class Gateway:
             replayed=len(opened.replay),
         )
 
-    def _schedule_expiry(self, connection: Connection) -> None:
+    def _schedule_expiry(self, connection: UserConnection) -> None:
         if connection.expiry is not None:
             connection.expiry.cancel()
         seconds = expires_in(connection, self._shard.clock.now())

@@ -10,10 +10,10 @@ import msgspec
 import orjson
 
 from data_plane.gateway.admission import Admission
-from data_plane.gateway.connection import Connection, Transport
+from data_plane.gateway.connection import AnonymousConnection, Connection, Transport, UserConnection
 from data_plane.gateway.turnstile import Turnstile
 from data_plane.identity.activity import ActivityTracker
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import AnonymousCaller, Client, UserCaller
 from data_plane.identity.errors import UserDeactivated
 from data_plane.log import APP_LOG, Entry, LogKey, channel_log, user_log
 from data_plane.log.entries import CHANNEL
@@ -21,7 +21,8 @@ from data_plane.log.reader import TooMuch
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor, decode_cursor
 from kernel.clock import rfc3339, truncate_ms
-from kernel.errors import Unauthenticated
+from kernel.errors import InvalidInput, Unauthenticated
+from kernel.http.ratelimit import subject_of_address
 from kernel.security.tokens import TokenRevoked
 
 MAX_REPLAY: Final = 10_000
@@ -39,32 +40,42 @@ class Auth(msgspec.Struct, kw_only=True, frozen=True):
 
     token: str = ""
     cursor: str | None = None
+    anonymous: bool = False
+    """Come in as nobody, with the publishable key of the handshake alone."""
 
 
 class Wish(NamedTuple):
-    """A connect packet whose token is good."""
+    """A connect packet whose token is good, or which needs none."""
 
-    caller: Caller
+    caller: Client
     cursor: str | None
 
 
 class Gate(Protocol):
     """What decides who may connect; made of tokens, snapshots, revocations and quotas."""
 
-    def authenticate(self, token: str, key: str | None) -> Caller:
+    def authenticate(self, token: str, key: str | None) -> UserCaller:
         """The caller of a user token. Raises `Unauthenticated` or `Forbidden`."""
         ...
 
-    async def admit(self, caller: Caller) -> bool:
-        """Count a connection against the app's limit and the user's, raising `QuotaExceeded` or `TooManyConnections`;
-        whether users new this month are refused."""
+    def anonymous(self, key: str | None, address: str) -> AnonymousCaller:
+        """A visitor who is nobody, of the app that the handshake's key names. Raises `Unauthenticated` or
+        `Forbidden`."""
         ...
 
-    def release(self, caller: Caller) -> None:
+    async def admit(self, caller: Client) -> bool:
+        """Count a connection against the app's limit and the user's, or the address's, raising `QuotaExceeded`,
+        `TooManyConnections` or `RateLimited`; whether users new this month are refused.
+
+        For an anonymous visitor what `anonymous` has said is true, still, when this returns.
+        """
+        ...
+
+    def release(self, caller: Client) -> None:
         """Give an admitted connection back."""
         ...
 
-    def over_quota(self, caller: Caller) -> Exception:
+    def over_quota(self, caller: UserCaller) -> Exception:
         """The error for a user who is refused because of `admit`'s answer."""
         ...
 
@@ -102,9 +113,12 @@ class SessionOpener:
         self._reading = asyncio.Semaphore(MAX_READING)
         self._activity = activity
 
-    def identify(self, auth: Any, key: str | None) -> Wish:
+    def identify(self, auth: Any, key: str | None, address: str) -> Wish:
         """Who it is that wants to connect, by its token alone. Raises the `NatterError` that the client shall see."""
         wanted = msgspec.convert(auth or {}, Auth)
+        if wanted.anonymous:
+            _check_anonymous(wanted)
+            return Wish(self._gate.anonymous(key, subject_of_address(address)), None)
         if not wanted.token:
             raise Unauthenticated("Connect with `auth: {token}`: a user token from your server.")
         return Wish(self._gate.authenticate(wanted.token, key), wanted.cursor)
@@ -115,25 +129,48 @@ class SessionOpener:
         One statement shared with others, and one for each page that was missed. The activity row is committed before
         this returns. `wanted` is asked when the turn has come: the client may have gone. Raises `ClientGone`, and the
         `NatterError` that the client shall see.
+
+        An anonymous visitor has no memberships and has missed nothing, so that the database is not asked.
         """
         caller = wish.caller
         refuse_new = await self._gate.admit(caller)
         try:
-            return await self._open(transport, wish, refuse_new, wanted)
+            if isinstance(caller, AnonymousCaller):
+                return self._open_for_nobody(transport, caller)
+            return await self._open(transport, caller, wish.cursor, refuse_new, wanted)
         except BaseException:
             self._gate.release(caller)
             raise
 
-    def released(self, caller: Caller) -> None:
+    def released(self, caller: Client) -> None:
         """A connection that was opened here has ended."""
         self._gate.release(caller)
 
-    async def _open(self, transport: Transport, wish: Wish, refuse_new: bool, wanted: Callable[[], bool]) -> Opened:
-        since = self._resumable(wish.cursor)
-        row = await self._load(wish.caller, refuse_new, since, wanted)
-        connection = Connection(self._shard.ids.new("con"), wish.caller, transport)
+    def _open_for_nobody(self, transport: Transport, caller: AnonymousCaller) -> Opened:
+        connection = AnonymousConnection(self._shard.ids.new("con"), caller, transport)
+        ready = {
+            "connection_id": connection.id,
+            "user": None,
+            "expires_at": None,
+            "unread": None,
+            "recovered": None,
+            "cursor": None,
+        }
+        return Opened(connection, ready, [], None, {}, {})
 
-        app_id = wish.caller.app_id
+    async def _open(
+        self,
+        transport: Transport,
+        caller: UserCaller,
+        cursor: str | None,
+        refuse_new: bool,
+        wanted: Callable[[], bool],
+    ) -> Opened:
+        since = self._resumable(cursor)
+        row = await self._load(caller, refuse_new, since, wanted)
+        connection = UserConnection(self._shard.ids.new("con"), caller, transport)
+
+        app_id = caller.app_id
         positions = {LogKey(app_id, user_log(connection.user_id)): row["user_seq"] + 1}
         # Should this node be behind, the connection hears what it missed too, which says nothing that is not true.
         positions[LogKey(app_id, APP_LOG)] = self._shard.grants.of(app_id).seq + 1
@@ -149,18 +186,18 @@ class SessionOpener:
         }
         replay: list[Entry] = []
         replayed_to: str | None = None
-        if wish.cursor is not None:
+        if cursor is not None:
             replay = await self._resume(connection, since, row, ready, positions)
             if replay:
-                replayed_to, ready["cursor"] = ready["cursor"], wish.cursor
+                replayed_to, ready["cursor"] = ready["cursor"], cursor
         first = orjson.loads(row["first"]) if row["first"] is not None else {}
         return Opened(connection, ready, replay, replayed_to, positions, first)
 
-    async def _load(self, caller: Caller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
+    async def _load(self, caller: UserCaller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
         row = await self._admission.load(caller, refuse_new, since, wanted)
         match row["verdict"]:
             case "ok":
-                self._activity.remember(caller.app_id, caller.user_id or "", truncate_ms(self._shard.clock.now()))
+                self._activity.remember(caller.app_id, caller.user_id, truncate_ms(self._shard.clock.now()))
                 return row
             case "revoked":
                 raise TokenRevoked()
@@ -181,7 +218,12 @@ class SessionOpener:
         return Cursor(self._shard.id, self._shard.epoch, horizon).encode()
 
     async def _resume(
-        self, connection: Connection, since: int | None, row: Any, ready: dict[str, Any], positions: dict[LogKey, int]
+        self,
+        connection: UserConnection,
+        since: int | None,
+        row: Any,
+        ready: dict[str, Any],
+        positions: dict[LogKey, int],
     ) -> list[Entry]:
         """Read what was missed, and move `positions` to its end. Sets `recovered` and `cursor` of `ready`."""
         # A cursor from the future is from before a restore that nobody announced.
@@ -204,7 +246,7 @@ class SessionOpener:
         ready.update(recovered=False, **fresh)
         return []
 
-    async def _read_since(self, connection: Connection, since: int) -> tuple[list[Entry], int]:
+    async def _read_since(self, connection: UserConnection, since: int) -> tuple[list[Entry], int]:
         entries: list[Entry] = []
         while True:
             page = await self._shard.reader.changes(
@@ -234,6 +276,17 @@ class SessionOpener:
                     positions.pop(key, None)
 
 
-def expires_in(connection: Connection, now: datetime) -> float:
+def expires_in(connection: UserConnection, now: datetime) -> float:
     """Seconds until the connection's token ends, at least 0."""
     return max(0.0, (connection.expires_at - now).total_seconds())
+
+
+def _check_anonymous(wanted: Auth) -> None:
+    """Raise `InvalidInput` for what nobody has."""
+    if wanted.token:
+        raise InvalidInput("Connect with a `token`, or with `anonymous`: not with both.", field="anonymous")
+    if wanted.cursor is not None:
+        raise InvalidInput(
+            "An anonymous visitor has no cursor: connect without one, watch your channels and read their history.",
+            field="cursor",
+        )

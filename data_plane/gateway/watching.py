@@ -13,6 +13,7 @@ import orjson
 
 from data_plane.fanout.hub import Hub
 from data_plane.gateway.connection import Connection, Registry
+from data_plane.grants.defaults import ANONYMOUS
 from data_plane.grants.permissions import Permission
 from data_plane.log import Entry, LogKey, channel_log
 from data_plane.shard import Shard
@@ -22,8 +23,11 @@ _LOOK: Final = """
     select w.user_id, w.channel_id, c.type, c.grants::text as grants, u.role
     from unnest($2::text[], $3::text[]) w(user_id, channel_id)
     join chat.channels c on c.app_id = $1 and c.id = w.channel_id and c.deleted_at is null
-    join chat.users u on u.app_id = $1 and u.id = w.user_id
+    left join chat.users u on u.app_id = $1 and u.id = w.user_id
+    where w.user_id is null or u.id is not null
 """
+Pair = tuple[str | None, str]
+"""A user, null for nobody, and a channel."""
 _BATCH: Final = 500
 _RETRY: Final = 0.5
 _log = get_logger(__name__)
@@ -65,7 +69,7 @@ class Watching:
     async def _look(self, app_id: UUID, watchers: list[Connection]) -> None:
         for start in range(0, len(watchers), _BATCH):
             batch = watchers[start : start + _BATCH]
-            pairs = sorted({(each.user_id, channel_id) for each in batch for channel_id in each.watching})
+            pairs = list({(each.user_id, channel_id) for each in batch for channel_id in each.watching})
             while True:
                 try:
                     allowed = await self._allowed(app_id, pairs)
@@ -73,7 +77,7 @@ class Watching:
                 except Exception as error:
                     _log.warning("watching.look_failed", error=repr(error), watchers=len(batch))
                     await asyncio.sleep(_RETRY)
-            over: dict[str, list[str]] = {}
+            over: dict[str | None, list[str]] = {}
             for user_id, channel_id in pairs:
                 if (user_id, channel_id) not in allowed:
                     over.setdefault(user_id, []).append(channel_id)
@@ -82,7 +86,8 @@ class Watching:
                     if channel_id in connection.watching:
                         self._stop(connection, channel_id)
 
-    async def _allowed(self, app_id: UUID, pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    async def _allowed(self, app_id: UUID, pairs: list[Pair]) -> set[Pair]:
+        """Of these the ones who may watch these channels. Null is nobody: an anonymous visitor."""
         pool = await self._shard.system.pool()
         rows = await pool.fetch(_LOOK, app_id, [user for user, _ in pairs], [channel for _, channel in pairs])
         table = self._shard.grants.of(app_id)
@@ -90,7 +95,11 @@ class Watching:
             (row["user_id"], row["channel_id"])
             for row in rows
             if Permission.CHANNEL_WATCH
-            in table.granted(row["type"], table.app_role(row["role"]), orjson.loads(row["grants"] or "{}"))
+            in table.granted(
+                row["type"],
+                ANONYMOUS if row["user_id"] is None else table.app_role(row["role"]),
+                orjson.loads(row["grants"] or "{}"),
+            )
         }
 
     def _stop(self, connection: Connection, channel_id: str) -> None:

@@ -9,7 +9,7 @@ from data_plane.grants.permissions import Permission as P
 
 APP, CHANNEL = "app", "channel"
 """Where a role may be given: to a user of the app, to a member of a channel."""
-OWNER, MEMBER, USER, GUEST = "owner", "member", "user", "guest"
+OWNER, MEMBER, USER, GUEST, ANONYMOUS = "owner", "member", "user", "guest", "anonymous"
 GROUP: Final = "group"
 DIRECT: Final = "direct"
 """The one type whose members are fixed, two, from the start; no grant changes that."""
@@ -22,7 +22,7 @@ SCOPES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         MEMBER: (CHANNEL,),
         GUEST: (APP, CHANNEL),
         USER: (APP,),
-        "anonymous": (APP,),
+        ANONYMOUS: (APP,),
     }
 )
 """The built-in roles. `user` is every user's app role until it gets another one, and stands in for words that name no
@@ -70,7 +70,7 @@ ROLES: Final[Mapping[str, Grants]] = MappingProxyType(
         MEMBER: _STAY_OR_GO,
         "guest": _STAY_OR_GO,
         USER: _CREATE,
-        "anonymous": _NOTHING,
+        ANONYMOUS: _NOTHING,
     }
 )
 """What a role may do in every type that says nothing else of it."""
@@ -90,7 +90,7 @@ TYPES: Final[Mapping[str, Mapping[str, Grants]]] = MappingProxyType(
         "livestream": {
             "guest": frozenset({P.CHANNEL_WATCH, P.CHANNEL_LEAVE}),
             USER: frozenset({P.CHANNEL_WATCH, P.CHANNEL_JOIN}),
-            "anonymous": frozenset({P.CHANNEL_WATCH}),
+            ANONYMOUS: frozenset({P.CHANNEL_WATCH}),
         },
         # A customer opens it and talks; agents are moderators, who bring in others and run it.
         "support": {

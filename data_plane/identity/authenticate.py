@@ -11,13 +11,14 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import SkipValidation
 
 from data_plane.identity.activity import ActivityTracker
-from data_plane.identity.caller import Caller
-from data_plane.identity.errors import KeyExpired, OriginNotAllowed
+from data_plane.identity.caller import AnonymousCaller, Caller, Reader, ServerCaller, UserCaller
+from data_plane.identity.errors import NOBODY, AnonymousOff, AnonymousRefused, KeyExpired, OriginNotAllowed
 from data_plane.identity.revocations import Revocations
 from data_plane.tenancy.store import SnapshotStore, require_active
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.errors import Unauthenticated
+from kernel.http.ratelimit import address_of
 from kernel.ids import CUSTOMER_ID, app_uuid
 from kernel.security import keys
 from kernel.security.tokens import (
@@ -64,15 +65,27 @@ class Authenticator:
         self._revocations = revocations
         self._pepper = vault.key("secret-keys")
         self._clock = clock
-        self._verified: dict[bytes, Caller] = {}
+        self._verified: dict[bytes, UserCaller] = {}
 
-    def bearer(self, credential: str | None, *, key: str | None = None, origin: str | None = None) -> Caller:
-        """The caller behind a secret key or an access token. Raises as `secret_key` and `token` do."""
+    def bearer(
+        self,
+        credential: str | None,
+        *,
+        key: str | None = None,
+        origin: str | None = None,
+        address: Callable[[], str] = str,
+    ) -> Reader:
+        """The one behind a secret key, an access token or a publishable key, who is known by its `address` alone.
+
+        Raises as `secret_key`, `token` and `anonymous` do.
+        """
         if not credential:
             raise Unauthenticated(_HOW)
         if credential.startswith("sk_"):
             return self.secret_key(credential, origin=origin)
-        if credential.startswith(("pk_", "rt_", "nk_")):
+        if credential.startswith("pk_"):
+            return self.anonymous(credential, origin=origin, address=address())
+        if credential.startswith(("rt_", "nk_")):
             raise Unauthenticated(f"A key that begins with {credential[:3]} does not open this. {_HOW}")
         if key is not None:
             return self.token(credential, key=key, origin=origin)
@@ -88,11 +101,11 @@ class Authenticator:
         self._verified[digest] = caller
         return caller
 
-    def _still_holds(self, caller: Caller) -> bool:
+    def _still_holds(self, caller: UserCaller) -> bool:
         """Whether all is as it was when the token of this caller was verified: the app's snapshot, with its keys and
         status, is the same one, the token's time is not over, and its user was not revoked."""
         issued_at, expires_at = caller.token_issued_at, caller.token_expires_at
-        if caller.user_id is None or issued_at is None or expires_at is None:
+        if issued_at is None or expires_at is None:
             return False
         return (
             self._snapshots.get(caller.app_id) is caller.app
@@ -100,7 +113,7 @@ class Authenticator:
             and not self._revocations.is_revoked(caller.app_id, caller.user_id, issued_at)
         )
 
-    def secret_key(self, key: str, *, origin: str | None = None) -> Caller:
+    def secret_key(self, key: str, *, origin: str | None = None) -> ServerCaller:
         """The customer's server. Raises `Unauthenticated`, `KeyExpired`, `AppSuspended`, `AppDeleted` or
         `OriginNotAllowed`."""
         # The checksum first: a mistyped key costs nothing more.
@@ -114,9 +127,23 @@ class Authenticator:
             raise KeyExpired("This secret key has expired; use the one that replaced it.")
         require_active(app)
         check_origin(app, origin)
-        return Caller(app=app, app_id=app_uuid(app.app_id), key_id=secret.id, scopes=secret.scopes)
+        return ServerCaller(app=app, app_id=app_uuid(app.app_id), key_id=secret.id, scopes=secret.scopes)
 
-    def token(self, token: str, *, key: str | None = None, origin: str | None = None) -> Caller:
+    def anonymous(self, key: str, *, address: str, origin: str | None = None) -> AnonymousCaller:
+        """Nobody, with a publishable key alone. Raises `AnonymousOff`, `AppSuspended`, `AppDeleted` or
+        `OriginNotAllowed`."""
+        app = self._snapshots.by_publishable_key(key)
+        # First, so that the key of an app that is closed to visitors is answered as one that does not exist.
+        if app is None or not app.anonymous:
+            raise AnonymousOff(
+                "A publishable key (pk_…) alone opens an app that lets anonymous visitors in, as its settings in the "
+                f"portal say. This one does not, or the key is unknown here. {_HOW}"
+            )
+        require_active(app)
+        check_origin(app, origin)
+        return AnonymousCaller(app=app, app_id=app_uuid(app.app_id), key=key, address=address)
+
+    def token(self, token: str, *, key: str | None = None, origin: str | None = None) -> UserCaller:
         """A user. The app is the one that `key` (pk_…) names, else the one that the token says it is for.
 
         Raises `TokenInvalid`, `TokenExpired`, `TokenRevoked`, `AppSuspended`, `AppDeleted` or `OriginNotAllowed`.
@@ -133,7 +160,7 @@ class Authenticator:
         check_origin(app, origin)
         if self._revocations.is_revoked(app_id, verified.user_id, verified.issued_at):
             raise TokenRevoked("The user's tokens were revoked; get a new one from your server.")
-        return Caller(
+        return UserCaller(
             app=app,
             app_id=app_id,
             user_id=verified.user_id,
@@ -164,16 +191,37 @@ def callers_first(authenticator: Authenticator) -> Callable[[Connection, BaseRou
 
     # Not a plain function: Litestar would run it on a thread.
     async def recognise(connection: Connection, handler: BaseRouteHandler) -> None:
-        if "caller" in handler.parsed_fn_signature.parameters:
+        wanted = handler.parsed_fn_signature.parameters
+        if "reader" in wanted:
             connection.scope["state"][_CALLER] = _recognise(connection, authenticator)
+        elif "caller" in wanted:
+            connection.scope["state"][_CALLER] = somebody(_recognise(connection, authenticator))
 
     return recognise
 
 
-def recognised(connection: Connection) -> Caller | None:
+def recognised(connection: Connection) -> Reader | None:
     """Who `callers_first` has recognised; null where the route asks for nobody."""
-    caller: Caller | None = connection.scope["state"].get(_CALLER)
-    return caller
+    reader: Reader | None = connection.scope["state"].get(_CALLER)
+    return reader
+
+
+def somebody(reader: Reader) -> Caller:
+    """Who may act. Raises `AnonymousRefused` for a visitor who is nobody."""
+    if isinstance(reader, AnonymousCaller):
+        raise AnonymousRefused(NOBODY)
+    return reader
+
+
+async def provide_reader(
+    request: Request[Any, Any, Any],
+    authenticator: NamedDependency[SkipValidation[Authenticator]],
+    activity: NamedDependency[SkipValidation[ActivityTracker]],
+) -> Reader:
+    """A Litestar dependency: who reads by a REST request. A user is counted as active before the answer."""
+    reader = recognised(request) or _recognise(request, authenticator)
+    await count_as_active(activity, reader)
+    return reader
 
 
 async def provide_caller(
@@ -181,15 +229,22 @@ async def provide_caller(
     authenticator: NamedDependency[SkipValidation[Authenticator]],
     activity: NamedDependency[SkipValidation[ActivityTracker]],
 ) -> Caller:
-    """A Litestar dependency: the caller of a REST request. A user is counted as active before the answer."""
-    caller = request.scope["state"].get(_CALLER) or _recognise(request, authenticator)
-    if caller.user_id is not None and caller.token_issued_at is not None:
-        await activity.touch(caller.app, caller.app_id, caller.user_id, caller.token_issued_at)
-    return caller
+    """The same for a route that wants somebody. Raises `AnonymousRefused`."""
+    return somebody(await provide_reader(request, authenticator, activity))
 
 
-def _recognise(connection: Connection, authenticator: Authenticator) -> Caller:
+async def count_as_active(activity: ActivityTracker, reader: Reader) -> None:
+    """Count a user in its month, before it is served. A server is none, nor is who is nobody."""
+    if isinstance(reader, UserCaller) and reader.token_issued_at is not None:
+        await activity.touch(reader.app, reader.app_id, reader.user_id, reader.token_issued_at)
+
+
+def _recognise(connection: Connection, authenticator: Authenticator) -> Reader:
     scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated(_HOW)
-    return authenticator.bearer(credential.strip(), origin=connection.headers.get("origin"))
+    return authenticator.bearer(
+        credential.strip(),
+        origin=connection.headers.get("origin"),
+        address=lambda: address_of(connection.scope),
+    )

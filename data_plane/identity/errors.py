@@ -1,6 +1,14 @@
 """Refusals of a caller. Those of access tokens are in `kernel.security.tokens`."""
 
+from typing import Final
+
 from kernel.errors import Conflict, Forbidden, Unauthenticated
+
+NOBODY: Final = (
+    "You are an anonymous visitor, who may read and watch and nothing else. To do this, come in as a guest "
+    "(POST /v1/guests) or with a user's token."
+)
+"""What `AnonymousRefused` says."""
 
 
 class OriginNotAllowed(Forbidden):
@@ -8,6 +16,24 @@ class OriginNotAllowed(Forbidden):
 
     code = "origin_not_allowed"
     title = "This origin may not use the app"
+
+
+class AnonymousOff(Unauthenticated):
+    """The app lets no anonymous visitors in, so that its publishable key alone opens nothing, or the key is unknown.
+
+    The app's settings in the portal let them in.
+    """
+
+    code = "anonymous_off"
+    title = "The app lets no anonymous visitors in"
+
+
+class AnonymousRefused(Forbidden):
+    """The caller is an anonymous visitor, who reads and watches what the role `anonymous` may see, and nothing else.
+    Let it in as a guest, or with a user's token, for the rest."""
+
+    code = "anonymous_refused"
+    title = "Anonymous visitors may not do this"
 
 
 class KeyExpired(Unauthenticated):

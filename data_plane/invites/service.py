@@ -85,7 +85,7 @@ class InviteService:
         await self._settle(uow, caller, found, invite, ACCEPTED)
         await self._members.accept(uow, caller, found, invite)
         state = await ChannelRepository(uow.session, caller.app_id).find(channel_id, user_id)
-        viewer = Standing(found.standing.table, None if caller.is_server else found.standing.app_role)
+        viewer = Standing.of_server(found.standing.table) if caller.is_server else found.standing
         return view_of(state or found.state, viewer)
 
     async def reject(self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str) -> None:
@@ -125,7 +125,7 @@ class InviteService:
         state = await ChannelRepository(uow.session, caller.app_id).find(channel_id, user_id) if invite else None
         if invite is None or state is None:
             raise no_invite()
-        return seen(await standing_of_user(self._shard, uow, caller, user_id), state), invite
+        return seen(await standing_of_user(self._shard, uow, caller.app_id, user_id), state), invite
 
     async def _settle(self, uow: UnitOfWork, caller: Caller, found: Found, invite: Invite, state: str) -> None:
         now = truncate_ms(self._shard.clock.now())

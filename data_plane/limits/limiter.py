@@ -13,7 +13,18 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from data_plane.limits.policies import MESSAGES_SLOW, POLICIES, REQUESTS, AppLimits, Group, Policy, limits_of, slack_of
+from data_plane.limits.policies import (
+    MESSAGES_SLOW,
+    POLICIES,
+    REQUESTS,
+    VISITORS_APP,
+    VISITORS_IP,
+    AppLimits,
+    Group,
+    Policy,
+    limits_of,
+    slack_of,
+)
 from data_plane.limits.store import Ask, Away, BucketStore, Told
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
@@ -147,6 +158,10 @@ class Limiter:
         if found is None:
             found = self._together[group, app.app_id, user_id] = self._find(group, app, user_id)
         return found
+
+    def visitor_buckets(self, app: AppSnapshot, address: str) -> list[Bucket]:
+        """What anything of an anonymous visitor is judged by: its address's bucket first."""
+        return [self.address_bucket(VISITORS_IP, address), self.bucket(app, VISITORS_APP)]
 
     def _find(self, group: Group, app: AppSnapshot, user_id: str | None) -> list[Bucket]:
         if user_id is not None and not group.user:

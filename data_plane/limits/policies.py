@@ -102,6 +102,20 @@ GUESTS_IP: Final = Policy(
     exact=True,
 )
 GUESTS_APP: Final = Policy(name="guests.app", key="app", rate=rate(20, 500), counts="guests that come into the app")
+VISITORS_IP: Final = Policy(
+    name="visitors.ip",
+    key="ip",
+    # An address may be a carrier's, with thousands who watch the same stream and come back together.
+    rate=rate(50, 1_000),
+    counts="requests, connections and socket events of anonymous visitors at one address",
+)
+VISITORS_APP: Final = Policy(
+    name="visitors.app",
+    key="app",
+    # Of their own, so that no crowd of visitors takes anything from the app's users and server.
+    rate=rate(1_000, 5_000),
+    counts="requests, connections and socket events of the app's anonymous visitors",
+)
 CUSTOM_USER: Final = Policy(
     name="custom.user", key="user", rate=rate(10, 50), counts="events of the app's own sent by one user"
 )
@@ -131,6 +145,8 @@ POLICIES: Final = (
     DOCUMENTS_IP,
     GUESTS_IP,
     GUESTS_APP,
+    VISITORS_IP,
+    VISITORS_APP,
     CUSTOM_USER,
     CUSTOM_CHANNEL,
     EVENTS_CONNECTION,

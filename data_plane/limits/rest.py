@@ -8,7 +8,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ASGIApp, Guard, Message, Receive, Scope, Send
 
 from data_plane.identity.authenticate import Connection, recognised
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import AnonymousCaller, Reader
 from data_plane.limits.limiter import Bucket, Limiter
 from data_plane.limits.policies import ANONYMOUS, ANONYMOUS_IP, OPERATIONS, REQUESTS, Group
 from kernel.errors import NatterError, RateLimited
@@ -41,18 +41,21 @@ def limited(limiter: Limiter, recognise: Recognise) -> Guard:
         except NatterError:
             await charge_stranger(limiter, scope)
             raise
-        caller = recognised(connection)
-        if caller is not None:
-            await charge_caller(limiter, scope, caller, group)
+        reader = recognised(connection)
+        if reader is not None:
+            await charge_reader(limiter, scope, reader, group)
         else:
             await charge_stranger(limiter, scope, group)
 
     return guard
 
 
-async def charge_caller(limiter: Limiter, scope: Scope, caller: Caller, group: Group = REQUESTS) -> None:
-    """Charge a request to its caller, and keep for the headers where that left it. Raises `RateLimited`."""
-    await _charge(limiter, scope, limiter.buckets(group, caller.app, caller.user_id))
+async def charge_reader(limiter: Limiter, scope: Scope, reader: Reader, group: Group = REQUESTS) -> None:
+    """Charge a request to whose it is, and keep for the headers where that left it. Raises `RateLimited`."""
+    if isinstance(reader, AnonymousCaller):
+        await _charge(limiter, scope, limiter.visitor_buckets(reader.app, reader.address))
+    else:
+        await _charge(limiter, scope, limiter.buckets(group, reader.app, reader.user_id))
 
 
 async def charge_stranger(limiter: Limiter, scope: Scope, group: Group = ANONYMOUS) -> None:
@@ -88,7 +91,7 @@ class LimitHeaders:
         await self._app(scope, receive, send_with_limits)
 
     def _headers(self, state: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-        by_user = any(bucket.policy.key == "user" for bucket in state[_JUDGED])
+        by_user = any(bucket.policy.key in ("user", "ip") for bucket in state[_JUDGED])
         refusal: RateLimited | None = state.get(_REFUSAL)
         items: list[Item] = []
         for bucket in state[_JUDGED]:

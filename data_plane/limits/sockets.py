@@ -1,12 +1,13 @@
 """Limits of socket events. A refusal is the event's acknowledgement, like any other error."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from data_plane.gateway import closing
 from data_plane.gateway.connection import Connection
-from data_plane.limits.limiter import Limiter
+from data_plane.identity.caller import AnonymousCaller
+from data_plane.limits.limiter import Bucket, Limiter
 from data_plane.limits.policies import EVENTS, EVENTS_CONNECTION, REQUESTS
 from kernel.errors import RateLimited
 from kernel.gcra import SECOND, Rate, take
@@ -23,17 +24,16 @@ class SocketLimits:
         self._limiter = limiter
 
     def check(self, connection: Connection, event: str) -> Awaitable[None] | None:
-        """Charge an event to the connection's user and app. Null when it may go on; otherwise await what is returned,
-        which raises `RateLimited` or lets it go on. Raises `RateLimited`, whose answer is for `held`."""
-        caller = connection.caller
-        buckets = self._limiter.buckets(EVENTS.get(event, REQUESTS), caller.app, caller.user_id)
+        """Charge an event to the connection's user, or its address, and app. Null when it may go on; otherwise await
+        what is returned, which raises `RateLimited` or lets it go on. Raises `RateLimited`, whose answer is for `held`.
+        """
+        buckets = self._buckets(connection, event)
         return None if self._limiter.try_pass(buckets) else self._limiter.admit(buckets)
 
     def held(self, connection: Connection, event: str, refusal: RateLimited, answer: Callable[[], None]) -> None:
         """Have a refusal of `check` answered when it is time: at once, or later if there were many lately. A timer is
         all that it costs to hold it."""
-        caller = connection.caller
-        bucket = self._limiter.buckets(EVENTS.get(event, REQUESTS), caller.app, caller.user_id)[0]
+        bucket = self._buckets(connection, event)[0]
         if wait := self._limiter.hold(bucket, refusal):
             asyncio.get_running_loop().call_later(wait, self._let_go, answer)
         else:
@@ -61,6 +61,12 @@ class SocketLimits:
         connection.overdone, wait = take(connection.overdone, self._limiter.now(), PATIENCE)
         if wait > 0:
             connection.close(closing.FLOODING)
+
+    def _buckets(self, connection: Connection, event: str) -> Sequence[Bucket]:
+        caller = connection.caller
+        if isinstance(caller, AnonymousCaller):
+            return self._limiter.visitor_buckets(caller.app, caller.address)
+        return self._limiter.buckets(EVENTS.get(event, REQUESTS), caller.app, caller.user_id)
 
     def _let_go(self, answer: Callable[[], None]) -> None:
         self._limiter.let_go()

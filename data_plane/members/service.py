@@ -124,7 +124,7 @@ class MemberService:
             await self._require_owner_left(uow, caller, found, user_id, stays=True)
         await members.change(channel_id, user_id, {"role": role})
         member = msgspec.structs.replace(member, role=role)
-        standing = await standing_of_user(self._shard, uow, caller, user_id)
+        standing = await standing_of_user(self._shard, uow, caller.app_id, user_id)
         own = {
             "channel_id": channel_id,
             "role": role,
@@ -175,7 +175,7 @@ class MemberService:
         state = await channels.find(channel_id, user_id)
         if state is None:
             raise no_channel()
-        found = seen(await standing_of_user(self._shard, uow, caller, user_id), state)
+        found = seen(await standing_of_user(self._shard, uow, caller.app_id, user_id), state)
         fresh = state.member is None
         if fresh:
             if not found.sight.allowed:
@@ -185,7 +185,7 @@ class MemberService:
                 raise DirectIsFixed()
             await self._join(uow, caller, found, [user_id], MEMBER, "user_id")
             state = await channels.find(channel_id, user_id) or state
-        viewer = Standing(found.standing.table, None if caller.is_server else found.standing.app_role)
+        viewer = Standing.of_server(found.standing.table) if caller.is_server else found.standing
         return view_of(state, viewer), fresh
 
     async def remove(self, uow: UnitOfWork, caller: Caller, channel_id: str, user_id: str) -> None:
@@ -366,4 +366,4 @@ def _history_from(found: Found, wish: str | None, joined_seq: int) -> int:
         return joined_seq
     if own is not None:
         return own.history_from
-    return 0 if found.standing.app_role is None or channel.history == ALL else joined_seq
+    return 0 if found.standing.is_server or channel.history == ALL else joined_seq

@@ -5,7 +5,7 @@ from data_plane.channels.models import JOINED
 from data_plane.grants.defaults import DIRECT
 from data_plane.grants.permissions import Permission
 from data_plane.grants.standing import Sight, sight, standing_of
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, Reader, own_id
 from data_plane.log import channel_log
 from data_plane.members.errors import UnknownUsers
 from data_plane.members.repository import MemberRepository
@@ -16,21 +16,21 @@ from kernel.db import UnitOfWork
 from kernel.ids import parse_id
 
 Seen = tuple[FoundMessage, Sight]
-"""A message, and the caller before its channel."""
+"""A message, and the reader before its channel."""
 
 
-async def visible_message(shard: Shard, uow: UnitOfWork, caller: Caller, message_id: str) -> Seen:
-    """Raises `NotFound` when the caller does not see the message's channel, or not so far back, or hides it."""
-    messages = MessageRepository(uow.session, caller.app_id)
-    found = await messages.find(parse_id("msg", message_id), caller.user_id)
+async def visible_message(shard: Shard, uow: UnitOfWork, reader: Reader, message_id: str) -> Seen:
+    """Raises `NotFound` when the reader does not see the message's channel, or not so far back, or hides it."""
+    messages = MessageRepository(uow.session, reader.app_id)
+    found = await messages.find(parse_id("msg", message_id), own_id(reader))
     if found is None:
         raise no_message()
-    before = sight(await standing_of(shard, uow, caller), found, found.role)
+    before = sight(await standing_of(shard, uow, reader), found, found.role)
     if found.role is None and Permission.CHANNEL_WATCH not in before.allowed:
         raise no_message()
     if found.hidden:
         raise no_message()
-    unseen = found.role is None and found.history == JOINED and not caller.is_server
+    unseen = found.role is None and found.history == JOINED and not before.standing.is_server
     if unseen or found.row.seq < found.first_seq:
         raise no_message()
     return found, before

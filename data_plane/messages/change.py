@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, Reader, own_id
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
 from data_plane.messages.repository import MessageRepository
@@ -42,10 +42,7 @@ class MessageWriter:
 
     async def shown(self, row: MessageRow) -> MessageView:
         """The message as the caller sees it."""
-        own = None
-        if self._caller.user_id is not None and row.extra is not None and "reactions" in row.extra:
-            own = await ReactionRepository(self._uow.session, self._caller.app_id).own(row.id, self._caller.user_id)
-        return message_view(row, own_reactions=own)
+        return await shown_to(self._uow, self._caller, row)
 
     async def _count_replies(self, row: MessageRow, step: int) -> MessageRow:
         """Let a thread count a reply that goes or comes back; the row knows its thread as it is then."""
@@ -59,3 +56,11 @@ class MessageWriter:
     @property
     def _messages(self) -> MessageRepository:
         return MessageRepository(self._uow.session, self._caller.app_id)
+
+
+async def shown_to(uow: UnitOfWork, reader: Reader, row: MessageRow) -> MessageView:
+    """A message as the reader sees it."""
+    own, user_id = None, own_id(reader)
+    if user_id is not None and row.extra is not None and "reactions" in row.extra:
+        own = await ReactionRepository(uow.session, reader.app_id).own(row.id, user_id)
+    return message_view(row, own_reactions=own)

@@ -14,13 +14,14 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from data_plane.dependencies import ID_PATTERN, MESSAGE_ID_PATTERN, require_scope
 from data_plane.identity.activity import ActivityTracker
-from data_plane.identity.authenticate import Authenticator
+from data_plane.identity.authenticate import Authenticator, count_as_active
 from data_plane.limits.limiter import Limiter
-from data_plane.limits.rest import charge_caller, charge_stranger
+from data_plane.limits.rest import charge_reader, charge_stranger
 from data_plane.messages.history import Window, read_history, window_of
 from data_plane.shard import Shard
 from kernel.errors import NatterError
 from kernel.http.problems import problem_answer
+from kernel.http.ratelimit import address_of
 from kernel.http.url import SINGLE
 
 _PATH: Final = re.compile(rf"/v1/channels/({ID_PATTERN[1:-2]})/messages")
@@ -87,15 +88,16 @@ class DirectHistory:
 
     async def _page(self, scope: Scope, asked: _Asked) -> bytes:
         try:
-            caller = self._authenticator.bearer(asked.credential, origin=asked.origin)
+            reader = self._authenticator.bearer(
+                asked.credential, origin=asked.origin, address=lambda: address_of(scope)
+            )
         except NatterError:
             await charge_stranger(self._limiter, scope)
             raise
-        await charge_caller(self._limiter, scope, caller)
-        if caller.user_id is not None and caller.token_issued_at is not None:
-            await self._activity.touch(caller.app, caller.app_id, caller.user_id, caller.token_issued_at)
-        require_scope(caller, "messages")
-        return await read_history(self._shard, caller, asked.channel_id, asked.window, asked.limit)
+        await charge_reader(self._limiter, scope, reader)
+        await count_as_active(self._activity, reader)
+        require_scope(reader, "messages")
+        return await read_history(self._shard, reader, asked.channel_id, asked.window, asked.limit)
 
 
 def _read(scope: Scope) -> _Asked | None:

@@ -8,9 +8,9 @@ import msgspec
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.custom import check_custom
 from data_plane.grants.permissions import Permission
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, Reader
 from data_plane.messages.access import locked_message, named_actor, visible_message
-from data_plane.messages.change import MessageWriter
+from data_plane.messages.change import MessageWriter, shown_to
 from data_plane.messages.errors import MessageDeleted
 from data_plane.messages.schemas import EditMessage, check_content
 from data_plane.messages.versions import VersionRepository
@@ -27,10 +27,10 @@ class MessageEditing:
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
 
-    async def get(self, uow: UnitOfWork, caller: Caller, message_id: str) -> MessageView:
-        """One message. Raises `NotFound` when the caller does not see its channel."""
-        found, _ = await visible_message(self._shard, uow, caller, message_id)
-        return await MessageWriter(self._shard, uow, caller).shown(found.row)
+    async def get(self, uow: UnitOfWork, reader: Reader, message_id: str) -> MessageView:
+        """One message. Raises `NotFound` when the reader does not see its channel."""
+        found, _ = await visible_message(self._shard, uow, reader, message_id)
+        return await shown_to(uow, reader, found.row)
 
     async def edit(
         self,

@@ -9,7 +9,7 @@ import msgspec
 
 from data_plane.channels.access import NEVER, first_seq, look_again
 from data_plane.channels.errors import no_channel
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import AnonymousCaller, Reader, own_id
 from data_plane.messages.errors import no_message
 from data_plane.messages.views import Page, page_messages
 from data_plane.shard import Shard
@@ -70,21 +70,23 @@ def window_of(*, limit: int, before: str | None, after: str | None, around: str 
     return Window(seq, message, 0, limit + 1, limit + 1)
 
 
-async def read_history(shard: Shard, caller: Caller, channel_id: str, window: Window, limit: int) -> bytes:
+async def read_history(shard: Shard, reader: Reader, channel_id: str, window: Window, limit: int) -> bytes:
     """A page as JSON, oldest first: the newest one, or the one that an anchor names.
 
     `before` and `after` leave the anchor out, `around` has it in the middle, or nearer to an end where the messages
-    run out. Deleted messages keep their place. Raises `NotFound` for a channel that the caller does not see, and for
+    run out. Deleted messages keep their place. Raises `NotFound` for a channel that the reader does not see, and for
     an anchor that is no message of the channel.
     """
     asked = (window.seq, window.message, window.shift, window.older, window.newer)
-    reader = caller.user_id
-    rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, reader, *asked, reader)
+    own = own_id(reader)
+    rows: Sequence[Any] = ()
+    if not isinstance(reader, AnonymousCaller):  # whose place in the statement is the server's, who sees everything
+        rows = await shard.system.hot(_SQL).fetch(reader.app_id, channel_id, own, *asked, own)
     if not rows:
         # No member, or one who sees nothing there.
-        found = await look_again(shard, caller, channel_id)
+        found = await look_again(shard, reader, channel_id)
         if found is not None and found.state.member is None and first_seq(found) < NEVER:
-            rows = await shard.system.hot(_SQL).fetch(caller.app_id, channel_id, None, *asked, reader)
+            rows = await shard.system.hot(_SQL).fetch(reader.app_id, channel_id, None, *asked, own)
         if not rows and (found is None or window.message is not None):
             # One answer for both, so that an anchor does not tell what is in other channels.
             raise no_channel() if window.message is None else no_message()

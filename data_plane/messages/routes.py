@@ -9,12 +9,14 @@ from litestar.types import ControllerRouterHandler
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.dependencies import (
     ANYBODY,
+    READERS,
     CallerDependency,
     ChannelPath,
     Cursor,
     Limit,
     MessagePath,
     OptionalUser,
+    ReaderDependency,
     ShardDependency,
     require_scope,
 )
@@ -46,12 +48,12 @@ def anchor(where: str) -> QueryParameter:
     operation_id="listMessages",
     summary="Read a channel's history",
     tags=_TAGS,
-    security=ANYBODY,
+    security=READERS,
     opt=answers((200, MessagePage, "A page of messages, oldest first.")),
 )
 async def list_messages(
     channel_id: ChannelPath,
-    caller: CallerDependency,
+    reader: ReaderDependency,
     shard: ShardDependency,
     limit: Limit = 50,
     before: Annotated[str | None, anchor("older than it")] = None,
@@ -62,9 +64,9 @@ async def list_messages(
 
     Deleted messages keep their place.
     """
-    require_scope(caller, "messages")
+    require_scope(reader, "messages")
     window = window_of(limit=limit, before=before, after=after, around=around)
-    return Response(await read_history(shard, caller, channel_id, window, limit), media_type="application/json")
+    return Response(await read_history(shard, reader, channel_id, window, limit), media_type="application/json")
 
 
 @get(
@@ -72,14 +74,14 @@ async def list_messages(
     operation_id="getMessage",
     summary="Get a message",
     tags=_TAGS,
-    security=ANYBODY,
+    security=READERS,
     opt=answers((200, OneMessage, "The message.")),
 )
-async def get_message(message_id: MessagePath, caller: CallerDependency, shard: ShardDependency) -> OneMessage:
-    """One message of a channel that the caller sees; a server gets any."""
-    require_scope(caller, "messages")
-    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-        return {"message": await MessageEditing(shard).get(uow, caller, message_id)}
+async def get_message(message_id: MessagePath, reader: ReaderDependency, shard: ShardDependency) -> OneMessage:
+    """One message of a channel that you see; a server gets any."""
+    require_scope(reader, "messages")
+    async with shard.unit_of_work(reader.app_id, read_only=True) as uow:
+        return {"message": await MessageEditing(shard).get(uow, reader, message_id)}
 
 
 @patch(

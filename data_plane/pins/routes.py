@@ -8,10 +8,12 @@ from data_plane.blocks.errors import Blocked
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.dependencies import (
     ANYBODY,
+    READERS,
     CallerDependency,
     ChannelPath,
     MessagePath,
     OptionalUser,
+    ReaderDependency,
     ShardDependency,
     require_scope,
 )
@@ -80,14 +82,14 @@ async def unpin_message(
     operation_id="listPins",
     summary="List what a channel has pinned",
     tags=_TAGS,
-    security=ANYBODY,
+    security=READERS,
     opt=answers((200, PinList, "What is pinned now.")),
 )
-async def list_pins(channel_id: ChannelPath, caller: CallerDependency, shard: ShardDependency) -> PinList:
-    """All that is pinned now and the caller sees, at most 50, each with its message; what was pinned last first."""
-    require_scope(caller, "messages")
-    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-        return await Pins(shard).all_of(uow, caller, channel_id)
+async def list_pins(channel_id: ChannelPath, reader: ReaderDependency, shard: ShardDependency) -> PinList:
+    """All that is pinned now and you see, at most 50, each with its message; what was pinned last first."""
+    require_scope(reader, "messages")
+    async with shard.unit_of_work(reader.app_id, read_only=True) as uow:
+        return await Pins(shard).all_of(uow, reader, channel_id)
 
 
 ROUTES: list[ControllerRouterHandler] = [pin_message, unpin_message, list_pins]

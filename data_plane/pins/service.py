@@ -8,7 +8,7 @@ import orjson
 from data_plane.channels.access import first_seq, visible_channel
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.grants.permissions import Permission
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, Reader, own_id
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
 from data_plane.messages.access import locked_message, named_actor, require_not_blocked
@@ -92,12 +92,12 @@ class Pins:
             data = {"message_id": format_id("msg", row.id), "message_seq": row.seq}
             await self._tell(uow, caller, row, "message.unpinned", actor, data, at=now)
 
-    async def all_of(self, uow: UnitOfWork, caller: Caller, channel_id: str) -> PinList:
-        """What a channel has pinned now and the caller sees, the latest pin first. Raises `NotFound`."""
-        found = await visible_channel(self._shard, uow, caller, channel_id)
+    async def all_of(self, uow: UnitOfWork, reader: Reader, channel_id: str) -> PinList:
+        """What a channel has pinned now and the reader sees, the latest pin first. Raises `NotFound`."""
+        found = await visible_channel(self._shard, uow, reader, channel_id)
         now = self._shard.clock.now()
-        pins = PinRepository(uow.session, caller.app_id)
-        rows = await pins.shown(channel_id, caller.user_id, first=first_seq(found), at=now)
+        pins = PinRepository(uow.session, reader.app_id)
+        rows = await pins.shown(channel_id, own_id(reader), first=first_seq(found), at=now)
         return {"pins": [_pinned(row) for row in rows]}
 
     async def _tell(

@@ -37,26 +37,30 @@ _log = get_logger(__name__)
 
 
 class Part(NamedTuple):
-    """What one process has of a channel. `ids` are at most `LARGE`; `online` null while nobody asks for it."""
+    """What one process has of a channel. `watchers` counts users, and `ids` names at most `LARGE` of them; `online` is
+    null while nobody asks for it; `anonymous` counts the connections of visitors who are nobody."""
 
     watchers: int = 0
     ids: tuple[str, ...] = ()
     online: int | None = None
+    anonymous: int = 0
 
 
 _NOBODY: Final = Part()
 
 
 class Crowd(NamedTuple):
-    """All of a channel. `ids` empty when there are too many to name."""
+    """All of a channel. `watchers` counts users, `ids` empty when there are too many to name; `anonymous` everybody
+    else, connection by connection."""
 
     watchers: int
     ids: tuple[str, ...]
     online: int
+    anonymous: int
 
     @property
     def aggregated(self) -> bool:
-        """Whether the watchers are a number alone."""
+        """Whether the users who watch are a number alone."""
         return self.watchers > LARGE
 
 
@@ -99,11 +103,16 @@ class Crowds:
     # -- what happens here -------------------------------------------------------------------------------------------
 
     def _watched(self, recipient: Recipient, key: LogKey) -> None:
+        self._dirty.add(key)
+        if recipient.user_id is None:
+            return
         mine = self._watching.setdefault((key.app_id, recipient.user_id), {})
         mine[key] = mine.get(key, 0) + 1
-        self._dirty.add(key)
 
     def _unwatched(self, recipient: Recipient, key: LogKey) -> None:
+        self._dirty.add(key)
+        if recipient.user_id is None:
+            return
         user = (key.app_id, recipient.user_id)
         mine = self._watching.get(user, {})
         mine[key] = mine.get(key, 0) - 1
@@ -111,7 +120,6 @@ class Crowds:
             del mine[key]
         if not mine:
             self._watching.pop(user, None)
-        self._dirty.add(key)
 
     def user_moved(self, user: User) -> None:
         """A user with a device here shows itself, or hides."""
@@ -127,9 +135,10 @@ class Crowds:
             self._look.add(key)
 
     def _own(self, key: LogKey) -> Part:
-        ids = sorted({r.user_id for r in self._hub.watching(key) if self._visible((key.app_id, r.user_id))})
+        watching = [recipient.user_id for recipient in self._hub.watching(key)]
+        ids = sorted({each for each in watching if each is not None and self._visible((key.app_id, each))})
         online = self._online(key) if key in self._asked else None
-        return Part(len(ids), tuple(ids[: LARGE + 1]), online)
+        return Part(len(ids), tuple(ids[: LARGE + 1]), online, watching.count(None))
 
     def _own_lately(self, key: LogKey) -> Part:
         """The same for who asks. Where it is a number, it is the one that was said last: to look through all watchers
@@ -144,7 +153,7 @@ class Crowds:
         users = {
             r.user_id for r in self._hub.recipients(key) if not (isinstance(r, Connection) and channel_id in r.watching)
         }
-        return sum(self._counts((key.app_id, user_id)) for user_id in users)
+        return sum(self._counts((key.app_id, user_id)) for user_id in users if user_id is not None)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -165,7 +174,7 @@ class Crowds:
         now = self._shard.clock.now().timestamp()
         return [
             [
-                Part(said[1], tuple(said[2]), said[3])
+                Part(said[1], tuple(said[2]), said[3], *said[4:5])
                 for process, value in fields.items()
                 if process != self._process and (said := orjson.loads(value))[0] > now
             ]
@@ -241,7 +250,7 @@ class Crowds:
                 if part == _NOBODY:
                     pipe.hdel(name, self._process)
                 else:
-                    pipe.hset(name, self._process, orjson.dumps([until, part.watchers, part.ids, part.online]))
+                    pipe.hset(name, self._process, orjson.dumps([until, *part]))
                     pipe.expire(name, round(2 * self._life) or 1)
 
         await self._piped(write)
@@ -256,20 +265,23 @@ class Crowds:
                     continue
                 crowd, told = _sum([*others, self._own(key)]), self._told.get(key)
                 self._told[key] = crowd
-                if told is None or (crowd.watchers, crowd.ids) != (told.watchers, told.ids):
+                if told is None or _who(crowd) != _who(told):
                     self._tell_watchers(key, crowd)
                 if watched.large and (told is None or crowd.online != told.online):
                     data = {"aggregated": True, "online_count": crowd.online}
-                    self._hub.tell(self._hub.watching(key), self._event(key, COUNTED, data))
+                    self._hub.tell(self._hub.watching(key), self._event(key, COUNTED, data), users_only=True)
         if len(self._told) > 2 * len(self._audience.channels) + MOST:
             self._told = {key: crowd for key, crowd in self._told.items() if key in self._audience.channels}
 
     def _tell_watchers(self, key: LogKey, crowd: Crowd) -> None:
-        """Who has blocked one of them, or is blocked, hears of the others."""
+        """Who has blocked one of them, or is blocked, hears of the others; who is nobody hears how many there are."""
         by_sight: dict[tuple[str, ...], list[Recipient]] = {}
         for recipient in self._hub.watching(key):
-            hidden = recipient.hidden
-            ids = crowd.ids if not hidden else tuple(user_id for user_id in crowd.ids if user_id not in hidden)
+            hidden, ids = recipient.hidden, crowd.ids
+            if recipient.user_id is None:
+                ids = ()
+            elif hidden:
+                ids = tuple(user_id for user_id in ids if user_id not in hidden)
             by_sight.setdefault(ids, []).append(recipient)
         for ids, ears in by_sight.items():
             self._hub.tell(ears, self._event(key, WATCHERS_CHANGED, crowd_view(crowd, ids)))
@@ -301,7 +313,16 @@ class Crowds:
 
 def crowd_view(crowd: Crowd, ids: Sequence[str]) -> WatchersView:
     """Who watches, as whoever may see these ids sees it."""
-    return {"count": crowd.watchers, "aggregated": crowd.aggregated, "user_ids": list(ids)}
+    return {
+        "count": crowd.watchers + crowd.anonymous,
+        "aggregated": crowd.aggregated,
+        "user_ids": list(ids),
+        "anonymous": crowd.anonymous,
+    }
+
+
+def _who(crowd: Crowd) -> tuple[int, tuple[str, ...], int]:
+    return crowd.watchers, crowd.ids, crowd.anonymous
 
 
 def _sum(parts: Sequence[Part]) -> Crowd:
@@ -309,4 +330,6 @@ def _sum(parts: Sequence[Part]) -> Crowd:
     # A user who watches on two processes is one, as long as there are names to tell.
     few = len(named) <= LARGE and all(part.watchers <= LARGE for part in parts)
     watchers = len(named) if few else max(len(named), sum(part.watchers for part in parts))
-    return Crowd(watchers, tuple(sorted(named)) if few else (), sum(part.online or 0 for part in parts))
+    online = sum(part.online or 0 for part in parts)
+    anonymous = sum(part.anonymous for part in parts)
+    return Crowd(watchers, tuple(sorted(named)) if few else (), online, anonymous)

@@ -5,7 +5,17 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, SkipValidation
 from litestar.types import ControllerRouterHandler
 
-from data_plane.dependencies import ANYBODY, CallerDependency, ChannelPath, Cursor, Limit, UserPath, require_scope
+from data_plane.dependencies import (
+    ANYBODY,
+    READERS,
+    CallerDependency,
+    ChannelPath,
+    Cursor,
+    Limit,
+    ReaderDependency,
+    UserPath,
+    require_scope,
+)
 from data_plane.members.errors import UnknownUsers
 from data_plane.presence.schemas import PutPresence, QueryPresence
 from data_plane.presence.service import PresenceService
@@ -72,19 +82,19 @@ async def query_presence(
     operation_id="listWatchers",
     summary="List who watches a channel",
     tags=_TAGS,
-    security=ANYBODY,
+    security=READERS,
     opt=answers((200, WatcherPage, "A page of watchers."), errors=(PresenceAway,)),
 )
 async def list_watchers(
     channel_id: ChannelPath,
-    caller: CallerDependency,
+    reader: ReaderDependency,
     presence: PresenceDependency,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> WatcherPage:
     """How many users watch a channel, on any node, and who they are while they are at most 100."""
-    require_scope(caller, "channels")
-    return await presence.watchers(caller, channel_id, limit=limit, cursor=cursor)
+    require_scope(reader, "channels")
+    return await presence.watchers(reader, channel_id, limit=limit, cursor=cursor)
 
 
 ROUTES: list[ControllerRouterHandler] = [get_presence, put_presence, query_presence, list_watchers]

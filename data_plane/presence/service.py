@@ -1,15 +1,15 @@
 """Choose one's presence, and look at others'."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Container, Iterable, Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from data_plane.blocks.hidden import Hidden, HiddenUsers
 from data_plane.channels.access import visible_channel
-from data_plane.gateway.connection import Connection
-from data_plane.identity.caller import Caller
+from data_plane.gateway.connection import Connection, UserConnection
+from data_plane.identity.caller import AnonymousCaller, Caller, Reader
 from data_plane.log import LogKey, channel_log
 from data_plane.members.errors import UnknownUsers
 from data_plane.moments import in_utc
@@ -65,7 +65,7 @@ class PresenceService:
         status = None if wish.status is msgspec.UNSET else wish.status
         return await self._choose(caller, user_id, wish, status)
 
-    async def set(self, connection: Connection, packet: PresenceSetPacket) -> PresenceView:
+    async def set(self, connection: UserConnection, packet: PresenceSetPacket) -> PresenceView:
         """The same from a device, whose own `online` and `away` are its alone."""
         status: str | None = None
         if packet.status == "invisible":
@@ -123,7 +123,7 @@ class PresenceService:
             raise UnknownUsers.of(unknown, field="user_ids")
         return [views[user_id] for user_id in user_ids]
 
-    async def subscribe(self, connection: Connection, user_ids: Sequence[str]) -> list[PresenceView]:
+    async def subscribe(self, connection: UserConnection, user_ids: Sequence[str]) -> list[PresenceView]:
         """Let a connection hear of these users from now on, and tell where they are now.
 
         Raises `TooManySubscriptions`, and what `query` raises; then nothing is subscribed.
@@ -150,7 +150,7 @@ class PresenceService:
             connection.people = (connection.people or set()) | new
         return views
 
-    def unsubscribe(self, connection: Connection, user_ids: Sequence[str]) -> None:
+    def unsubscribe(self, connection: UserConnection, user_ids: Sequence[str]) -> None:
         """Let a connection hear no more of these users, unless it watches a channel with them."""
         for user_id in user_ids:
             if connection.people and user_id in connection.people:
@@ -171,9 +171,12 @@ class PresenceService:
                     connection.emit(CHANGED, self._presence.event(other, view))
 
     async def of_channel(self, connection: Connection, channel_id: str) -> MembersPresence | None:
-        """Who of a channel is there, for who has begun to watch it; null while that is not known."""
+        """Who of a channel is there, for who has begun to watch it; null while that is not known, and for who is
+        nobody."""
         key = LogKey(connection.app_id, channel_log(channel_id))
-        _, members = await self.load(key)
+        _, members = await self.load(key)  # for whoever watches: the audience learns what passes by in numbers
+        if not isinstance(connection, UserConnection):
+            return None
         try:
             if members is None:
                 crowd = await self._crowds.large_here(key)
@@ -185,12 +188,15 @@ class PresenceService:
         online = sum(view["status"] in ("online", "away") for view in views.values())
         return {"aggregated": False, "online_count": online, "members": [views[m] for m in sorted(views)]}
 
-    async def watchers(self, caller: Caller, channel_id: str, *, limit: int, cursor: str | None) -> WatcherPage:
-        """Who watches a channel that the caller sees, by id. Raises `NotFound`, `PresenceAway`."""
-        async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
-            await visible_channel(self._shard, uow, caller, channel_id)
+    async def watchers(self, reader: Reader, channel_id: str, *, limit: int, cursor: str | None) -> WatcherPage:
+        """Who watches a channel that the reader sees, by id; for who is nobody how many.
+
+        Raises `NotFound`, `PresenceAway`.
+        """
+        async with self._shard.unit_of_work(reader.app_id, read_only=True) as uow:
+            await visible_channel(self._shard, uow, reader, channel_id)
         after = decode_cursor(_WATCHERS, cursor)
-        crowd, ids = await self._crowd(caller, channel_id)
+        crowd, ids = await self._crowd(reader, channel_id)
         rows = [user_id for user_id in ids if after is None or user_id > after][: limit + 1]
         page, following = page_of(rows, limit, kind=_WATCHERS, key=str, view=str)
         return {**crowd_view(crowd, page), "next_cursor": following}
@@ -203,13 +209,18 @@ class PresenceService:
             return None
         return crowd_view(crowd, ids)
 
-    async def _crowd(self, caller: Caller, channel_id: str) -> tuple[Crowd, list[str]]:
+    async def _crowd(self, reader: Reader, channel_id: str) -> tuple[Crowd, list[str]]:
         try:
-            crowd = await self._crowds.of(LogKey(caller.app_id, channel_log(channel_id)))
+            crowd = await self._crowds.of(LogKey(reader.app_id, channel_log(channel_id)))
         except Away as error:
             raise PresenceAway() from error
-        hidden: Any = await self._hidden.of(caller.app_id, caller.user_id) if caller.user_id is not None else ()
+        if isinstance(reader, AnonymousCaller):
+            return crowd, []
+        hidden = await self._hidden_from(reader)
         return crowd, [user_id for user_id in crowd.ids if user_id not in hidden]
+
+    async def _hidden_from(self, caller: Caller) -> Container[str]:
+        return () if caller.user_id is None else await self._hidden.of(caller.app_id, caller.user_id)
 
     async def load(self, key: LogKey) -> tuple[int, list[str] | None]:
         """How many members a channel has, and who they are when they are few; the audience has them too, then."""
@@ -224,7 +235,7 @@ class PresenceService:
 
     async def _views(self, uow: UnitOfWork, caller: Caller, user_ids: Sequence[str]) -> dict[str, PresenceView]:
         choices = await choices_of(uow, caller.app_id, user_ids)
-        hidden: Any = await self._hidden.of(caller.app_id, caller.user_id) if caller.user_id is not None else ()
+        hidden = await self._hidden_from(caller)
         states = await self._presence.states(caller.app_id, choices)
         now = self._shard.clock.now()
         return {

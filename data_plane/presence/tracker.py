@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from data_plane.fanout.hub import Hub
-from data_plane.gateway.connection import Connection, Registry
+from data_plane.gateway.connection import Connection, Registry, UserConnection
 from data_plane.log import Entry, LogKey
 from data_plane.log.entries import PROFILES
 from data_plane.presence.audience import Audience
@@ -116,7 +116,9 @@ class Presence:
     # -- devices of this process -------------------------------------------------------------------------------------
 
     def _moved(self, connection: Connection) -> None:
-        """A connection began or ended, or its device went away or came back."""
+        """A connection began or ended, or its device went away or came back. Nobody's concern nobody."""
+        if not isinstance(connection, UserConnection):
+            return
         if connection.closed and connection.people:
             for user_id in connection.people:
                 self.audience.ask_no_more(connection, user_id)
@@ -124,7 +126,7 @@ class Presence:
         self._dirty.add((connection.app_id, connection.user_id))
         self._wake.set()
 
-    def set_away(self, connection: Connection, away: bool) -> None:
+    def set_away(self, connection: UserConnection, away: bool) -> None:
         """Nobody is at this device, or somebody is again."""
         if connection.away != away:
             connection.away = away
@@ -161,7 +163,7 @@ class Presence:
         self._say(standing, choice, even_if_same=new_text)
         return standing.state
 
-    def devices(self, app_id: UUID, user_id: str) -> Sequence[Connection]:
+    def devices(self, app_id: UUID, user_id: str) -> Sequence[UserConnection]:
         """A user's connections here."""
         return list(self._registry.of_user(app_id, user_id))
 
@@ -202,7 +204,7 @@ class Presence:
         if told is not None and told.at >= entry.position:
             return
         self._told[user] = _Told(entry.position, orjson.loads(entry.event)["data"]["status"])
-        self._hub.tell(self.audience.of(user), entry)
+        self._hub.tell(self.audience.of(user), entry, users_only=True)
 
     def _say(self, standing: Standing, choice: Choice, *, even_if_same: bool = False) -> None:
         if public(standing.before) == public(standing.state) and not even_if_same:

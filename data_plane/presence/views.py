@@ -42,9 +42,13 @@ class WatchersView(TypedDict):
     """Who watches a channel: has it open. Who is invisible watches unseen."""
 
     count: int
+    """Users, and connections of anonymous visitors."""
     aggregated: bool
-    """There are more than 100; then they are a number alone."""
+    """There are more than 100 users; then they are a number alone."""
     user_ids: list[str]
+    """Empty when `aggregated`, and to an anonymous visitor."""
+    anonymous: int
+    """Connections of anonymous visitors among `count`: nobody can tell which of them are one person's."""
 
 
 class WatcherPage(WatchersView):

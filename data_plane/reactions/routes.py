@@ -10,11 +10,13 @@ from data_plane.blocks.errors import Blocked
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.dependencies import (
     ANYBODY,
+    READERS,
     CallerDependency,
     Cursor,
     Limit,
     MessagePath,
     OptionalUser,
+    ReaderDependency,
     ShardDependency,
     require_scope,
 )
@@ -93,21 +95,21 @@ async def remove_reaction(
     operation_id="listReactions",
     summary="List who reacted",
     tags=_TAGS,
-    security=ANYBODY,
+    security=READERS,
     opt=answers((200, ReactionPage, "A page of reactions.")),
 )
 async def list_reactions(
     message_id: MessagePath,
-    caller: CallerDependency,
+    reader: ReaderDependency,
     shard: ShardDependency,
     emoji: Annotated[str | None, QueryParameter(min_length=1, max_length=64, description=_EMOJI)] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ReactionPage:
     """Who reacted with what, emoji by emoji, the earliest first; or with one emoji alone."""
-    require_scope(caller, "messages")
-    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-        return await Reactions(shard).page(uow, caller, message_id, emoji=emoji, limit=limit, cursor=cursor)
+    require_scope(reader, "messages")
+    async with shard.unit_of_work(reader.app_id, read_only=True) as uow:
+        return await Reactions(shard).page(uow, reader, message_id, emoji=emoji, limit=limit, cursor=cursor)
 
 
 ROUTES: list[ControllerRouterHandler] = [add_reaction, remove_reaction, list_reactions]

@@ -5,7 +5,7 @@ from typing import Final
 
 from data_plane.channels.errors import ChannelFrozen
 from data_plane.grants.permissions import Permission
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, Reader
 from data_plane.log import channel_log
 from data_plane.log.writer import NewEntry
 from data_plane.messages.access import known_user, locked_message, require_not_blocked, visible_message
@@ -101,15 +101,15 @@ class Reactions:
         return message_view(with_reactions(row, counts), own_reactions=[each for each in own if each != emoji])
 
     async def page(
-        self, uow: UnitOfWork, caller: Caller, message_id: str, *, emoji: str | None, limit: int, cursor: str | None
+        self, uow: UnitOfWork, reader: Reader, message_id: str, *, emoji: str | None, limit: int, cursor: str | None
     ) -> ReactionPage:
         """Who reacted, emoji by emoji, the earliest first. A deleted message shows nobody. Raises `NotFound`."""
         wanted = reaction_name(emoji) if emoji is not None else None
         after = _place(decode_cursor(_LIST, cursor))
-        found, _ = await visible_message(self._shard, uow, caller, message_id)
+        found, _ = await visible_message(self._shard, uow, reader, message_id)
         if found.row.deleted_at is not None:
             return {"reactions": [], "next_cursor": None}
-        reactions = ReactionRepository(uow.session, caller.app_id)
+        reactions = ReactionRepository(uow.session, reader.app_id)
         rows = await reactions.page(found.row.id, wanted, after=after, limit=limit + 1)
         views, following = page_of(
             rows,

@@ -218,4 +218,5 @@ class ReceiptCrowd:
                 "actor": None,
                 "data": {"aggregated": True, "positions": [], "number": counts.number, "count": count},
             }
-            self._hub.tell(self._hub.watching(key), Entry(key.app_id, key.log, 0, type, orjson.dumps(event)))
+            entry = Entry(key.app_id, key.log, 0, type, orjson.dumps(event))
+            self._hub.tell(self._hub.watching(key), entry, users_only=True)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from data_plane.blocks.hidden import Hidden
 from data_plane.channels.access import Found, visible_channel
 from data_plane.channels.errors import no_channel
-from data_plane.gateway.connection import Connection
+from data_plane.gateway.connection import Connection, UserConnection
 from data_plane.identity.caller import Caller
 from data_plane.log import LogKey, channel_log, user_log
 from data_plane.log.entries import make_entry
@@ -267,7 +267,10 @@ class ReceiptService:
         }  # fmt: skip
 
     async def of_channel(self, connection: Connection, channel_id: str) -> ChannelReceipts | None:
-        """Where everybody is, for who has begun to watch; null where the type keeps that to itself."""
+        """Where everybody is, for who has begun to watch; null where the type keeps that to itself, and for who is
+        nobody."""
+        if not isinstance(connection, UserConnection):
+            return None
         snapshot = await self._teller.snapshot(LogKey(connection.app_id, channel_log(channel_id)))
         hidden: Any = connection.hidden
         if snapshot is not None and hidden:

@@ -320,7 +320,7 @@ class Teller:
                 seen = [mark for mark in marks if mark["user_id"] not in unseen]
                 if seen:
                     data = {"aggregated": False, "positions": seen, "number": None, "count": None}
-                    self._hub.tell(ears, self._event(key, type, data))
+                    self._hub.tell(ears, self._event(key, type, data), users_only=True)
 
     def _event(self, key: LogKey, type: str, data: Any) -> Entry:
         event = {

@@ -1,18 +1,24 @@
 """How many connections an app has at once, over all processes of its shard, against the plan's limit."""
 
 import asyncio
+from typing import Final
 from uuid import UUID
 
 from redis.asyncio import Redis, RedisCluster
 
 from data_plane.tenancy.counts import ConnectionCounts
-from data_plane.tenancy.quotas import find_quota, quota_exceeded
+from data_plane.tenancy.quotas import find_quota, kept_for_users, quota_exceeded
 from data_plane.tenancy.shared_counts import EXPIRY, FRESH, SharedCounts
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.ids import parse_id
 
 __all__ = ["EXPIRY", "FRESH", "ConnectionQuota"]
+
+
+KEPT_FOR_USERS: Final = 0.2
+"""The part of a plan's connections that anonymous visitors leave free where the plan stops at its limit: they cost
+nothing to be many of, and must not shut out an app's users."""
 
 
 class ConnectionQuota:
@@ -33,10 +39,11 @@ class ConnectionQuota:
         """Connections of the app in this process."""
         return self.counts[app_id]
 
-    async def acquire(self, app: AppSnapshot) -> None:
+    async def acquire(self, app: AppSnapshot, *, for_nobody: bool = False) -> None:
         """Count one connection more; `release` gives it back. Raises `QuotaExceeded` when the plan's limit is reached.
 
-        The limit is the plan's and holds in any month; what the ledger has measured so far does not matter here.
+        The limit is the plan's and holds in any month; what the ledger has measured so far does not matter here. An
+        anonymous visitor, `for_nobody`, is let in while more than `KEPT_FOR_USERS` of it is free.
         """
         app_id = parse_id("app", app.app_id)
         quota = find_quota(app, "peak_connections")
@@ -46,6 +53,8 @@ class ConnectionQuota:
             used = self.local(app_id) + others
             if used >= quota.limit:
                 raise quota_exceeded(quota, used=used)
+            if for_nobody and used >= quota.limit * (1 - KEPT_FOR_USERS):
+                raise kept_for_users(quota, used=used)
         self.counts.add(app_id)
 
     def release(self, app_id: UUID) -> None:

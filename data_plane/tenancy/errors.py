@@ -29,13 +29,14 @@ class QuotaExceeded(Forbidden):
 
 
 class TooManyConnections(RateLimited):
-    """The user has as many connections at once as the installation allows one user (`limit`); the newest is refused.
+    """The user has as many connections at once as the installation allows one user (`limit`), or anonymous visitors at
+    one address have as many as it allows them; the newest is refused.
 
     Those that are open stay. Close one, or stop opening several on one device: a page needs one.
     """
 
     code = "too_many_connections"
-    title = "The user has too many connections"
+    title = "There are too many connections"
     default_retry_after = 30.0
 
 

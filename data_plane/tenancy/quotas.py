@@ -55,6 +55,19 @@ def quota_exceeded(quota: Quota, *, used: int | None = None) -> QuotaExceeded:
     )
 
 
+def kept_for_users(quota: Quota, *, used: int) -> QuotaExceeded:
+    """The error for an anonymous visitor when what is left of the plan's connections is for users."""
+    limit = quota.limit if quota.limit is not None else 0
+    return QuotaExceeded(
+        f"The app's plan allows {limit:,} connections at once, and {used:,} are in use; what is left is kept for the "
+        "app's users. Close some, or choose a larger plan in the portal.",
+        meter=quota.meter,
+        limit=limit,
+        used=used,
+        period=quota.period,
+    )
+
+
 def _stopped(app: AppSnapshot, meter: Meter, now: datetime) -> Quota | None:
     quota = find_quota(app, meter)
     # The standing of a past month says nothing about this one; the ledger will tell soon.

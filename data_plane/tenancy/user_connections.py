@@ -1,4 +1,5 @@
-"""How many connections one user has at once, over all processes of a shard, against the node's setting.
+"""How many connections one user has at once, or the anonymous visitors at one address, over all processes of a shard,
+against the node's setting.
 
 The newest is refused: ending the oldest instead would let an app that connects once too often throw its user's other
 devices off, which would come back and throw off the next. Almost nobody has more than a few, so a process looks at
@@ -6,6 +7,7 @@ Redis only for a user who holds a tenth of the limit in it already; so many may 
 """
 
 import asyncio
+from typing import Final, Literal
 from uuid import UUID
 
 from redis.asyncio import Redis, RedisCluster
@@ -15,13 +17,28 @@ from data_plane.tenancy.shared_counts import FRESH, SharedCounts
 from kernel.clock import Clock
 
 User = tuple[UUID, str]
+Who = Literal["user", "address"]
+_TOO_MANY: Final[dict[Who, str]] = {
+    "user": "This user has {limit} connections already, as many as one may have. Close some first.",
+    "address": "Anonymous visitors have {limit} connections from your address already, as many as there may be.",
+}
 
 
 class UserConnections:
-    """Counts this process's connections by user and admits new ones while the limit allows."""
+    """Counts this process's connections by user, or by address, and admits new ones while the limit allows."""
 
-    def __init__(self, redis: Redis | RedisCluster, *, shard_id: str, process: str, clock: Clock, limit: int) -> None:
+    def __init__(
+        self,
+        redis: Redis | RedisCluster,
+        *,
+        shard_id: str,
+        process: str,
+        clock: Clock,
+        limit: int,
+        who: Who = "user",
+    ) -> None:
         self._limit = limit
+        self._who: Who = who
         self._shared_from = limit // 10
         self._counts: dict[User, int] = {}
         self._shared: SharedCounts[User] = SharedCounts(
@@ -29,7 +46,7 @@ class UserConnections:
             process=process,
             clock=clock,
             own=self._own,
-            name=lambda user: f"natter:{shard_id}:user-connections:{{{user[0].hex}:{user[1]}}}",
+            name=lambda user: f"natter:{shard_id}:{who}-connections:{{{user[0].hex}:{user[1]}}}",
         )
 
     async def acquire(self, app_id: UUID, user_id: str) -> None:
@@ -38,10 +55,7 @@ class UserConnections:
         others = await self._shared.others(user) if self._own(user) >= self._shared_from else 0
         # No wait between here and the count below, or a burst would slip through.
         if self._own(user) + others >= self._limit:
-            raise TooManyConnections(
-                f"This user has {self._limit} connections already, as many as one may have. Close some first.",
-                limit=self._limit,
-            )
+            raise TooManyConnections(_TOO_MANY[self._who].format(limit=self._limit), limit=self._limit)
         self._counts[user] = self._own(user) + 1
 
     def release(self, app_id: UUID, user_id: str) -> None:

@@ -8,11 +8,13 @@ from litestar.types import ControllerRouterHandler
 
 from data_plane.dependencies import (
     ANYBODY,
+    READERS,
     CallerDependency,
     Cursor,
     Limit,
     MessagePath,
     OptionalUser,
+    ReaderDependency,
     ShardDependency,
     require_scope,
 )
@@ -32,12 +34,12 @@ _TAGS = ["Threads"]
     operation_id="listReplies",
     summary="Read a thread",
     tags=_TAGS,
-    security=ANYBODY,
+    security=READERS,
     opt=answers((200, MessagePage, "A page of replies, oldest first.")),
 )
 async def list_replies(
     message_id: MessagePath,
-    caller: CallerDependency,
+    reader: ReaderDependency,
     shard: ShardDependency,
     limit: Limit = 50,
     before: Annotated[str | None, anchor("older than it")] = None,
@@ -45,10 +47,10 @@ async def list_replies(
     around: Annotated[str | None, anchor("on both sides of it, and it itself")] = None,
 ) -> Response[bytes]:
     """A page of the replies to a message, oldest first: the newest, or those before, after or around one of them."""
-    require_scope(caller, "messages")
+    require_scope(reader, "messages")
     window = window_of(limit=limit, before=before, after=after, around=around)
-    async with shard.unit_of_work(caller.app_id, read_only=True) as uow:
-        body = await Threads(shard).replies(uow, caller, message_id, window, limit)
+    async with shard.unit_of_work(reader.app_id, read_only=True) as uow:
+        body = await Threads(shard).replies(uow, reader, message_id, window, limit)
     return Response(body, media_type="application/json")
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import orjson
 
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, Reader, own_id
 from data_plane.log import user_log
 from data_plane.log.writer import NewEntry
 from data_plane.messages.access import visible_message
@@ -33,12 +33,12 @@ class Threads:
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
 
-    async def replies(self, uow: UnitOfWork, caller: Caller, message_id: str, window: Window, limit: int) -> bytes:
+    async def replies(self, uow: UnitOfWork, reader: Reader, message_id: str, window: Window, limit: int) -> bytes:
         """A page of the replies to a message as JSON, oldest first, as `read_history` makes one. Raises `NotFound`."""
-        found, _ = await visible_message(self._shard, uow, caller, message_id)
+        found, _ = await visible_message(self._shard, uow, reader, message_id)
         asked = (window.seq, window.message, window.shift, window.older, window.newer)
         pool = await self._shard.system.pool()
-        rows = await pool.fetch(_SQL, caller.app_id, found.row.id, *asked, caller.user_id)
+        rows = await pool.fetch(_SQL, reader.app_id, found.row.id, *asked, own_id(reader))
         if not rows:
             raise no_message()
         return page_body(rows, window, limit, found.row.channel_id)

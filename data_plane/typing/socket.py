@@ -7,7 +7,7 @@ from uuid import UUID
 from data_plane.channels.errors import no_channel
 from data_plane.fanout.hub import Hub
 from data_plane.fanout.stream import Stream
-from data_plane.gateway.connection import Connection
+from data_plane.gateway.connection import UserConnection
 from data_plane.gateway.routes import ImmediateRoute, Payload
 from data_plane.log import Entry, LogKey, channel_log
 from data_plane.log.entries import passing_entry
@@ -62,7 +62,7 @@ class Typing:
             ImmediateRoute("typing.stop", TypingPacket, self.stop, _Unchecked),
         ]
 
-    def start(self, connection: Connection, packet: TypingPacket | _Unchecked) -> Mapping[str, Any]:
+    def start(self, connection: UserConnection, packet: TypingPacket | _Unchecked) -> Mapping[str, Any]:
         """The user types. Raises `NotFound` for a channel that it is no member of."""
         now = self._now()
         typed = connection.typed
@@ -91,7 +91,7 @@ class Typing:
             self._tell(connection, packet.channel_id, thread_id, "typing.started")
         return _DONE
 
-    def stop(self, connection: Connection, packet: TypingPacket | _Unchecked) -> Mapping[str, Any]:
+    def stop(self, connection: UserConnection, packet: TypingPacket | _Unchecked) -> Mapping[str, Any]:
         """The user has stopped, or sent what it typed."""
         self._stream(connection, packet.channel_id)
         thread_id = _thread(packet)
@@ -102,13 +102,13 @@ class Typing:
             self._tell(connection, packet.channel_id, thread_id, "typing.stopped")
         return _DONE
 
-    def _stream(self, connection: Connection, channel_id: str) -> Stream:
+    def _stream(self, connection: UserConnection, channel_id: str) -> Stream:
         stream = self._hub.heard(connection, LogKey(connection.app_id, channel_log(channel_id)))
         if stream is None or channel_id in connection.watching:
             raise no_channel()
         return stream
 
-    def _tell(self, connection: Connection, channel_id: str, thread_id: str | None, type: str) -> None:
+    def _tell(self, connection: UserConnection, channel_id: str, thread_id: str | None, type: str) -> None:
         entry = passing_entry(
             app_id=connection.app_id,
             log=channel_log(channel_id),

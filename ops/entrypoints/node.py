@@ -40,6 +40,8 @@ def node_deps(settings: Settings, process: Process) -> Deps:
         raise SettingsError(f"NATTER_WORKERS must be 1 to {MOST_WORKERS}.")
     if settings.user_connections < 1:
         raise SettingsError("NATTER_USER_CONNECTIONS must be at least 1.")
+    if settings.address_connections < 1:
+        raise SettingsError("NATTER_ADDRESS_CONNECTIONS must be at least 1.")
     clock = SystemClock()
     return Deps(
         shard_id=shard.id,
@@ -55,6 +57,7 @@ def node_deps(settings: Settings, process: Process) -> Deps:
         registry=CollectorRegistry(),
         pool_size=settings.database_pool,
         user_connections=settings.user_connections,
+        address_connections=settings.address_connections,
         worker=process.worker,
         workers=settings.workers,
         sockets=process.sockets,

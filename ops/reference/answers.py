@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from data_plane.identity.errors import KeyExpired, MissingScope, OriginNotAllowed, UserDeactivated
+from data_plane.identity.errors import AnonymousOff, KeyExpired, MissingScope, OriginNotAllowed, UserDeactivated
 from data_plane.tenancy.errors import AppDeleted, AppSuspended, QuotaExceeded
 from kernel.errors import (
     Forbidden,
@@ -28,7 +28,7 @@ from ops.reference.text import paragraph
 ALWAYS: Final = (Malformed, InvalidInput, InternalError, RateLimited, Unavailable)
 CALLER: Final = (
     Unauthenticated, TokenInvalid, TokenExpired, TokenRevoked, KeyExpired, Forbidden, MissingScope, OriginNotAllowed,
-    AppSuspended, AppDeleted, UserDeactivated, QuotaExceeded,
+    AppSuspended, AppDeleted, UserDeactivated, QuotaExceeded, AnonymousOff,
 )  # fmt: skip
 """Of every route that authenticates."""
 BODY: Final = (TooLarge, UnsupportedMediaType)

@@ -70,7 +70,8 @@ def document(events: Iterable[ServerEvent] = EVENTS, calls: Iterable[ClientEvent
             "socket": {
                 "address": "/socket.io/",
                 "title": "The namespace `/`",
-                "description": "Connect with `auth`; the first event is `connection.ready`.",
+                "description": "Connect with `auth`: `{token, cursor}`, or `{anonymous: true}` where the app lets "
+                "anonymous visitors in; the first event is `connection.ready`.",
                 "bindings": {"ws": {"method": "GET", "query": _QUERY}},
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
             }

@@ -14,7 +14,8 @@ from litestar.openapi.config import OpenAPIConfig
 from control_plane.locate.routes import locate_app
 from data_plane.features import REST
 from data_plane.idempotency import LIFETIME
-from data_plane.identity.authenticate import provide_caller
+from data_plane.identity.authenticate import provide_caller, provide_reader
+from data_plane.identity.errors import AnonymousRefused
 from kernel.http.body import MAX_BODY_BYTES
 from kernel.http.document import ASYNCAPI, OPENAPI, document_route
 from kernel.http.operation import OPERATION, Operation, body_type
@@ -53,6 +54,12 @@ SECURITY: Final = {
         "type": "http",
         "scheme": "bearer",
         "description": "A secret key, `sk_…`: for your server alone. It may do what its scopes allow, for any user.",
+    },
+    "publishableKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A publishable key, `pk_…`, alone: an anonymous visitor, where the app lets them in. It reads "
+        "what the role `anonymous` may see.",
     },
     "userToken": {
         "type": "http",
@@ -146,7 +153,7 @@ def _skeleton(routes: list[HTTPRouteHandler]) -> dict[str, Any]:
     app = Litestar(
         route_handlers=routes,
         dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in names}
-        | {"caller": Provide(provide_caller)},
+        | {"caller": Provide(provide_caller), "reader": Provide(provide_reader)},
         openapi_config=OpenAPIConfig(title="", version="", use_handler_docstrings=True),
         logging_config=None,
     )
@@ -179,6 +186,8 @@ def _operation(
     if parameters:
         operation["parameters"] = parameters
     if "caller" in route.parsed_fn_signature.parameters:
+        errors += [*CALLER, AnonymousRefused]
+    elif "reader" in route.parsed_fn_signature.parameters:
         errors += CALLER
     if {"channel_id", "message_id"} & {parameter["name"] for parameter in parameters if parameter["in"] == "path"}:
         errors += NAMED

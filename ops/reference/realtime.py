@@ -26,6 +26,7 @@ def realtime_page() -> str:
         handshake=f"{HANDSHAKE_SECONDS:g}",
         packet=f"{MAX_PACKET:,}",
         user_connections=Settings().user_connections,
+        address_connections=Settings().address_connections,
         grace=f"{GRACE:g}",
         period=f"{CURSOR_PERIOD:g}",
         replay=f"{MAX_REPLAY:,}",

@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import UserCaller
 from data_plane.messages.delete import MessageDeletion
 from data_plane.messages.edit import MessageEditing
 from data_plane.messages.schemas import EditMessage
@@ -74,5 +74,5 @@ class Afterwards:
                 await self._reactions.add(uow, self._as(user), format_id("msg", line.id), one)
             self._filled.reactions += 1
 
-    def _as(self, user_id: str) -> Caller:
-        return Caller(app=self._app, app_id=self._app_id, user_id=user_id)
+    def _as(self, user_id: str) -> UserCaller:
+        return UserCaller(app=self._app, app_id=self._app_id, user_id=user_id)

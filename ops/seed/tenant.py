@@ -19,7 +19,7 @@ from data_plane.channels.create import ChannelCreation
 from data_plane.channels.repository import ChannelRepository
 from data_plane.channels.schemas import MAX_MEMBERS_AT_ONCE, CreateChannel
 from data_plane.grants.store import GrantStore
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import ServerCaller
 from data_plane.log import LogReader, LogWriter
 from data_plane.members.service import MemberService
 from data_plane.receipts.flush import MAX_BATCH as POSITIONS
@@ -131,7 +131,7 @@ class Seeding:
         self._tell = tell
         self._plan: Plan = make_plan(seed=wish.seed, users=wish.users, channels=wish.channels)
         self._since = wish.until - timedelta(days=30.4 * wish.months)
-        self._server = Caller(app=app, app_id=self._app_id)
+        self._server = ServerCaller(app=app, app_id=self._app_id)
         self._dice = self._dice_for("reads")
         self._filled = Filled()
 

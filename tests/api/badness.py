@@ -163,7 +163,7 @@ class Forger:
         yield "deep JSON", f"{head}.{_encode(b'[' * 3_000)}.{signature}", invalid
         yield "too long", good + "a" * 10_000, invalid
         yield "no ASCII", "ключ", {"token_invalid", "unauthenticated"}
-        yield "a publishable key", tenant.publishable_key, {"unauthenticated", "token_invalid"}
+        yield "a publishable key", tenant.publishable_key, {"anonymous_off", "token_invalid"}
         yield "a refresh token's form", "rt_" + "0" * 39, {"unauthenticated", "token_invalid"}
 
 

@@ -33,6 +33,14 @@ class Line:
         return line
 
     @classmethod
+    async def anonymous(cls, url: str, key: str) -> "Line":
+        """A connection of nobody, with a publishable key alone."""
+        line = await cls.open(url, f"&key={key}")
+        await line.send('40{"anonymous":true}')
+        await line.until('42["connection.ready"')
+        return line
+
+    @classmethod
     async def connected(cls, url: str, token: str) -> "Line":
         """An authenticated connection."""
         line = await cls.open(url)

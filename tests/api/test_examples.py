@@ -323,6 +323,10 @@ async def trouble(scribe: Scribe) -> None:
 
     house.change(tenant, guests=False)
     await fail("guests_off", "createGuest", None, {"key": tenant.publishable_key})
+    await fail("anonymous_off", "getMe", tenant.publishable_key)
+    house.change(tenant, anonymous=True)
+    await fail("anonymous_refused", "getMe", tenant.publishable_key)
+    house.change(tenant, anonymous=False)
     await fail("refresh_invalid", "refreshTokens", None, {"refresh_token": "rt_nothing"})
     pair = (await say("mintTokens", sk, {"user_id": "ada"})).json()
     await say("refreshTokens", None, {"refresh_token": pair["refresh_token"]})

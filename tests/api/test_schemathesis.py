@@ -106,6 +106,7 @@ def configuration(url: str, credential: str) -> str:
         "[auth.openapi]",
         f'secretKey = {{ bearer = "{credential}" }}',
         f'userToken = {{ bearer = "{credential}" }}',
+        f'publishableKey = {{ bearer = "{credential}" }}',
     ]
     for operation in MORE_THAN_A_SCHEMA_SAYS:
         refusal = 400 if operation == "sync" else 422

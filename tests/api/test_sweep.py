@@ -187,6 +187,16 @@ ROUTES: dict[str, Entry] = {
 
 OPEN = {"POST /v1/tokens/refresh", "POST /v1/guests", "GET /v1/openapi.json", "GET /v1/asyncapi.json"}
 """Routes that ask for no credential."""
+FOR_READERS = {
+    "GET /v1/channels/{channel_id}",
+    "GET /v1/channels/{channel_id}/messages",
+    "GET /v1/channels/{channel_id}/pins",
+    "GET /v1/channels/{channel_id}/watchers",
+    "GET /v1/messages/{message_id}",
+    "GET /v1/messages/{message_id}/reactions",
+    "GET /v1/messages/{message_id}/replies",
+}
+"""All that a visitor may call. Whoever adds to it has thought of what the answer shows to everybody."""
 
 
 @pytest.fixture
@@ -319,6 +329,29 @@ async def test_a_route_for_servers_refuses_a_user(checker: Checker) -> None:
             )  # fmt: skip
     assert checker.wrong == [], "\n".join(checker.wrong[:20])
     assert checker.calls == 20
+
+
+async def test_every_route_but_those_for_reading_refuses_a_visitor(quiet: House, checker: Checker) -> None:
+    quiet.change(quiet.tenant, anonymous=True)
+    checker.credentials["visitor"] = quiet.tenant.publishable_key
+    document = load()
+    try:
+        for name, entry in ROUTES.items():
+            method, path = name.split()
+            security = document["paths"][path][method.lower()]["security"]
+            assert ({"publishableKey": []} in security) == (name in FOR_READERS), name
+            if name in OPEN:
+                continue
+            body = orjson.dumps(entry.body) if entry.body is not None else None
+            codes = ["not_found"] if name in FOR_READERS else ["anonymous_refused"]
+            await checker.refuse(
+                "a visitor", method, path.format(**entry.path), headers=[JSON], body=body, credential="visitor",
+                codes=codes,
+            )  # fmt: skip
+    finally:
+        quiet.change(quiet.tenant, anonymous=False)
+    assert checker.wrong == [], "\n".join(checker.wrong[:20])
+    assert checker.calls == len(ROUTES) - len(OPEN)
 
 
 @post("/v1/planted/raises")

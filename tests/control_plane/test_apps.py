@@ -1,6 +1,7 @@
 """Apps as pages make and read them: under the pages' role, inside one organization."""
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from billing.tenants import open_app
 from control_plane import configuration
 from control_plane.apps.models import App
 from control_plane.apps.reads import get_app, list_apps
-from control_plane.apps.service import change_plan, rename_app, set_allowed_origins, set_guests
+from control_plane.apps.service import change_plan, rename_app, set_allowed_origins, set_anonymous, set_guests
 from control_plane.locate.service import locate
 from control_plane.members import Member
 from control_plane.snapshots.builder import build_page
@@ -137,19 +138,20 @@ async def test_anothers_app_looks_like_none_to_read_and_to_change(world: World) 
     assert (app.name, app.allowed_origins) == ("Chat", ["*"])
 
 
-async def test_nodes_hear_whether_an_app_lets_guests_in_whatever_its_plan_becomes(world: World) -> None:
+@pytest.mark.parametrize(("who", "let"), [("guests", set_guests), ("anonymous", set_anonymous)])
+async def test_nodes_hear_whom_an_app_lets_in_whatever_its_plan_becomes(world: World, who: str, let: Any) -> None:
     ada = await world.owner()
     app: App = (await submit(world, ada)).app
 
     async def told() -> bool:
         async with world.deps.database.unit_of_work() as uow:
             page = await build_page(uow.session, world.deps.vault, shard=app.shard, since=0, now=world.clock.now())
-        return {each.app_id: each.guests for each in page.apps}[app.public_id]
+        return {each.app_id: getattr(each, who) for each in page.apps}[app.public_id]
 
     assert not await told()
     before = await version(world)
     async with world.deps.change_as(ada, None) as ctx:
-        await set_guests(ctx, app.id, True)
+        await let(ctx, app.id, True)
     assert await told()
     assert await version(world) == before + 1
     async with world.change() as ctx:

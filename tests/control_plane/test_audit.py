@@ -49,6 +49,7 @@ from control_plane.apps.service import (
     rename_app,
     resume_app,
     set_allowed_origins,
+    set_anonymous,
     set_guests,
     suspend_app,
 )
@@ -173,6 +174,7 @@ CALLS: dict[Any, Call] = {
     suspend_app: lambda ctx, _: _on_app(ctx, suspend_app, reason="unpaid"),
     resume_app: lambda ctx, _: _on_app(ctx, resume_app),
     set_allowed_origins: lambda ctx, _: _on_app(ctx, set_allowed_origins, ["https://a.example"]),
+    set_anonymous: lambda ctx, _: _on_app(ctx, set_anonymous, allowed=True),
     set_guests: lambda ctx, _: _on_app(ctx, set_guests, allowed=True),
     change_plan: lambda ctx, _: _on_app(ctx, change_plan, GROWTH),
     create_publishable_key: lambda ctx, _: _on_app(ctx, create_publishable_key),

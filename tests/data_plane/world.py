@@ -18,7 +18,8 @@ from data_plane.fanout.hub import Hub
 from data_plane.grants.routes import ROUTES as GRANT_ROUTES
 from data_plane.grants.service import GrantService
 from data_plane.identity.activity import ActivityTracker
-from data_plane.identity.caller import Caller
+from data_plane.identity.authenticate import somebody
+from data_plane.identity.caller import AnonymousCaller, Caller, Reader, ServerCaller, UserCaller
 from data_plane.identity.revocations import Revocations
 from data_plane.identity.tokens.service import TokenService
 from data_plane.indexes.routes import ROUTES as INDEX_ROUTES
@@ -65,11 +66,13 @@ class App:
             environment="development",
             status="active",
         )
-        self.server = Caller(app=self.snapshot, app_id=self.id)
+        self.server = ServerCaller(app=self.snapshot, app_id=self.id)
 
-    def user(self, user_id: str) -> Caller:
+        self.nobody = AnonymousCaller(app=self.snapshot, app_id=self.id, key="pk_test", address="192.0.2.1")
+
+    def user(self, user_id: str) -> UserCaller:
         """The user as a caller."""
-        return Caller(app=self.snapshot, app_id=self.id, user_id=user_id)
+        return UserCaller(app=self.snapshot, app_id=self.id, user_id=user_id)
 
     async def make_users(self, *user_ids: str) -> None:
         """Store users."""
@@ -234,9 +237,11 @@ class World:
         scope.setdefault("state", {})["world"] = self
         await application()(scope, receive, send)
 
-    def caller(self, request: Request[Any, Any, Any]) -> Caller:
+    def reader(self, request: Request[Any, Any, Any]) -> Reader:
         """Who the headers say that it is."""
         app = self.apps[UUID(request.headers["x-test-app"])]
+        if "x-test-nobody" in request.headers:
+            return app.nobody
         user_id = request.headers.get("x-test-user")
         return app.user(user_id) if user_id is not None else app.server
 
@@ -254,8 +259,11 @@ def application() -> Litestar:
 
         return Provide(give, sync_to_thread=False)
 
+    def reader(request: Request[Any, Any, Any]) -> Reader:
+        return world_of(request).reader(request)
+
     def caller(request: Request[Any, Any, Any]) -> Caller:
-        return world_of(request).caller(request)
+        return somebody(reader(request))
 
     clock = ManualClock()
     return build_app(
@@ -274,7 +282,10 @@ def application() -> Litestar:
             *INDEX_ROUTES,
             *GRANT_ROUTES,
         ],
-        dependencies={"caller": Provide(caller, sync_to_thread=False)}
+        dependencies={
+            "caller": Provide(caller, sync_to_thread=False),
+            "reader": Provide(reader, sync_to_thread=False),
+        }
         | {name: service(name) for name in ("shard", "tokens", "receipts", "send_service", "grants")},
         clock=clock,
         ids=Ids(clock),

@@ -24,7 +24,7 @@ async def tenant(engines: Engines, free_ports: Callable[[int], list[int]]) -> As
     installation = Installation(database.url, engines.redis_url)
     await (await installation.tenant()).close()  # nodes without a control plane start from the shard's copies
     await installation.start_node(free_ports(1)[0])
-    tenant = await installation.tenant(guests=True)
+    tenant = await installation.tenant(guests=True, anonymous=True)
     yield tenant
     await tenant.close()
     await installation.stop()

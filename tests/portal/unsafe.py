@@ -128,6 +128,7 @@ by_owner(
 )
 by_owner(f"{_APP}/settings/name", f"{_APP}/settings", lambda _: {"app": "Renamed"})
 by_owner(f"{_APP}/settings/origins/add", f"{_APP}/settings", lambda _: {"allowed_origins": "https://chat.example.com"})
+by_owner(f"{_APP}/settings/anonymous", f"{_APP}/settings", lambda _: {"allowed": "yes"})
 by_owner(f"{_APP}/settings/guests", f"{_APP}/settings", lambda _: {"allowed": "yes"})
 by_owner(f"{_APP}/keys", f"{_APP}/keys/new")
 by_owner(f"{_APP}/keys/publishable", f"{_APP}/keys")

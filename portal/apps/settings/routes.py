@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 
-from control_plane.apps.service import rename_app, set_allowed_origins, set_guests
+from control_plane.apps.service import rename_app, set_allowed_origins, set_anonymous, set_guests
 from kernel.errors import NatterError
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
@@ -25,8 +25,8 @@ class OriginForm(Form, frozen=True, kw_only=True):
     allowed_origins: Annotated[str, Field("Origin", blank="Enter an origin, such as https://chat.example.com.")] = ""
 
 
-class GuestsForm(Form, frozen=True, kw_only=True):
-    """Whether guests are let in: `yes`, or anything else."""
+class LetInForm(Form, frozen=True, kw_only=True):
+    """Whether some are let in: `yes`, or anything else."""
 
     allowed: str = ""
 
@@ -97,11 +97,25 @@ async def change_guests(
 ) -> Response[str] | Response[None]:
     """Let guests in, or no more; those who are there stay."""
     app_scope.member.require("apps.update")
-    form = await read_form(request, GuestsForm)
+    form = await read_form(request, LetInForm)
     allowed = form.data.allowed == "yes"
     async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
         await set_guests(ctx, app_scope.app.id, allowed)
     visit.flash("Guests may come in now." if allowed else "No more guests are let in.")
+    return redirect(request, _path(app_scope))
+
+
+@post("/apps/{app_id:str}/settings/anonymous")
+async def change_anonymous(
+    request: Pages, visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str] | Response[None]:
+    """Let anonymous visitors in, or no more: then those who are there are shut out."""
+    app_scope.member.require("apps.update")
+    form = await read_form(request, LetInForm)
+    allowed = form.data.allowed == "yes"
+    async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+        await set_anonymous(ctx, app_scope.app.id, allowed)
+    visit.flash("Anonymous visitors may come in now." if allowed else "Anonymous visitors are shut out.")
     return redirect(request, _path(app_scope))
 
 
@@ -113,4 +127,4 @@ def _path(scope: AppScope) -> str:
     return f"/apps/{scope.app.public_id}/settings"
 
 
-ROUTES = [show_settings, rename, add_origin, remove_origin, change_guests]
+ROUTES = [show_settings, rename, add_origin, remove_origin, change_guests, change_anonymous]

@@ -7,10 +7,10 @@ import pytest
 
 from data_plane.fanout.hub import Hub
 from data_plane.gateway import packets
-from data_plane.gateway.connection import Connection
+from data_plane.gateway.connection import UserConnection
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.gateway import encode_entries
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import UserCaller
 from data_plane.log import LogKey, LogReader
 from data_plane.typing.socket import Typing
 
@@ -41,10 +41,10 @@ def room(app):
     dispatcher = Dispatcher([])
     for route in Typing(app.world.shard, hub, lambda entries: None).routes():
         dispatcher.add_immediate(route)
-    caller = Caller(
+    caller = UserCaller(
         app=app.snapshot, app_id=app.id, user_id="ann", token_issued_at=NOW, token_expires_at=NOW + timedelta(hours=1)
     )
-    connection = Connection("con_1", caller, Wire())
+    connection = UserConnection("con_1", caller, Wire())
     hub.join(connection, LogKey(app.id, "c:den"), 1)
     return dispatcher, connection
 

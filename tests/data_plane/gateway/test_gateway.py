@@ -18,13 +18,13 @@ from data_plane.gateway import gateway as gateway_module
 from data_plane.gateway.dispatcher import MAX_IN_FLIGHT, Dispatcher
 from data_plane.gateway.drain import drain
 from data_plane.gateway.engineio.frame import Frame
-from data_plane.gateway.events import connection_events
+from data_plane.gateway.events import add_connection_events
 from data_plane.gateway.gateway import MAX_UNAUTHENTICATED, Gateway, Wire, encode_entries
 from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.gateway.session import SessionOpener
 from data_plane.identity.activity import ActivityTracker
-from data_plane.identity.caller import Caller
-from data_plane.identity.errors import UserDeactivated
+from data_plane.identity.caller import AnonymousCaller, Caller, Client, UserCaller
+from data_plane.identity.errors import AnonymousOff, UserDeactivated
 from data_plane.log import Entry, LogReader, LogWriter
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
@@ -80,12 +80,12 @@ class Gate:
         self.full = False
         self.refuse_new = False
 
-    def authenticate(self, token: str, key: str | None) -> Caller:
+    def authenticate(self, token: str, key: str | None) -> UserCaller:
         if token.startswith("bad"):
             raise TokenInvalid()
         user, _, seconds = token.partition("@")
         now = self.app.world.clock.now()
-        return Caller(
+        return UserCaller(
             app=self.app.snapshot,
             app_id=self.app.id,
             user_id=user,
@@ -93,16 +93,21 @@ class Gate:
             token_expires_at=now + timedelta(seconds=float(seconds or 900)),
         )
 
-    async def admit(self, caller: Caller) -> bool:
+    def anonymous(self, key: str | None, address: str) -> AnonymousCaller:
+        if not self.app.snapshot.anonymous:
+            raise AnonymousOff()
+        return AnonymousCaller(app=self.app.snapshot, app_id=self.app.id, key=key or "", address=address)
+
+    async def admit(self, caller: Client) -> bool:
         if self.full:
             raise QuotaExceeded()
         self.admitted += 1
         return self.refuse_new
 
-    def release(self, caller: Caller) -> None:
+    def release(self, caller: Client) -> None:
         self.admitted -= 1
 
-    def over_quota(self, caller: Caller) -> Exception:
+    def over_quota(self, caller: UserCaller) -> Exception:
         return QuotaExceeded(meter="mau")
 
 
@@ -156,8 +161,7 @@ class House:
         opener = SessionOpener(self.shard, self.gate, sync.fresh, ActivityTracker(shard.system, shard.clock))
         self.gateway = Gateway(self.shard, self.hub, dispatcher, opener, self.gate, check_origin)
         self.hidden = Hidden(shard.system, shard.clock)
-        for event, payload, handle in connection_events(self.gateway, self.hub, self.shard, self.hidden):
-            dispatcher.add(event, payload, handle)
+        add_connection_events(dispatcher, self.gateway, self.hub, self.shard, self.hidden)
 
     def line(self, address: str = "10.0.0.1") -> tuple[Wire, Line]:
         line = Line()

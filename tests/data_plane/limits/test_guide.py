@@ -29,7 +29,7 @@ async def test_its_code_runs_as_printed(installation: Installation) -> None:
     await asyncio.to_thread(run)
     lines = said.getvalue().splitlines()
     assert "messages.user: 3 of 3 left, 5 a second come back" in lines
-    assert "['messages.app', 'requests.app', 'tokens.app', 'guests.app']" in lines
+    assert "['messages.app', 'requests.app', 'tokens.app', 'guests.app', 'visitors.app']" in lines
     assert "rate_limited messages.user ['messages.user']" in lines
     page = await tenant.http.get("/v1/channels/general/messages")
     assert [message["text"] for message in page.json()["messages"]] == [f"message {n}" for n in range(5)]

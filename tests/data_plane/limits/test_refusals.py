@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from data_plane.gateway import packets
-from data_plane.gateway.connection import Connection
+from data_plane.gateway.connection import UserConnection
 from data_plane.gateway.dispatcher import Dispatcher
 from data_plane.gateway.routes import Payload, SocketRoute
-from data_plane.identity.caller import Caller
+from data_plane.identity.caller import Caller, UserCaller
 from data_plane.limits import limiter as module
 from data_plane.limits.limiter import Limiter
 from data_plane.limits.policies import MESSAGES_USER
@@ -49,11 +49,11 @@ class Room:
         route = SocketRoute("message.send", Payload, self.handle)
         self.dispatcher = Dispatcher([route], limits=SocketLimits(self.limiter))
         plan = app(RateLimit(policy=MESSAGES_USER.name, per_second=0.001, burst=BURST))
-        caller = Caller(
+        caller = UserCaller(
             app=plan, app_id=uuid4(), user_id="ann", token_issued_at=NOW, token_expires_at=NOW + timedelta(hours=1)
         )
         self.wire = Wire()
-        self.connection = Connection("con_1", caller, self.wire)  # type: ignore[arg-type]
+        self.connection = UserConnection("con_1", caller, self.wire)  # type: ignore[arg-type]
         self.number = 0
 
     async def handle(self, caller: Caller, payload: Any) -> dict[str, Any]:

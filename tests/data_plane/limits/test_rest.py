@@ -232,7 +232,7 @@ async def test_who_asks_for_its_limits_gets_them_over_all_nodes(installation: In
     assert mine["messages.channel"]["key"] == "channel"
     assert mine["events.connection"]["remaining"] is None
     theirs = await limits_of(tenant)
-    assert set(theirs) == {"messages.app", "requests.app", "tokens.app", "guests.app"}
+    assert set(theirs) == {"messages.app", "requests.app", "tokens.app", "guests.app", "visitors.app"}
     hidden = await tenant.http.get("/v1/limits", params={"channel_id": "nothing"}, headers=headers)
     assert hidden.status_code == 404
     await tenant.close()

@@ -5,7 +5,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from data_plane.gateway.connection import Connection
-from data_plane.gateway.events import connection_events
+from data_plane.gateway.events import add_connection_events
 from data_plane.presence.audience import Audience
 from data_plane.presence.parts import PresenceParts
 from data_plane.presence.socket import presence_events
@@ -45,10 +45,9 @@ class Process(House):
                 "receipts": await self.receipts.of_channel(connection, channel_id),
             }
 
-        for event, payload, handle in connection_events(
-            self.gateway, self.hub, self.shard, self.hidden, passing=passing
-        ):
-            dispatcher._routes[event] = (payload, handle)
+        for event in ("auth.refresh", "channel.watch", "channel.unwatch"):
+            del dispatcher._routes[event]
+        add_connection_events(dispatcher, self.gateway, self.hub, self.shard, self.hidden, passing=passing)
         for event, payload, handle in presence_events(self.people):
             dispatcher.add(event, payload, handle)
 

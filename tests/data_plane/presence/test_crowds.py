@@ -23,19 +23,31 @@ async def tick(*processes: Process) -> None:
 async def test_watchers_of_all_processes_are_one_crowd(nodes: Nodes) -> None:
     one, two = nodes
     alice = await one.enter("alice", "a")
-    assert alice[1].acks()[1]["watchers"] == {"count": 1, "aggregated": False, "user_ids": ["alice"]}
+    assert alice[1].acks()[1]["watchers"] == {"count": 1, "aggregated": False, "user_ids": ["alice"], "anonymous": 0}
     await tick(one, two)
     bob, twice = await two.enter("bob", "a"), await two.enter("alice", "a")
-    assert bob[1].acks()[1]["watchers"] == {"count": 2, "aggregated": False, "user_ids": ["alice", "bob"]}
+    assert bob[1].acks()[1]["watchers"] == {
+        "count": 2,
+        "aggregated": False,
+        "user_ids": ["alice", "bob"],
+        "anonymous": 0,
+    }
     await tick(one, two)
-    assert heard(alice, "watchers.changed")[-1] == {"count": 2, "aggregated": False, "user_ids": ["alice", "bob"]}
+    assert heard(alice, "watchers.changed")[-1] == {
+        "count": 2,
+        "aggregated": False,
+        "user_ids": ["alice", "bob"],
+        "anonymous": 0,
+    }
     before = len(heard(alice, "watchers.changed"))
     two.leave(twice)
     two.leave(bob)
     await tick(one, two)
-    assert heard(alice, "watchers.changed")[before:] == [{"count": 1, "aggregated": False, "user_ids": ["alice"]}]
+    assert heard(alice, "watchers.changed")[before:] == [
+        {"count": 1, "aggregated": False, "user_ids": ["alice"], "anonymous": 0}
+    ]
     page = await two.people.watchers(one.app.user("bob"), "a", limit=10, cursor=None)
-    assert page == {"count": 1, "aggregated": False, "user_ids": ["alice"], "next_cursor": None}
+    assert page == {"count": 1, "aggregated": False, "user_ids": ["alice"], "anonymous": 0, "next_cursor": None}
 
 
 async def test_watchers_are_paged_and_hidden_from_whom_they_blocked(nodes: Nodes) -> None:

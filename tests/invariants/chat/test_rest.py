@@ -1,5 +1,6 @@
 """No REST operation of the data plane tells a stranger of another tenant's things, changes them, or is heard there."""
 
+import msgspec
 import pytest
 
 from data_plane.sync.cursor import decode_cursor
@@ -14,6 +15,12 @@ from tests.invariants.coverage import Operation, operations, uncovered
 
 SWEPT = {operation: entry for operation, entry in REST.items() if not isinstance(entry, Open)}
 OPEN = [operation for operation, entry in REST.items() if isinstance(entry, Open)]
+_CHANNEL, _MESSAGE = "/v1/channels/{channel_id}", "/v1/messages/{message_id}"
+VISITORS = [
+    _CHANNEL, *(f"{_CHANNEL}/{list}" for list in ("messages", "pins", "watchers")),
+    _MESSAGE, *(f"{_MESSAGE}/{list}" for list in ("reactions", "replies")),
+]  # fmt: skip
+"""What anonymous visitors read; `tests/api/test_sweep.py` holds that it is all."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -105,6 +112,31 @@ async def test_a_guest_of_one_app_is_nobody_in_another(stranger: Stranger) -> No
     async with stranger.unnoticed("POST /v1/guests"):
         answers = [await stranger.ask("POST", "/v1/guests", body={"key": key, "name": "Ivy"}) for key in keys_tried]
     assert [answer.status for answer in answers] == [403, 401, 401], "guests are off until the app lets them in"
+
+
+async def test_a_visitor_of_one_app_reads_nothing_in_another(stranger: Stranger) -> None:
+    world = stranger.world
+    own = world.stranger.tenant
+    for running in world.installation.nodes:
+        held = running.node.snapshots.get(own.snapshot.app_id)
+        assert held is not None
+        running.node.snapshots.apply(msgspec.structs.replace(held, version=held.version + 1, anonymous=True))
+    theirs, nothing = world.bystander, world.take_none(world.bystander)
+    said = ("channel", "message")
+    async with stranger.unnoticed("as a visitor"):
+        for path in VISITORS:
+            answers = [
+                await stranger.ask(
+                    "GET", path.format(channel_id=kit.channel, message_id=kit.message), bearer=own.publishable_key,
+                    said={name: getattr(kit, name) for name in said},
+                )
+                for kit in (theirs, nothing)
+            ]  # fmt: skip
+            same(path, *answers)
+            assert answers[0].status == 404
+        closed = await stranger.ask("GET", "/v1/channels/any", bearer=world.victim.tenant.publishable_key)
+        unknown = await stranger.ask("GET", "/v1/channels/any", bearer=keys.generate("pk"))
+    assert (closed.status, unknown.status) == (401, 401), "the other app lets no visitors in"
 
 
 async def test_another_tenants_cursor_brings_the_callers_own_changes_and_no_others(stranger: Stranger) -> None:

@@ -329,6 +329,11 @@ PAGES: dict[Operation, list[Entry]] = {
             done=303,
         ),
     ],
+    ("POST", "/apps/{app_id}/settings/anonymous"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/settings/anonymous", lambda k: {"allowed": "yes"}, needs="apps.update", done=303
+        ),
+    ],
     ("POST", "/apps/{app_id}/settings/guests"): [
         Inside(lambda k: f"/apps/{k.app}/settings/guests", lambda k: {"allowed": "yes"}, needs="apps.update", done=303),
     ],

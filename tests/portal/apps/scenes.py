@@ -12,7 +12,7 @@ from uuid import UUID
 
 from playwright.async_api import Page, expect
 
-from control_plane.apps.service import set_allowed_origins, set_guests
+from control_plane.apps.service import set_allowed_origins, set_anonymous, set_guests
 from control_plane.keys.api_keys import create_secret_key, revoke_api_key
 from kernel.contracts import AppSnapshot
 from kernel.ids import format_id, parse_id
@@ -65,6 +65,7 @@ async def keys(house: House) -> list[Shot]:
         ending = await create_secret_key(ctx, app.id, expires_at=ctx.now + timedelta(days=6))
         made = [await create_secret_key(ctx, app.id) for _ in range(2)]
         await set_allowed_origins(ctx, app.id, ["https://chat.example.com", "https://staging.chat.example.com"])
+        await set_anonymous(ctx, app.id, True)
         ended, pending = [await revoke_api_key(ctx, app.id, parse_id("key", key.id)) for key in made]
     # A version that no node has reached.
     await house.portal.sql("update control.api_keys set revoked_version = 99999999 where id = $1", pending.id)

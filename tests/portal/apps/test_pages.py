@@ -126,15 +126,16 @@ async def test_origins_are_added_and_removed(room: Room) -> None:
     assert await origins(room) == ["*"]
 
 
-async def test_guests_are_let_in_and_no_more(room: Room) -> None:
-    settings, action = f"{room.path}/settings", f"{room.path}/settings/guests"
+@pytest.mark.parametrize(("who", "none"), [("guests", "No guests are"), ("anonymous", "No anonymous visitors are")])
+async def test_guests_and_visitors_are_let_in_and_no_more(room: Room, who: str, none: str) -> None:
+    settings, action = f"{room.path}/settings", f"{room.path}/settings/{who}"
     for allowed in (True, False):
         form = next(form for form in forms_of((await room.client.get(settings)).text) if form.action == action)
         await room.client.post(action, data=form.values)
         async with room.portal.deps.read(room.member) as uow:
             app = await get_app(uow.session, room.member, room.made.app.id)
-        assert app.guests is allowed
-        assert ("No guests are let in." in (await room.client.get(settings)).text) is not allowed
+        assert getattr(app, who) is allowed
+        assert (f"{none} let in." in (await room.client.get(settings)).text) is not allowed
 
 
 @pytest.mark.parametrize(
