@@ -18,6 +18,9 @@ from tests.invariants.coverage import Operation
 from tests.invariants.rows import unchanged
 from tests.invariants.wire import Wire
 
+READS = "GET"
+"""What changes nothing needs no things of its own."""
+
 FOLLOWED = 2.5
 """Seconds after which an event has arrived even where the bus forgot it: two rounds of the follower."""
 
@@ -76,10 +79,11 @@ class Stranger:
 
     async def _try(self, method: str, each: Try, caller: str, expect: Expect, slots: Slots) -> None:
         world = self.world
-        foreign = world.take_foreign()
+        foreign = world.bystander if method == READS else world.take_foreign()
         nothing = world.take_none(foreign)
-        theirs = await self._send(method, each, caller, await self._around(each.slots(), foreign, slots))
-        none = await self._send(method, each, caller, await self._around(each.slots(), nothing, slots))
+        own = world.reader if method == READS else None
+        theirs = await self._send(method, each, caller, await self._around(each.slots(), foreign, slots, own))
+        none = await self._send(method, each, caller, await self._around(each.slots(), nothing, slots, own))
         what = f"{method} {each.path(foreign)} as {caller} with their {' and '.join(sorted(slots))}"
         same(what, theirs, none)
         wanted = expect.status(slots)
@@ -89,14 +93,14 @@ class Stranger:
     async def _twin(self, method: str, each: Try, caller: str, expect: Expect) -> None:
         """With ids that both tenants have, a caller does what it wants to its own. That the request is answered so also
         proves that the ones before were refused for their ids, not for their form."""
-        kit = self.world.take_twin()
+        kit = self.world.double if method == READS else self.world.take_twin()
         answer = await self._send(method, each, caller, kit)
         if answer.status != expect.twin:
             raise Leak(f"{method} {each.path(kit)} as {caller}: answered {answer.status}, not {expect.twin}:\n{answer}")
 
-    async def _around(self, used: Slots, strange: Kit, slots: Slots) -> Kit:
+    async def _around(self, used: Slots, strange: Kit, slots: Slots, own: Kit | None = None) -> Kit:
         """The strange ids in these slots, the stranger's own in the others."""
-        return strange if used == slots else mix(await self.world.take_own(), strange, slots)
+        return strange if used == slots else mix(own or await self.world.take_own(), strange, slots)
 
     async def _send(self, method: str, each: Try, caller: str, kit: Kit) -> Answer:
         body = each.body(kit) if each.body else None

@@ -121,7 +121,9 @@ class World:
         self._twins: list[Kit] = []
         await self.stock_up()
         self.bystander = self.take_foreign()
-        """The victim's, for requests that are refused before their ids matter."""
+        """The victim's, for requests that are refused before their ids matter, and for those that only read."""
+        self.double, self.reader = self.take_twin(), await self.take_own()
+        """Of both, and the stranger's, for requests that only read."""
         await self.victim.tenant.post("/v1/channels", id=LIVESTREAM, type="livestream", name=CANARY)
         await self.victim.tenant.post(f"/v1/channels/{LIVESTREAM}/invites", user_ids=[PERSON])
         await self.victim.tenant.put(f"/v1/channel-types/{THEIR_OWN}", grants={"member": ["message.send"]})
