@@ -154,7 +154,9 @@ def shown_seqs(quoted: Mapping[str, Any] | None, thread: Mapping[str, Any] | Non
     return (quoted["seq"] if quoted else 0, thread["seq"] if thread else 0) if quoted or thread else ()
 
 
-def passing_entry(*, app_id: UUID, log: str, epoch: str, type: str, at: datetime, actor: str, data: Any) -> Entry:
+def passing_entry(
+    *, app_id: UUID, log: str, epoch: str, type: str, at: datetime, actor: str | None, data: Any
+) -> Entry:
     """What happens in passing: an event without `seq`, for those who watch. Nothing keeps it."""
     body = {
         "type": type,

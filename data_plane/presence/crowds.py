@@ -14,11 +14,11 @@ from redis.asyncio import Redis, RedisCluster
 from data_plane.fanout.hub import Hub, Recipient
 from data_plane.gateway.connection import Connection
 from data_plane.log import Entry, LogKey
+from data_plane.log.entries import passing_entry
 from data_plane.presence.audience import LARGE, Audience, User
 from data_plane.presence.store import LIFETIME, Away
 from data_plane.presence.views import WatchersView
 from data_plane.shard import Shard
-from kernel.clock import rfc3339
 from kernel.logging import get_logger
 from kernel.redis import REDIS_ERRORS
 
@@ -287,16 +287,10 @@ class Crowds:
             self._hub.tell(ears, self._event(key, WATCHERS_CHANGED, crowd_view(crowd, ids)))
 
     def _event(self, key: LogKey, type: str, data: Any) -> Entry:
-        event = {
-            "type": type,
-            "channel_id": key.channel_id,
-            "seq": None,
-            "epoch": self._shard.epoch,
-            "at": rfc3339(self._shard.clock.now()),
-            "actor": None,
-            "data": data,
-        }
-        return Entry(key.app_id, key.log, 0, type, orjson.dumps(event))
+        return passing_entry(
+            app_id=key.app_id, log=key.log, epoch=self._shard.epoch, type=type, at=self._shard.clock.now(),
+            actor=None, data=data,
+        )  # fmt: skip
 
     async def _piped(self, fill: Callable[[Any], Any]) -> list[Any]:
         try:

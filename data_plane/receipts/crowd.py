@@ -8,14 +8,13 @@ import asyncio
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import orjson
 
 from data_plane.fanout.hub import Hub, Recipient
-from data_plane.log import Entry, LogKey
+from data_plane.log import LogKey
+from data_plane.log.entries import passing_entry
 from data_plane.presence.audience import Audience
 from data_plane.receipts.events import DELIVERED, READ
 from data_plane.shard import Shard
-from kernel.clock import rfc3339
 from kernel.logging import get_logger
 
 TICK: Final = 0.25
@@ -209,14 +208,9 @@ class ReceiptCrowd:
 
     def _tell(self, key: LogKey, counts: Counts) -> None:
         for type, count in ((READ, counts.read_by), (DELIVERED, counts.delivered_to)):
-            event = {
-                "type": type,
-                "channel_id": key.channel_id,
-                "seq": None,
-                "epoch": self._shard.epoch,
-                "at": rfc3339(self._shard.clock.now()),
-                "actor": None,
-                "data": {"aggregated": True, "positions": [], "number": counts.number, "count": count},
-            }
-            entry = Entry(key.app_id, key.log, 0, type, orjson.dumps(event))
+            data = {"aggregated": True, "positions": [], "number": counts.number, "count": count}
+            entry = passing_entry(
+                app_id=key.app_id, log=key.log, epoch=self._shard.epoch, type=type, at=self._shard.clock.now(),
+                actor=None, data=data,
+            )  # fmt: skip
             self._hub.tell(self._hub.watching(key), entry, users_only=True)

@@ -12,18 +12,17 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-import orjson
 
 from data_plane.fanout.hub import Hub, Recipient
 from data_plane.log import Entry, LogKey, channel_log, user_log
-from data_plane.log.entries import make_entry
+from data_plane.log.entries import make_entry, passing_entry
 from data_plane.presence.audience import LARGE, Audience
 from data_plane.receipts.crowd import ReceiptCrowd, shows_receipts
 from data_plane.receipts.events import DELIVERED, READ
 from data_plane.receipts.flush import Move, Moved
 from data_plane.receipts.views import ChannelReceipts, Mark, ReceiptView, read_position
 from data_plane.shard import Shard
-from kernel.clock import rfc3339, truncate_ms
+from kernel.clock import truncate_ms
 from kernel.logging import get_logger
 
 PERIOD: Final = 0.25
@@ -323,16 +322,10 @@ class Teller:
                     self._hub.tell(ears, self._event(key, type, data), users_only=True)
 
     def _event(self, key: LogKey, type: str, data: Any) -> Entry:
-        event = {
-            "type": type,
-            "channel_id": key.channel_id,
-            "seq": None,
-            "epoch": self._shard.epoch,
-            "at": rfc3339(self._shard.clock.now()),
-            "actor": None,
-            "data": data,
-        }
-        return Entry(key.app_id, key.log, 0, type, orjson.dumps(event))
+        return passing_entry(
+            app_id=key.app_id, log=key.log, epoch=self._shard.epoch, type=type, at=self._shard.clock.now(),
+            actor=None, data=data,
+        )  # fmt: skip
 
 
 def read_hint(app_id: UUID, channel_id: str, user_id: str, *, seq: int, number: int) -> Entry:

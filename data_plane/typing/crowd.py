@@ -7,10 +7,10 @@ import orjson
 
 from data_plane.fanout.hub import Hub
 from data_plane.log import Entry, LogKey
+from data_plane.log.entries import passing_entry
 from data_plane.presence.audience import Audience
 from data_plane.shard import Shard
 from data_plane.typing.socket import LIFETIME
-from kernel.clock import rfc3339
 
 TICK: Final = 1.0
 COUNTED: Final = "typing.counted"
@@ -72,13 +72,9 @@ class TypingCrowd:
 
     def _tell(self, place: Place, count: int) -> None:
         key, thread_id = place
-        event = {
-            "type": COUNTED,
-            "channel_id": key.channel_id,
-            "seq": None,
-            "epoch": self._shard.epoch,
-            "at": rfc3339(self._shard.clock.now()),
-            "actor": None,
-            "data": {"aggregated": True, "count": count, "thread_id": thread_id},
-        }
-        self._hub.tell(self._hub.watching(key), Entry(key.app_id, key.log, 0, COUNTED, orjson.dumps(event)))
+        data = {"aggregated": True, "count": count, "thread_id": thread_id}
+        entry = passing_entry(
+            app_id=key.app_id, log=key.log, epoch=self._shard.epoch, type=COUNTED, at=self._shard.clock.now(),
+            actor=None, data=data,
+        )  # fmt: skip
+        self._hub.tell(self._hub.watching(key), entry)

@@ -4,17 +4,14 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
-from ops.embedded.process import Launch, last_lines
-from ops.errors import CannotStart
+from ops.nursery.load import load, not_loaded
 
 
 class Forked:
@@ -51,26 +48,22 @@ class BlockingNursery:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        self._ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = Launch(
-                # -P: a folder `kernel` in the working directory must not be taken for ours.
-                argv=(sys.executable, "-P", "-m", "ops.cli", "nursery", str(theirs.fileno())),
-                env={name: value for name, value in os.environ.items() if not name.startswith("NATTER_")},
-                cwd=Path.cwd(),
-                death_signal=signal.SIGKILL,
-                pass_fds=(theirs.fileno(),),
-            ).start(log)
+        self._process, self._ours = load(log)
         self._ids = itertools.count(1)
         self._asked: dict[int, Future[Forked]] = {}
         self._servers: dict[int, Forked] = {}
+        self._asking = threading.Lock()
+        self._ended = False
         self._reader = threading.Thread(target=self._read, name="nursery", daemon=True)
         self._reader.start()
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked:
         """Run `natter COMMAND` in a process of its own. Raises `CannotStart` when the nursery dies instead."""
-        number = next(self._ids)
-        answer = self._asked[number] = Future()
+        number, answer = next(self._ids), Future[Forked]()
+        with self._asking:
+            if self._ended:
+                raise not_loaded(self._log)
+            self._asked[number] = answer
         request = {"id": number, "command": list(command), "environment": dict(environment), "log": str(log)}
         with suppress(OSError):  # its reader tells of its end
             self._ours.sendall(json.dumps(request).encode() + b"\n")
@@ -94,9 +87,7 @@ class BlockingNursery:
                     self._servers.pop(message["pid"]).ended(message["code"])
         for server in self._servers.values():
             server.ended(-signal.SIGKILL)
-        while self._asked:
-            self._asked.popitem()[1].set_exception(
-                CannotStart(
-                    f"Natter's servers could not be loaded:\n{last_lines(self._log)}", f"All of it is in {self._log}."
-                )
-            )
+        with self._asking:
+            self._ended = True
+        for answer in self._asked.values():
+            answer.set_exception(not_loaded(self._log))

@@ -5,16 +5,13 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ops.embedded.process import Launch, last_lines
-from ops.errors import CannotStart
+from ops.nursery.load import load, not_loaded
 
 
 class Server:
@@ -53,16 +50,7 @@ class Nursery:
         async with self._opening:
             if self._reading is not None and not self._reading.done():
                 return
-            ours, theirs = socket.socketpair()
-            with theirs:
-                self._process = Launch(
-                    # -P: a folder `kernel` in the working directory must not be taken for ours.
-                    argv=(sys.executable, "-P", "-m", "ops.cli", "nursery", str(theirs.fileno())),
-                    env={name: value for name, value in os.environ.items() if not name.startswith("NATTER_")},
-                    cwd=Path.cwd(),
-                    death_signal=signal.SIGKILL,
-                    pass_fds=(theirs.fileno(),),
-                ).start(self._log)
+            self._process, ours = load(self._log)
             reader, self._writer = await asyncio.open_connection(sock=ours)
             self._reading = asyncio.create_task(self._read(reader))
 
@@ -114,9 +102,4 @@ class Nursery:
         asked, self._asked = self._asked, {}
         for answer in asked.values():
             if not answer.done():
-                answer.set_exception(
-                    CannotStart(
-                        f"Natter's servers could not be loaded:\n{last_lines(self._log)}",
-                        f"All of it is in {self._log}.",
-                    )
-                )
+                answer.set_exception(not_loaded(self._log))

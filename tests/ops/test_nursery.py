@@ -3,11 +3,12 @@
 import asyncio
 import os
 import signal
+import subprocess
 
 import pytest
 
 from ops.errors import CannotStart
-from ops.nursery import Nursery
+from ops.nursery import BlockingNursery, Nursery
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,26 @@ async def test_code_that_cannot_be_loaded_is_told_with_its_last_words(tmp_path, 
     with pytest.raises(CannotStart, match="planted"):
         await nursery.start(["worker"], {}, tmp_path / "log")
     await nursery.close()
+
+
+def test_who_blocks_hears_of_servers_ends_and_of_the_nurserys(tmp_path):
+    nursery = BlockingNursery(tmp_path / "servers.log")
+    failed = nursery.start(["worker"], {"PATH": os.defpath}, tmp_path / "log")
+    assert failed.wait(20) == 1
+    assert "NATTER_MASTER_KEY" in (tmp_path / "log").read_text()
+    environment = {"PATH": os.defpath, "NATTER_DATABASE_URL": "postgresql://u@127.0.0.1:1/d", **WORKER}
+    waiting, other = (nursery.start(["worker"], environment, tmp_path / "log") for _ in range(2))
+    assert waiting.poll() is None, "it waits for its database"
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(0.01)
+    waiting.kill()
+    assert waiting.wait(20) == -signal.SIGKILL
+    nursery._process.kill()
+    assert other.wait(20) == -signal.SIGKILL, "it died with the nursery"
+    nursery._reader.join()
+    with pytest.raises(CannotStart):
+        nursery.start(["worker"], environment, tmp_path / "log")
+    nursery.close()
 
 
 WORKER = {
