@@ -19,6 +19,9 @@ from kernel.logging import get_logger
 CANCEL_PATIENCE: Final = 1.5
 """Seconds that a cancelled command may take to end."""
 
+FRESH_SECONDS: Final = 5.0
+"""How long after its use a connection is taken for good without asking."""
+
 BUILT_IN: Final = 16_384
 """Types below this number are PostgreSQL's own, and the same on every server."""
 
@@ -54,9 +57,27 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
     _protocol: Any
     _intro_query: Any
 
+    opening: str = ""
+    """Statements that the next transaction begins with, parted by semicolons."""
+
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.line.add(self)
+        self.came_back()
+
+    def came_back(self) -> None:
+        """It was good just now, and what its last user meant to begin with is no business of the next."""
+        self._good_at = self._loop.time()
+        self.opening = ""
+
+    def is_fresh(self) -> bool:
+        """Whether it was good `FRESH_SECONDS` ago, and nothing has ended it since."""
+        return not self.is_closed() and self._loop.time() - self._good_at < FRESH_SECONDS
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109, asyncpg's own
+        if self.opening and query.startswith("BEGIN"):
+            query, self.opening = f"{query} {self.opening}", ""
+        return str(await super().execute(query, *args, timeout=timeout))
 
     async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> Any:  # noqa: ASYNC109, asyncpg's own
         # asyncpg asks for uuid[], bigint[] and the like on every connection, three statements each time, which take

@@ -150,17 +150,21 @@ class Node:
 
 
 @pytest.fixture(scope="session")
-async def node_database(engines: Any) -> Any:
-    """One shard for all of these tests, emptied before each: quicker than a database a test."""
-    return await engines.fresh_database("chat")
+async def node_database(engines: Any) -> AsyncIterator[tuple[Database, Database]]:
+    """Tenant's and system's connections to one shard for all of these tests, emptied before each: quicker than a
+    database and connections a test."""
+    url = (await engines.fresh_database("chat")).url
+    tenant, system = Database(url, role="natter_app"), Database(url, role="natter_engine", pool_size=12)
+    yield tenant, system
+    await tenant.close()
+    await system.close()
 
 
 @pytest.fixture
-async def node(node_database: Any) -> AsyncIterator[Node]:
+async def node(node_database: tuple[Database, Database]) -> Node:
     """A node on an empty shard with one tenant."""
     clock, vault = ManualClock(START), Vault(Vault.generate_master_key())
-    tenant = Database(node_database.url, role="natter_app")
-    system = Database(node_database.url, role="natter_engine", pool_size=12)
+    tenant, system = node_database
     pool = await system.pool()
     await pool.execute("".join(f"delete from chat.{table};" for table in TABLES))
     epoch = await pool.fetchval("select epoch from chat.shard")
@@ -195,9 +199,7 @@ async def node(node_database: Any) -> AsyncIterator[Node]:
     )
     revocations.on_revoked(lambda app_id, user_id, _: node.activity.forget(app_id, user_id))
     node.add_tenant()
-    yield node
-    await tenant.close()
-    await system.close()
+    return node
 
 
 class Served:
