@@ -3,8 +3,8 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "listBlocks": 2,
-    "blockUser": 7,
-    "unblockUser": 5,
+    "listBlocks": 1,
+    "blockUser": 6,
+    "unblockUser": 4,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

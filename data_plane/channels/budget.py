@@ -3,12 +3,12 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "createChannel": 11,
-    "listChannels": 4,
-    "queryChannels": 7,
-    "getChannel": 3,
-    "updateChannel": 6,
-    "truncateChannel": 12,
-    "deleteChannel": 8,
+    "createChannel": 10,
+    "listChannels": 3,
+    "queryChannels": 6,
+    "getChannel": 2,
+    "updateChannel": 5,
+    "truncateChannel": 9,
+    "deleteChannel": 7,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

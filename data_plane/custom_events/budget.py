@@ -3,8 +3,8 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "sendEvent": 4,
-    "sendUserEvent": 2,
-    "event.send": 3,
+    "sendEvent": 3,
+    "sendUserEvent": 1,
+    "event.send": 2,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

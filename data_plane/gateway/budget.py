@@ -4,7 +4,7 @@ from typing import Final
 
 STATEMENTS: Final = {
     "auth.refresh": 0,
-    "channel.watch": 9,
+    "channel.watch": 7,
     "channel.unwatch": 0,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

@@ -3,13 +3,13 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "listChannelTypes": 3,
-    "getChannelType": 3,
-    "putChannelType": 9,
-    "deleteChannelType": 10,
-    "listRoles": 3,
-    "getRole": 3,
-    "putRole": 9,
-    "deleteRole": 10,
+    "listChannelTypes": 2,
+    "getChannelType": 2,
+    "putChannelType": 8,
+    "deleteChannelType": 9,
+    "listRoles": 2,
+    "getRole": 2,
+    "putRole": 8,
+    "deleteRole": 9,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

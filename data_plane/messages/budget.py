@@ -4,17 +4,17 @@ from typing import Final
 
 STATEMENTS: Final = {
     "listMessages": 1,
-    "getMessage": 3,
-    "editMessage": 9,
-    "listVersions": 4,
-    "deleteMessage": 9,
-    "restoreMessage": 8,
-    "hideMessage": 6,
+    "getMessage": 2,
+    "editMessage": 6,
+    "listVersions": 3,
+    "deleteMessage": 8,
+    "restoreMessage": 6,
+    "hideMessage": 5,
     "sendMessage": 1,
     "message.send": 1,
-    "message.update": 9,
-    "message.delete": 9,
-    "message.restore": 8,
-    "message.hide": 6,
+    "message.update": 8,
+    "message.delete": 8,
+    "message.restore": 7,
+    "message.hide": 5,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

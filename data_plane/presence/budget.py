@@ -3,12 +3,12 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "getPresence": 2,
-    "putPresence": 3,
-    "queryPresence": 2,
-    "listWatchers": 3,
-    "presence.set": 3,
-    "presence.subscribe": 2,
+    "getPresence": 1,
+    "putPresence": 2,
+    "queryPresence": 1,
+    "listWatchers": 2,
+    "presence.set": 2,
+    "presence.subscribe": 1,
     "presence.unsubscribe": 0,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

@@ -3,15 +3,15 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "markRead": 5,
+    "markRead": 4,
     "markUnread": 1,
     "markDelivered": 1,
     "readAll": 1,
-    "getUnread": 3,
-    "listReceipts": 4,
-    "listReaders": 5,
-    "getPrivacy": 3,
-    "putPrivacy": 6,
+    "getUnread": 2,
+    "listReceipts": 3,
+    "listReaders": 4,
+    "getPrivacy": 1,
+    "putPrivacy": 5,
     "receipt.read": 1,
     "receipt.delivered": 1,
     "receipt.read_all": 1,

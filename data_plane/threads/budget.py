@@ -3,9 +3,9 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "listReplies": 4,
-    "listThreads": 2,
-    "markThreadRead": 7,
-    "thread.read": 7,
+    "listReplies": 3,
+    "listThreads": 1,
+    "markThreadRead": 5,
+    "thread.read": 5,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

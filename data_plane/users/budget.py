@@ -3,15 +3,15 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "upsertUsers": 4,
-    "updateUsers": 4,
-    "queryUsers": 5,
-    "deactivateUser": 9,
-    "reactivateUser": 3,
-    "putUser": 7,
-    "updateUser": 4,
-    "updateMe": 7,
-    "getUser": 2,
-    "getMe": 2,
+    "upsertUsers": 3,
+    "updateUsers": 3,
+    "queryUsers": 4,
+    "deactivateUser": 8,
+    "reactivateUser": 2,
+    "putUser": 6,
+    "updateUser": 3,
+    "updateMe": 6,
+    "getUser": 1,
+    "getMe": 1,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""

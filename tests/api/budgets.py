@@ -12,7 +12,7 @@ from sqlalchemy import event
 from kernel.db.statement import HotStatement
 from tests.api.house import House
 
-OPENS = ("set_config('natter.app_id'", "set transaction ", "begin", "commit", "rollback")
+OPENS = ("begin", "commit", "rollback")
 """What opens and closes a transaction is not counted."""
 IN_THE_WAKE = "load-grants"
 """A task that a change of grants starts on every node, the one that was asked too, at some moment after the call."""
@@ -73,7 +73,7 @@ class Statements:
             task = asyncio.current_task()
             if task in self._standing or (task and task.get_name() == IN_THE_WAKE):
                 return
-            if not statement.strip().lower().startswith(OPENS[1:]) and OPENS[0] not in statement:
+            if not statement.strip().lower().startswith(OPENS):
                 self._said.append(statement)
 
         def through_sqlalchemy(connection: Any, cursor: Any, statement: str, *_: Any) -> None:

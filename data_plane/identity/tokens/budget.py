@@ -3,8 +3,8 @@
 from typing import Final
 
 STATEMENTS: Final = {
-    "mintTokens": 4,
-    "refreshTokens": 6,
-    "revokeUser": 3,
+    "mintTokens": 3,
+    "refreshTokens": 5,
+    "revokeUser": 2,
 }
 """By operation or event; `tests/api/test_budget.py` counts them."""
