@@ -1,8 +1,9 @@
--- chat.append_messages as before, but for how its rows are put together: each was looked for in all rows of the batch,
--- twice, which for 200 messages took as long as storing them. Those that were created are told as they were numbered.
+-- How rows that belong together are found in a flush: each was looked for in all rows of its batch, by joins that may only
+-- loop, which for 200 messages took as long as storing them.
 grant create on schema chat to natter_engine;
 set local role natter_engine;
 
+-- chat.append_messages as before. Those that were created are told as they were numbered.
 create or replace function chat.append_messages(
     p_apps uuid[], p_channels text[], p_ids uuid[], p_users text[], p_texts text[], p_attachments text[],
     p_custom text[], p_silent boolean[], p_hashes bytea[], p_server boolean[], p_active boolean[],
@@ -174,6 +175,123 @@ begin
                          from chat.messages m where m.app_id = r.app_id and m.id = r.id;
         end loop;
     end if;
+end $$;
+
+-- The same of read and delivery positions, which were joined to themselves three times.
+create or replace function chat.move_positions(
+    p_apps uuid[], p_channels text[], p_users text[], p_kinds text[], p_numbers bigint[], p_messages uuid[],
+    p_at timestamptz
+) returns table (
+    ord bigint, verdict text, read_number bigint, delivered_number bigint, last_number bigint,
+    read_moved boolean, delivered_moved boolean, seq bigint, shows_read boolean, shows_delivered boolean, xid bigint,
+    hidden_numbers bigint[]
+)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+begin
+    -- The readers' own logs alone: a thousand readers of one channel must not queue behind its writer.
+    perform chat.lock_logs(p_apps, array(select 'u:' || u from unnest(p_users) with ordinality x(u, o) order by o));
+    -- Sends move their authors' positions, so the rows are held, in the order in which sends take them.
+    perform 1 from (
+        select distinct x.app_id, x.channel_id, x.user_id
+        from unnest(p_apps, p_channels, p_users) x(app_id, channel_id, user_id) order by 1, 2, 3 offset 0
+    ) x cross join lateral (
+        select 1 from chat.members b
+        where b.app_id = x.app_id and b.channel_id = x.channel_id and b.user_id = x.user_id for no key update
+    ) held;
+
+    return query
+    with judged as materialized (
+        select i.*, b.read_number as old_read, b.delivered_number as old_delivered, h.last_number, b.truncated_number, b.hides,
+            coalesce(v.read_receipts, true) as shows_read, coalesce(v.delivery_receipts, true) as shows_delivered,
+            case when b.user_id is null then 'no_channel'
+                 when i.message_id is not null and m.id is null then 'no_message'
+                 else 'ok' end as judgement,
+            least(case when i.kind <> 'unread' then coalesce(m.number, i.number, h.last_number)
+                       when m.id is not null then coalesce((
+                           select p.number from chat.messages p
+                           where p.app_id = i.app_id and p.channel_id = i.channel_id and p.seq < m.seq
+                             and p.seq > 0  -- no reply of a thread
+                           order by p.seq desc limit 1), 0)
+                       else greatest(i.number - 1, 0) end, h.last_number) as target
+        from unnest(p_apps, p_channels, p_users, p_kinds, p_numbers, p_messages) with ordinality
+             as i(app_id, channel_id, user_id, kind, number, message_id, ord)
+        left join lateral (
+            select b.*, greatest(b.history_from, b.cleared_to, c.truncated_to) as first_seq, c.truncated_number
+            from chat.members b join chat.channels c on c.app_id = b.app_id and c.id = b.channel_id
+            where b.app_id = i.app_id and b.channel_id = i.channel_id and b.user_id = i.user_id and c.deleted_at is null
+            offset 0
+        ) b on true
+        left join chat.log_heads h on h.app_id = i.app_id and h.log = 'c:' || i.channel_id
+        left join chat.messages m on m.app_id = i.app_id and m.id = i.message_id and m.channel_id = i.channel_id
+            and m.seq >= b.first_seq  -- what it does not see is not there for it
+        left join chat.privacy v on v.app_id = i.app_id and v.user_id = i.user_id
+    ), wanted as materialized (
+        select j.*,
+            case when j.judgement <> 'ok' then j.old_read
+                 when j.kind = 'read' then greatest(j.old_read, j.target, j.truncated_number)
+                 when j.kind = 'unread' then greatest(least(j.old_read, j.target), j.truncated_number)
+                 else j.old_read end as new_read,
+            case when j.judgement = 'ok' and j.kind = 'delivered' then greatest(j.old_delivered, j.target)
+                 -- What was read was delivered, and stays so.
+                 when j.judgement = 'ok' and j.kind = 'unread' then greatest(j.old_delivered, j.old_read)
+                 else j.old_delivered end as new_delivered
+        from judged j
+    ), counted as materialized (
+        -- With those of messages above the position that the reader hides: they are not unread.
+        select w.*, w.new_read <> w.old_read as moves,
+            case when w.hides then chat.hidden_above(w.app_id, w.channel_id, w.user_id, w.new_read) end as numbers
+        from wanted w
+    ), stored as (
+        update chat.members b set read_number = w.new_read, delivered_number = w.new_delivered
+        from wanted w
+        where b.app_id = w.app_id and b.channel_id = w.channel_id and b.user_id = w.user_id
+          and (w.new_read <> w.old_read or w.new_delivered <> w.old_delivered)
+    ), told as materialized (
+        select w.*, row_number() over (partition by w.app_id, w.user_id order by w.ord) as nth
+        from counted w where w.moves
+    ), heads as (
+        insert into chat.log_heads as h (app_id, log, last_seq, last_xid)
+            select t.app_id, 'u:' || t.user_id, count(*), chat.xid() from told t group by 1, 2 order by 1, 2
+            on conflict (app_id, log) do update
+                set last_seq = h.last_seq + excluded.last_seq, last_xid = excluded.last_xid
+            returning h.app_id, h.log, h.last_seq
+    ), placed as materialized (
+        -- After what the log held when it was locked, which this statement's snapshot sees.
+        select t.*, coalesce(h.last_seq, 0) + t.nth as place
+        from told t left join chat.log_heads h on h.app_id = t.app_id and h.log = 'u:' || t.user_id
+    ), written as (
+        insert into chat.events (app_id, log, seq, type, at, actor, message_id, data, xid)
+        select p.app_id, 'u:' || p.user_id, p.place, 'unread.changed', p_at, p.user_id, null,
+               jsonb_build_object('channel_id', p.channel_id, 'read_number', p.new_read, 'last_number', p.last_number,
+                   'unread', greatest(p.last_number - p.new_read - coalesce(cardinality(p.numbers), 0), 0),
+                   'marked_unread', p.kind = 'unread')
+                   || case when cardinality(p.numbers) > 0 then jsonb_build_object('hidden_numbers', p.numbers)
+                           else '{}' end, chat.xid()
+        from placed p order by p.ord
+    ), hinted as (
+        insert into chat.commits (xid, at, apps, logs, seqs)
+        select chat.xid(), p_at, array_agg(n.app_id), array_agg(n.log), array_agg(n.seq)
+        from (
+            select h.app_id, h.log, h.last_seq as seq from heads h
+            union all
+            select distinct w.app_id, 'r:' || w.channel_id, chat.xid() from wanted w
+            where (w.new_read <> w.old_read and w.shows_read)
+               or (w.new_delivered <> w.old_delivered and w.shows_delivered)
+        ) n having count(*) > 0
+    )
+    select a.ord, a.judgement, a.new_read, a.new_delivered, a.last_number, a.moves, a.new_delivered <> a.old_delivered,
+           a.place, a.shows_read, a.shows_delivered, pg_current_xact_id_if_assigned()::text::bigint, a.numbers
+    from (
+        select p.ord, p.judgement, p.new_read, p.new_delivered, p.last_number, p.moves, p.old_delivered, p.place,
+               p.shows_read, p.shows_delivered, p.numbers
+        from placed p
+        union all
+        select w.ord, w.judgement, w.new_read, w.new_delivered, w.last_number, w.moves, w.old_delivered, null,
+               w.shows_read, w.shows_delivered, w.numbers
+        from counted w where w.moves is not true
+    ) a order by a.ord;
 end $$;
 
 reset role;
