@@ -89,6 +89,11 @@ async def test_the_readmes_code_runs_in_an_empty_environment(environment: Path, 
     assert "not_found req_" in out
 
 
+def test_without_the_extra_the_realtime_client_says_what_to_install(environment: Path) -> None:
+    done = subprocess.run([environment, "-c", "import natter.realtime"], capture_output=True, text=True)
+    assert "natter-sdk[realtime]" in done.stderr
+
+
 def test_the_package_imports_nothing_of_the_server(environment: Path) -> None:
     code = "import sys, natter; print(' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
     loaded = set(run(environment, "-c", code).split())

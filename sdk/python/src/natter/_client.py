@@ -6,7 +6,7 @@ import random as random_module
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import httpx
 
@@ -15,6 +15,9 @@ from ._operation import Call
 from ._retry import Retry
 from ._version import VERSION
 from .resources import AsyncResources, Resources
+
+if TYPE_CHECKING:
+    from .realtime import RealtimeClient, TokenSource
 
 T = TypeVar("T")
 H = TypeVar("H", httpx.Client, httpx.AsyncClient)
@@ -248,6 +251,27 @@ class AsyncNatter(_Client[httpx.AsyncClient], AsyncResources):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    def realtime(self, token: "TokenSource | None" = None, **options: Any) -> "RealtimeClient":
+        """A realtime client for a bot, see `natter.realtime.RealtimeClient`, which has the options.
+
+        Without `token`, a client that acts for a user (`for_user`) makes tokens for it, and one of a user's token
+        (`with_token`) connects with that one. Needs `natter-sdk[realtime]`.
+        """
+        from .realtime import RealtimeClient
+
+        acting, credential = self._options.acting, self._options.credential
+        if token is None and acting is not None:
+
+            async def mint() -> str:
+                return (await self.tokens.create(acting)).access_token
+
+            token = mint
+        elif token is None and credential is not None and not credential.startswith("sk_"):
+            token = credential
+        if token is None:
+            raise ValueError("whose connection? natter.for_user(…).realtime(), or give a token")
+        return RealtimeClient(self._options.base_url, token, **options)
 
     async def aclose(self) -> None:
         """Close the connections. A view (`for_user`, …) and a client with an `http_client` of yours leave them open."""
