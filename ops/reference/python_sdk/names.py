@@ -17,6 +17,8 @@ class Name:
     """To do it twice is to do it once. What is not so is named here, and is not retried after a lost answer."""
     each: str | None = None
     """The iterator over all pages, where it is not called after the method."""
+    removes: bool = False
+    """What it is about is not there afterwards, so that it cannot be done again; so is every DELETE without content."""
     portal: bool = False
     """Answered by the control plane."""
 
@@ -72,8 +74,9 @@ NAMES: Final = {
     "listChannelInvites": Name("invites", "of_channel"),
     "inviteMembers": Name("invites", "create"),
     "revokeInvite": Name("invites", "revoke"),
-    "acceptInvite": Name("invites", "accept"),
-    "rejectInvite": Name("invites", "reject"),
+    # An answered invite is not found: after a lost answer nobody could tell that from one that never was.
+    "acceptInvite": Name("invites", "accept", repeatable=False),
+    "rejectInvite": Name("invites", "reject", removes=True),
     "listChannelTypes": Name("channel_types", "list"),
     "getChannelType": Name("channel_types", "get"),
     "putChannelType": Name("channel_types", "put"),

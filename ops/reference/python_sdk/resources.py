@@ -78,6 +78,8 @@ def route_of(
     if operation["security"] == [{}]:
         settings["public"] = "True"
     answer, kind, page = _answer(operation, schemas)
+    if name.removes or (method == "delete" and answer == "nothing"):
+        settings["removes"] = "True"
     anchored = any(item.name == "around" for item in arguments)
     paged = anchored or any(item.name == "cursor" for item in arguments)
     return Route(

@@ -119,6 +119,18 @@ async def test_what_would_be_done_twice_is_not_called_again(natter: Any, front: 
     assert len(front.seen) == 8
 
 
+async def test_a_removal_whose_answer_is_lost_is_done(natter: Any, front: Front, tenant: Tenant) -> None:
+    await tenant.channel("general", "ada")
+    front.faults = [LOSE]
+    await natter.channels.delete("general")
+    assert len(front.seen) == 2, "the second was told that there is no such channel"
+    with pytest.raises(errors.NotFound):
+        await natter.channels.delete("general")
+    front.faults = [RESET]
+    with pytest.raises(errors.NotFound):
+        await natter.channels.get("general")
+
+
 async def test_a_connection_that_does_not_come_about_is_tried_again_for_all(
     natter: Any, front: Front, tenant: Tenant, time: Time
 ) -> None:

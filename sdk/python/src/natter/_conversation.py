@@ -18,7 +18,7 @@ from ._given import NOT_GIVEN
 from ._ids import new_id
 from ._model import to_json
 from ._operation import Call, Operation
-from ._retry import Retry
+from ._retry import Retry, may_be_done
 from .errors import APIError, NatterError
 
 T = TypeVar("T")
@@ -69,6 +69,7 @@ class Options:
 def converse(call: Call[T], options: Options) -> Conversation[T]:
     """Make a call until it succeeds, is refused for good, or patience ends."""
     operation, began, attempt = call.operation, options.monotonic(), 0
+    uncertain = False
     send = _first(call, options)
     while True:
         attempt += 1
@@ -78,10 +79,13 @@ def converse(call: Call[T], options: Options) -> Conversation[T]:
             try:
                 return result_of(operation, outcome, send.headers["x-request-id"])
             except APIError as refusal:
+                if uncertain and operation.removes and refusal.status == 404:
+                    return operation.answer(None)
                 failure = refusal
         else:
             assert outcome is not None
             failure = failure_of(outcome, send.headers["x-request-id"], f"{send.method} {send.url}")
+        uncertain = uncertain or may_be_done(failure)
         seconds = options.retry.wait(
             failure,
             attempt=attempt,

@@ -31,6 +31,8 @@ class Operation(Generic[T]):
     repeatable: bool = True
     """To do it twice is to do it once, with the key or id where there is one. Otherwise a call whose answer was lost
     is not made again."""
+    removes: bool = False
+    """It is about something not being there: where an earlier attempt's answer was lost, `NotFound` means done."""
     nullable: frozenset[str] = frozenset()
     """Fields of the body for which `None` says something; elsewhere it leaves the field out."""
     public: bool = False

@@ -42,11 +42,15 @@ class Retry:
         return seconds if elapsed + seconds <= self.total else None
 
 
+def may_be_done(failure: NatterError) -> bool:
+    """Whether the server may have done what was asked: a refusal of the API has done nothing, what a proxy says and one
+    code leave that open, and so does an answer that never came."""
+    if isinstance(failure, ConnectionFailed):
+        return failure.sent
+    return isinstance(failure, APIError) and failure.retryable and (failure.code is None or failure.code in _UNCERTAIN)
+
+
 def _worth(failure: NatterError, repeatable: bool) -> bool:
     """Whether the same call may go better, and does nothing twice."""
-    if isinstance(failure, ConnectionFailed):
-        return repeatable or not failure.sent
-    if isinstance(failure, APIError) and failure.retryable:
-        # A refusal of the API has done nothing. What a proxy says, and one code, leave that open.
-        return repeatable or not (failure.code in _UNCERTAIN or failure.code is None)
-    return False
+    passing = isinstance(failure, ConnectionFailed) or (isinstance(failure, APIError) and failure.retryable)
+    return passing and (repeatable or not may_be_done(failure))

@@ -9,9 +9,9 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ._errors import NatterError
 
@@ -20,6 +20,13 @@ __all__ = ["WebhookEvent", "WebhookVerificationError", "WebhookVerifier"]
 TOLERANCE: Final = 5 * 60
 """Seconds that a delivery may be old, or ahead of this machine's clock."""
 _Check = Callable[[bytes, bytes], bool]
+
+
+class Headers(Protocol):
+    """A request's headers, as every framework has them: a mapping, or what is like one."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """`(name, value)` of each."""
 
 
 class WebhookVerificationError(NatterError):
@@ -63,7 +70,7 @@ class WebhookVerifier:
         self._checks = [_check_of(secret) for secret in given]
         self._tolerance, self._now = tolerance, now
 
-    def verify(self, body: bytes | str, headers: Mapping[str, str]) -> WebhookEvent:
+    def verify(self, body: bytes | str, headers: Headers) -> WebhookEvent:
         """The event of a delivery. Give the body's very bytes, not JSON that was read and written again.
 
         Raises `WebhookVerificationError` for a delivery that lacks something, is too old, ahead of time, or not signed

@@ -28,6 +28,7 @@ UNBLOCK_USER = Operation(
     method="DELETE",
     path="/v1/users/me/blocks/{user_id}",
     answer=nothing,
+    removes=True,
 )
 
 

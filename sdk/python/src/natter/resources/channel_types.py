@@ -37,6 +37,7 @@ DELETE_CHANNEL_TYPE = Operation(
     method="DELETE",
     path="/v1/channel-types/{name}",
     answer=nothing,
+    removes=True,
 )
 
 

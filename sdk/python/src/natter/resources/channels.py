@@ -57,6 +57,7 @@ DELETE_CHANNEL = Operation(
     method="DELETE",
     path="/v1/channels/{channel_id}",
     answer=nothing,
+    removes=True,
 )
 
 TRUNCATE_CHANNEL = Operation(

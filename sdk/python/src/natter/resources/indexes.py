@@ -36,6 +36,7 @@ DELETE_INDEX = Operation(
     method="DELETE",
     path="/v1/indexes/{resource}/{field}",
     answer=nothing,
+    removes=True,
 )
 
 

@@ -39,6 +39,7 @@ REVOKE_INVITE = Operation(
     method="DELETE",
     path="/v1/channels/{channel_id}/invites/{user_id}",
     answer=nothing,
+    removes=True,
 )
 
 ACCEPT_INVITE = Operation(
@@ -47,6 +48,7 @@ ACCEPT_INVITE = Operation(
     path="/v1/invites/{channel_id}/accept",
     answer=models.Channel.from_dict,
     acts="body",
+    repeatable=False,
 )
 
 REJECT_INVITE = Operation(
@@ -55,6 +57,7 @@ REJECT_INVITE = Operation(
     path="/v1/invites/{channel_id}/reject",
     answer=nothing,
     acts="body",
+    removes=True,
 )
 
 

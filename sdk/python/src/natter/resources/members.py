@@ -52,6 +52,7 @@ REMOVE_MEMBER = Operation(
     method="DELETE",
     path="/v1/channels/{channel_id}/members/{user_id}",
     answer=nothing,
+    removes=True,
 )
 
 

@@ -24,6 +24,7 @@ UNPIN_MESSAGE = Operation(
     path="/v1/messages/{message_id}/pin",
     answer=nothing,
     acts="query",
+    removes=True,
 )
 
 LIST_PINS = Operation(

@@ -37,6 +37,7 @@ DELETE_ROLE = Operation(
     method="DELETE",
     path="/v1/roles/{name}",
     answer=nothing,
+    removes=True,
 )
 
 
