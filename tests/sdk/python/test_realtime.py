@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from data_plane.sync.cursor import Cursor
-from natter import APIError, AsyncNatter, ConnectionFailed, Retry, errors, new_message_id
+from natter import AsyncNatter, ConnectionFailed, Retry, errors, new_message_id
 from natter.realtime import RealtimeClient, RealtimeEvent
 from natter.realtime._events import Logs
-from tests.clients.installation import Installation, Tenant
+from tests.clients.installation import Installation, RunningNode, Tenant
 from tests.clients.line import Line
 
 
@@ -158,7 +158,7 @@ async def test_a_token_is_renewed_before_it_ends(tenant: Tenant, url: str, stack
     asked: list[str] = []
 
     def token() -> str:
-        asked.append(tenant.token("bot", seconds=3 if not asked else 600))
+        asked.append(tenant.token("bot", seconds=60 if not asked else 600))
         return asked[-1]
 
     waits: list[float] = []
@@ -171,8 +171,8 @@ async def test_a_token_is_renewed_before_it_ends(tenant: Tenant, url: str, stack
     listener = Listener(chat)
     await until(lambda: len(waits) == 2)
     assert len(asked) == 2
-    assert 0 < waits[0] <= 1.5, "half of a life that is shorter than a minute"
-    assert 500 < waits[1] <= 540, "a minute before the end of a longer one"
+    assert 0 < waits[0] <= 30, "half of a life that is no longer than a minute"
+    assert 300 < waits[1] <= 540, "a minute before the end of a longer one"
     await chat.send("general", text="Still here")
     await listener.until(lambda: listener.texts == ["Still here"])
     assert len(listener.of("connection.ready")) == 1
@@ -263,7 +263,7 @@ async def test_a_reader_that_is_slow_misses_nothing(natter: AsyncNatter, tenant:
     async with RealtimeClient(url, token, max_waiting=10, sleep=quick) as chat:
         for number in range(60):
             await ada.messages.send("general", text=f"m{number}")
-        assert chat._queue.qsize() <= 30, "it disconnected when nobody read"
+        assert chat._queue.qsize() < 60, "it disconnected when nobody read"
         listener = Listener(chat)
         await listener.until(lambda: len(listener.texts) >= 60)
         assert listener.texts == [f"m{number}" for number in range(60)]
@@ -306,6 +306,12 @@ def test_fresh_state_stands_in_the_place_of_what_was_heard() -> None:
     assert logs.is_new(event(1, None))
 
 
+async def stop(running: RunningNode) -> None:
+    """As a node stops that says so shortly before."""
+    await running.node.drain(0.3)
+    await running.stop()
+
+
 async def test_a_node_that_stops_is_left_for_the_next(
     natter: AsyncNatter, tenant: Tenant, installation: Installation, free_ports: Any
 ) -> None:
@@ -319,7 +325,7 @@ async def test_a_node_that_stops_is_left_for_the_next(
         await ada.messages.send("general", text="before")
         await listener.until(lambda: listener.texts == ["before"])
         line.target = installation.nodes[0].port  # whoever connects from now on comes to the other node
-        stopping = asyncio.create_task(second.stop())
+        stopping = asyncio.create_task(stop(second))
         mine = new_message_id()
         assert (await chat.send("general", id=mine, text="meanwhile")).id == mine
         await listener.readies(2)
@@ -348,19 +354,24 @@ async def test_a_watched_channel_is_watched_again(
 
 
 async def test_what_would_be_done_twice_is_not_sent_again(
-    tenant: Tenant, line: Line, stack: contextlib.AsyncExitStack
+    natter: AsyncNatter, tenant: Tenant, installation: Installation, free_ports: Any, stack: contextlib.AsyncExitStack
 ) -> None:
     await tenant.channel("general", "bot")
     token = tenant.token("bot")
+    line = await Line(installation.nodes[0].port, delay=0.05).start(free_ports(1)[0])
     chat = await stack.enter_async_context(RealtimeClient(line.url, lambda: token, sleep=quick))
     connection = chat._connection
     assert connection is not None
-    asking = asyncio.create_task(chat.call("event.send", {"channel_id": "general", "type": "poll.opened"}))
-    while not connection.waiting:
+    event = asyncio.create_task(chat.call("event.send", {"channel_id": "general", "type": "poll.opened"}))
+    message = asyncio.create_task(chat.send("general", text="Hello"))
+    while connection.waiting < 2:
         await asyncio.sleep(0)
-    line.cut()
-    with contextlib.suppress(ConnectionFailed):
-        await asking  # answered before the cut, or not at all
+    line.cut()  # both have left, and neither has arrived
+    with pytest.raises(ConnectionFailed) as lost:
+        await event
+    assert lost.value.sent
     line.mend()
-    with pytest.raises(APIError):
-        await chat.call("event.send", {"channel_id": "nowhere", "type": "poll.opened"})
+    sent = await message
+    assert [item.id async for item in natter.messages.iter("general")] == [sent.id]
+    await chat.aclose()
+    await line.stop()

@@ -55,8 +55,8 @@ def time() -> Time:
 
 @pytest.fixture(params=["sync", "async"])
 async def natter(request: pytest.FixtureRequest, tenant: Tenant, front: Front, time: Time) -> AsyncIterator[Any]:
-    """Each client, to be awaited; it waits 0.3 s for an answer, and no time at all between calls."""
-    options: dict[str, Any] = {"url": front.url, "timeout": 0.3, "monotonic": time.monotonic, "random": lambda: 0.0}
+    """Each client, to be awaited; it waits no time at all between calls."""
+    options: dict[str, Any] = {"url": front.url, "timeout": 20, "monotonic": time.monotonic, "random": lambda: 0.0}
     if request.param == "sync":
         with Natter(tenant.secret_key, sleep=time.sleep, **options) as blocking:
             yield Awaited(blocking)
@@ -75,10 +75,13 @@ async def texts(tenant: Tenant) -> list[str]:
 async def test_a_send_in_trouble_is_stored_once(natter: Any, front: Front, tenant: Tenant, fault: Any) -> None:
     await tenant.channel("general", "ada")
     front.faults = [fault, fault]
-    message = await natter.for_user("ada").messages.send("general", text="Hello")
+    # On a busy machine other answers may be late, too; then there are more attempts.
+    short = natter.with_options(timeout=0.2, retry=Retry(attempts=50)) if fault == HANG else natter
+    message = await short.for_user("ada").messages.send("general", text="Hello")
     assert await texts(tenant) == ["Hello"]
     assert message.text == "Hello"
-    assert [seen.path for seen in front.seen] == ["/v1/channels/general/messages"] * 3
+    assert {seen.path for seen in front.seen} == {"/v1/channels/general/messages"}
+    assert len(front.seen) == 3 or (fault == HANG and len(front.seen) > 3)
     assert {json.loads(seen.body)["id"] for seen in front.seen} == {message.id}
     assert len({seen.body for seen in front.seen}) == 1
     assert len({seen.headers["x-request-id"] for seen in front.seen}) == 1
@@ -107,7 +110,9 @@ async def test_what_would_be_done_twice_is_not_called_again(natter: Any, front: 
     for fault in (LOSE, HANG, RESET):
         front.faults = [fault]
         with pytest.raises(ConnectionFailed) as lost:
-            await natter.channels.send_event("general", type="poll.opened")
+            await natter.with_options(timeout=0.2 if fault == HANG else 20).channels.send_event(
+                "general", type="poll.opened"
+            )
         assert lost.value.sent
     for said in (BUSY_PERHAPS, PROXY):
         front.faults = [said]
