@@ -7,7 +7,8 @@ from typing import Any, Final
 from ops.reference.openapi import openapi_json
 from ops.reference.python_sdk.errors import errors_module
 from ops.reference.python_sdk.models import models_module, params_module
-from ops.reference.python_sdk.resources import grouped, resource_module, resources_package
+from ops.reference.python_sdk.resources import resource_module, resources_package
+from ops.reference.python_sdk.routes import grouped
 from ops.reference.python_sdk.types import name_of, names_in, reachable
 
 PACKAGE: Final = Path(__file__).parents[3] / "sdk" / "python" / "src" / "natter"

@@ -34,3 +34,8 @@ def camel(code: str) -> str:
 def constant(name: str) -> str:
     """`sendMessage` as a constant: `SEND_MESSAGE`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).upper()
+
+
+def lower(text: str) -> str:
+    """The text in the middle of a sentence."""
+    return text[0].lower() + text[1:]

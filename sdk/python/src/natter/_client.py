@@ -121,8 +121,9 @@ class Natter(_Client[httpx.Client], Resources):
             message = natter.for_user("ada").messages.send("general", text="Hello")
 
     It is safe to share between threads, and meant to be: make one and keep it. A call that failed is made again where
-    that cannot do a thing twice (`retry`). `timeout` is in seconds. `transport`, `sleep`, `monotonic` and `random` are
-    for tests; an `http_client` of your own is used as it is and stays open.
+    that cannot do a thing twice (`retry`). Without a secret key (`None`), `with_token` makes it a user. `timeout` is in
+    seconds. `transport`, `sleep`, `monotonic` and `random` are for tests; an `http_client` of your own is used as it is
+    and stays open.
     """
 
     def __init__(

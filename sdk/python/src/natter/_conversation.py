@@ -30,7 +30,7 @@ class Send:
 
     method: str
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     content: bytes | None
     timeout: httpx.Timeout
 
@@ -52,7 +52,7 @@ class Options:
     """Who calls, where, and how patiently."""
 
     base_url: str
-    credential: str | None
+    credential: str | None = field(repr=False)
     user_agent: str
     acting: str | None = None
     """The user in whose name a server acts."""
