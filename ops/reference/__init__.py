@@ -1,5 +1,5 @@
-"""The reference, generated from the code by `python -m ops.reference`: pages for people, the OpenAPI and
-AsyncAPI documents, and the generated part of `sdk/python`."""
+"""The reference, generated from the code by `python -m ops.reference`: pages for people, and the OpenAPI and
+AsyncAPI documents."""
 
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,6 @@ from ops.reference.asyncapi import asyncapi_json
 from ops.reference.errors import errors_page
 from ops.reference.openapi import openapi_json
 from ops.reference.permissions import permissions_page
-from ops.reference.python_sdk import python_sdk
 from ops.reference.realtime import realtime_page
 from ops.reference.rest import rest_page
 
@@ -33,5 +32,4 @@ def files() -> dict[Path, str]:
         {FOLDER / name: text for name, text in pages.items()}
         | shown
         | {FILE: openapi_json(), ASYNCAPI: asyncapi_json()}
-        | python_sdk()
     )

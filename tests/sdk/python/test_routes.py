@@ -12,6 +12,8 @@ from data_plane.reference import openapi_document
 from natter import AsyncNatter, Natter, models, new_message_id, resources
 from natter._model import Model
 from natter._operation import Call, Operation
+from ops.reference.python_sdk import python_sdk
+from ops.reference.python_sdk.routes import route_of
 from portal.app import create_app
 from tests.clients.installation import Tenant
 from tests.control_plane.conftest import world  # noqa: F401 - a fixture
@@ -52,6 +54,16 @@ def unknown_fields(value: Any) -> list[str]:
 
 def test_the_sdk_has_each_route_of_the_document_and_no_other() -> None:
     assert {name: (known.method, known.path) for name, known in operations().items()} == documented()
+
+
+def test_the_generated_files_are_as_the_generator_would_write_them() -> None:
+    stale = [path.name for path, text in python_sdk().items() if not path.exists() or path.read_text() != text]
+    assert not stale, f"run `make reference` and commit {stale}"
+
+
+def test_a_route_without_a_name_stops_the_generator() -> None:
+    with pytest.raises(KeyError, match="inventThings has no name in the Python SDK"):
+        route_of("inventThings", "post", "/v1/things", {}, {}, frozenset())
 
 
 def test_both_clients_have_the_same_methods() -> None:
