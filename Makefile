@@ -7,6 +7,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 3 --no-loadscope-reorder
 STAMP  := $(VENV)/.installed
 IMAGE  := $(VENV)/.installed-for-image
+OWN    := --editable .
 LOCKS  := requirements-uv.lock requirements.lock
 
 # Compiled modules are what lets a process start within a second, and dozens start in a run of the tests.
@@ -27,6 +28,8 @@ image-install: $(IMAGE) ## The same without what only tests and linters need, co
 	@$(BIN)/python -m compileall -q kernel control_plane billing portal data_plane ops
 
 $(STAMP): LOCKS += requirements-dev.lock
+$(STAMP): OWN += --editable sdk/python
+$(STAMP): sdk/python/pyproject.toml
 $(STAMP) $(IMAGE): requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Natter needs Python 3.11 or newer: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
@@ -35,7 +38,7 @@ $(STAMP) $(IMAGE): requirements.lock requirements-dev.lock pyproject.toml
 	@echo "Installing Natter into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $(LOCKS)
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(OWN)
 	@rm -f $(STAMP) $(IMAGE)
 	@touch $@
 

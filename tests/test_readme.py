@@ -75,8 +75,11 @@ def lay_out(folder: Path) -> None:
     """What the reader has in a checkout: `.venv/bin`. Its `npm` brings what is installed already, without a network."""
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
-    for name in ("natter", "python", "node"):
+    for name in ("natter", "node"):
         (programs / name).symlink_to(BIN / name)
+    python = programs / "python"  # a link would be a Python without what the checkout's has installed
+    python.write_text(f'#!/bin/sh\nexec "{BIN / "python"}" "$@"\n')
+    python.chmod(0o755)
     modules = node_packages.installed() / "node_modules"
     npm = programs / "npm"
     npm.write_text(f'#!/bin/sh\ntest "$*" = "install socket.io-client" && ln -sfn "{modules}" node_modules\n')

@@ -1,0 +1,97 @@
+"""What a client is made of: its connections, its views, and what it says of itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from natter import AsyncNatter, Natter, models
+from tests.clients.installation import Tenant
+from tests.sdk.python.front import Front
+from tests.sdk.python.test_routes import unknown_fields
+
+
+@pytest.fixture
+async def front(url: str) -> AsyncIterator[Front]:
+    """Where requests can be looked at."""
+    async with Front(url) as front:
+        yield front
+
+
+async def test_threads_share_a_client(tenant: Tenant, url: str) -> None:
+    await tenant.channel("general", "ada")
+
+    def talk() -> None:
+        with Natter(tenant.secret_key, url=url) as natter, ThreadPoolExecutor(6) as threads:
+            ada = natter.for_user("ada")
+            for done in [threads.submit(ada.messages.send, "general", text=str(number)) for number in range(60)]:
+                done.result()
+
+    await asyncio.to_thread(talk)
+    async with AsyncNatter(tenant.secret_key, url=url) as natter:
+        said = [message.text async for message in natter.messages.iter("general")]
+    assert sorted(said, key=int) == [str(number) for number in range(60)]
+
+
+async def test_a_client_says_who_it_is_and_who_acts(tenant: Tenant, front: Front) -> None:
+    async with AsyncNatter(tenant.secret_key, url=front.url + "/", user_agent="shop/1") as natter:
+        await natter.users.upsert([{"id": "ada"}])
+        await natter.for_user("ada").channels.list()
+        await natter.for_user("ada").channels.list(user_id="bo")
+        token = tenant.token("ada")
+        await natter.with_token(token).me.get()
+        await natter.with_options(timeout=5).for_user("ada").unread.get()
+    first, listed, named, own, unread = front.seen
+    assert first.headers["user-agent"].startswith("shop/1 natter-python/")
+    assert first.headers["authorization"] == f"Bearer {tenant.secret_key}"
+    assert "user_id=ada" in listed.path and "user_id=bo" in named.path
+    assert own.headers["authorization"] == f"Bearer {token}"
+    assert "user_id=ada" in unread.path
+    assert [seen.headers.get("idempotency-key") for seen in front.seen] == [None] * 5
+
+
+async def test_who_needs_no_credential_sends_none(tenant: Tenant, front: Front) -> None:
+    async with AsyncNatter(tenant.secret_key, url=front.url) as natter:
+        await natter.guests.create(tenant.publishable_key)
+    assert "authorization" not in front.seen[0].headers
+
+
+async def test_closing_closes_what_is_the_clients_own(tenant: Tenant, url: str) -> None:
+    natter = AsyncNatter(tenant.secret_key, url=url)
+    async with natter.for_user("ada") as view:
+        await view.users.upsert([{"id": "ada"}])
+    assert (await natter.users.get("ada")).id == "ada", "a view leaves the connections open"
+    await natter.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await natter.users.get("ada")
+    async with httpx.AsyncClient() as mine:
+        async with AsyncNatter(tenant.secret_key, url=url, http_client=mine) as lent:
+            await lent.users.get("ada")
+        assert not mine.is_closed
+
+
+def test_secrets_are_not_printed(tenant: Tenant, url: str) -> None:
+    with Natter(tenant.secret_key, url=url) as natter:
+        assert repr(natter.for_user("ada")) == f"<Natter of {url}, for user 'ada'>"
+        assert tenant.secret_key not in repr(natter) + repr(vars(natter))
+
+
+def test_what_cannot_be_right_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="secret key"):
+        Natter("pk_public", url=url)
+    with pytest.raises(ValueError, match="address"):
+        Natter("sk_x", url="chat.example.com")
+    with Natter("sk_x", url=url) as natter, pytest.raises(ValueError, match="channel_id is empty"):
+        natter.channels.get("")
+    with pytest.raises(ValueError, match="whose connection"):
+        AsyncNatter("sk_x", url=url).realtime()
+
+
+def test_fields_of_a_newer_server_are_kept() -> None:
+    said = {"user_id": "ada", "role": "owner", "joined_at": "2026-03-10T09:00:00.123Z", "custom": {}, "mood": ["new"]}
+    member = models.Member.from_dict(said)
+    assert member.extra == {"mood": ["new"]}
+    assert member.to_dict() == said
+    assert unknown_fields([member]) == ["Member.mood"], "and the test of all routes would notice one"
