@@ -78,7 +78,7 @@ lint: install ## Style, import contracts, types
 	@$(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/mypy --no-error-summary
 
-reference: install ## Write docs/reference from the code
+reference: install ## Write docs/reference and sdk/protocol from the code
 	$(BIN)/python -m ops.reference
 
 lock: ## Renew the lock files; they hold names, versions and hashes, no addresses
