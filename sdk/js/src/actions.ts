@@ -7,9 +7,11 @@ import type { Operation } from "./operations.js";
 import { enter, leave, membersAgain } from "./reduce/channels.js";
 import { again, put, visible } from "./reduce/messages.js";
 import { reduceAll } from "./reduce.js";
-import { begin, type State, type ThreadPlace } from "./state.js";
+import { timelineOf } from "./selectors.js";
+import { begin, QUIET, type State, type ThreadPlace } from "./state.js";
 import { atSeq, liveFrom, stretchAt, type Stretch, withPage } from "./timeline.js";
 import type { Channel, FreshState, Invite, Json, Member, Message, Pin, Presence, Receipt, ServerEvent, User } from "./types.js";
+import { without } from "./record.js";
 
 /** What `channel.watch` answers. */
 export interface Watched {
@@ -102,7 +104,7 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
     case "unwatched": {
       const channel = draft.channel(action.channel_id);
       if (channel?.channel.membership === null) leave(draft, action.channel_id);
-      else if (channel) Object.assign(channel, UNWATCHED);
+      else if (channel) Object.assign(channel, QUIET);
       return;
     }
     case "presence":
@@ -118,9 +120,7 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
     }
     case "typing ended": {
       const channel = draft.channel(action.channel_id);
-      if (!channel || !(action.key in channel.typing)) return;
-      const { [action.key]: _, ...typing } = channel.typing;
-      channel.typing = typing;
+      if (channel) channel.typing = without(channel.typing, action.key);
       return;
     }
     case "operation": {
@@ -134,13 +134,11 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
   }
 }
 
-const UNWATCHED = { receipts: null, typing: {}, typingCount: 0, watchers: null, onlineCount: null };
-
 /** Nothing is heard any more of what passes by. What was only watched stays to be seen, until it is watched again. */
 function hush(draft: Draft): void {
   for (const [id, { receipts, typing, typingCount, watchers, onlineCount }] of Object.entries(draft.now.channels)) {
     const quiet = !receipts && !watchers && onlineCount === null && !typingCount && !Object.keys(typing).length;
-    if (!quiet) Object.assign(draft.channel(id)!, UNWATCHED);
+    if (!quiet) Object.assign(draft.channel(id)!, QUIET);
   }
   if (Object.keys(draft.now.presence).length) draft.set({ presence: {} });
 }
@@ -148,7 +146,7 @@ function hush(draft: Draft): void {
 function page(draft: Draft, action: Extract<Action, { do: "page" }>): void {
   const { channel_id, thread_id, newest } = action;
   const channel = draft.channel(channel_id);
-  const timeline = thread_id === null ? channel?.timeline : channel?.replies[thread_id];
+  const timeline = timelineOf(channel, thread_id);
   if (!channel || !timeline || channel.entered !== action.entered) return;
   // What the newest page leaves out lies below it: everything up to where events go on is known with it.
   const stretch: Stretch = newest ? [action.stretch[0], stretchAt(timeline, Infinity)[0]] : action.stretch;

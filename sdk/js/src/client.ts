@@ -1,7 +1,7 @@
 /** The client: what an app uses. */
+import { alone, type Desk, type DeskMaker } from "./commands.js";
 import { Engine, known } from "./engine.js";
 import { ChatError, ClientError } from "./errors.js";
-import { Family } from "./family.js";
 import { Ids, type Random, systemRandom } from "./ids.js";
 import { Keep } from "./keep.js";
 import { found } from "./locate.js";
@@ -10,7 +10,6 @@ import { type Clock, MemoryStorage, type Storage, systemClock, type Transport } 
 import { channelOf } from "./selectors.js";
 import type { State } from "./state.js";
 import { Store } from "./store.js";
-import { defaultTabs, type Tabs } from "./tabs.js";
 import { type TokenProvider, Tokens } from "./tokens.js";
 import { socketIo } from "./transport.js";
 import type { Json, Message, ServerEvent } from "./types.js";
@@ -30,8 +29,8 @@ export interface ClientOptions {
   readonly url?: string;
   /** What must outlive the page goes here; `new IndexedDbStorage()` in a browser. Default: memory. */
   readonly storage?: Storage;
-  /** How tabs find each other. Default: Web Locks and BroadcastChannel where there are both. `alone` to share nothing. */
-  readonly tabs?: Tabs;
+  /** `sharedTabs()` lets all tabs of a browser share one connection. Default: each has its own. */
+  readonly tabs?: DeskMaker;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly transport?: Transport;
@@ -60,7 +59,7 @@ export class Client {
   readonly #tokens: Tokens;
   readonly #listeners = new Map<keyof ClientEvents, Set<(told: never) => void>>();
   readonly #typed = new Map<string, number>();
-  #family: Family | null = null;
+  #desk: Desk | null = null;
   #location: Promise<string> | null = null;
   #unbind: () => void = () => {};
 
@@ -84,7 +83,7 @@ export class Client {
 
   /** Whether this tab is the one that talks to the server. */
   get leads(): boolean {
-    return this.#family?.leads ?? false;
+    return this.#desk?.leads ?? false;
   }
 
   /**
@@ -92,10 +91,10 @@ export class Client {
    * Goes on connecting by itself, until `close`. Raises `ServerError` when the server refuses for good.
    */
   async connect(): Promise<void> {
-    if (!this.#family) {
+    if (!this.#desk) {
       this.#store.do({ do: "restore", state: await this.#keep.restore() });
-      const { key, user, tabs = defaultTabs() } = this.#options;
-      this.#family = new Family(tabs, `natter/${key}/${user}`, this.#ids.make("tab_"), this.#store, this.#clock, () => this.#engine());
+      const { key, user, tabs = alone } = this.#options;
+      this.#desk = tabs(`natter/${key}/${user}`, this.#ids.make("tab_"), this.#store, this.#clock, () => this.#engine());
       this.#unbind = this.#bind();
     }
     await known(this.#store);
@@ -104,8 +103,8 @@ export class Client {
   /** End. What was not acknowledged stays kept, and goes on with the next client of this user on this device. */
   async close(): Promise<void> {
     this.#unbind();
-    await this.#family?.close();
-    this.#family = null;
+    await this.#desk?.close();
+    this.#desk = null;
     this.#store.do({ do: "connection", status: "closed" });
   }
 
@@ -248,7 +247,7 @@ export class Client {
 
   /** Do not wait for the next attempt to connect. */
   hurry(): void {
-    this.#family?.do("hurry").catch(() => {});
+    this.#desk?.do("hurry").catch(() => {});
   }
 
   // -- inside ---------------------------------------------------------------------------------------------------------------
@@ -272,8 +271,7 @@ export class Client {
   }
 
   async #send(operation: Operation): Promise<Json> {
-    if (!this.#family) throw new ClientError("closed", "Call `connect` first.");
-    if (!this.#family.leads) {
+    if (this.#desk?.leads === false) {
       // Kept before the leader is asked, which may be gone the next moment.
       this.#store.do({ do: "operation", operation });
       await this.#keep.operation(operation.key, operation);
@@ -285,9 +283,9 @@ export class Client {
     return this.state.outbox.some((each) => each.message_id === id && each.act.kind === "send" && (each.error !== null || each.tries === 0));
   }
 
-  #do: Family["do"] = (...given) => {
-    if (!this.#family) return Promise.reject(new ClientError("closed", "Call `connect` first."));
-    return this.#family.do(...given);
+  #do: Desk["do"] = (...given) => {
+    if (!this.#desk) return Promise.reject(new ClientError("closed", "Call `connect` first."));
+    return this.#desk.do(...given);
   };
 
   #engine(): Engine {
@@ -322,19 +320,15 @@ export class Client {
   /** What a browser tells: the network is back, the page is looked at again, the page goes. */
   #bind(): () => void {
     if (typeof globalThis.addEventListener !== "function") return () => {};
+    const bound = new AbortController();
+    const on = (target: EventTarget, name: string, act: () => void): void => target.addEventListener(name, act, { signal: bound.signal });
     const hurry = (): void => this.hurry();
     const save = (): void => void (this.leads && this.#keep.save(this.state));
-    globalThis.addEventListener("online", hurry);
-    globalThis.addEventListener("pageshow", hurry);
-    globalThis.addEventListener("pagehide", save);
-    const seen = (): void => (document.visibilityState === "visible" ? hurry() : save());
-    if (typeof document !== "undefined") document.addEventListener("visibilitychange", seen);
-    return () => {
-      globalThis.removeEventListener("online", hurry);
-      globalThis.removeEventListener("pageshow", hurry);
-      globalThis.removeEventListener("pagehide", save);
-      if (typeof document !== "undefined") document.removeEventListener("visibilitychange", seen);
-    };
+    on(globalThis, "online", hurry);
+    on(globalThis, "pageshow", hurry);
+    on(globalThis, "pagehide", save);
+    if (typeof document !== "undefined") on(document, "visibilitychange", () => (document.hidden ? save() : hurry()));
+    return () => bound.abort();
   }
 
   #tell<K extends keyof ClientEvents>(name: K, told: ClientEvents[K]): void {

@@ -246,7 +246,7 @@ export function known(store: Store): Promise<void> {
       const { cursor, connection } = store.state;
       if (cursor !== null) resolve();
       else if (connection.status === "refused") reject(new ServerError({ ...connection.problem }));
-      else if (connection.status === "closed") reject(new ClientError("closed", "The client was closed."));
+      else if (connection.status === "closed") reject(new ClientError("closed", "closed"));
       else return false;
       return true;
     };

@@ -17,8 +17,8 @@ export class ChatError extends Error {
 
   constructor(code: string, message: string, retryable: boolean) {
     super(message);
-    this.name = new.target.name;
-    this.code = code;
+    // Classes have no names of use in a bundle.
+    this.name = this.code = code;
     this.retryable = retryable;
   }
 }

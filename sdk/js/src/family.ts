@@ -3,37 +3,14 @@
  * asks it to do things. What was asked of a leader that is gone is asked of the next one.
  */
 import type { Action } from "./actions.js";
+import { alone, type Answer, type Commands, type Desk, type DeskMaker, type Given, run } from "./commands.js";
 import { ClientError, NoAnswer, ServerError } from "./errors.js";
 import type { Engine } from "./engine.js";
 import type { Clock } from "./ports.js";
 import type { State } from "./state.js";
 import type { Store } from "./store.js";
-import type { Tabs } from "./tabs.js";
+import { browserTabs, hasTabs, type Tabs } from "./tabs.js";
 import type { Json } from "./types.js";
-
-/** What a tab asks of the one that leads. */
-export const COMMANDS = {
-  call: (engine: Engine, event: string, payload: Json) => engine.call(event, payload),
-  rest: (engine: Engine, method: string, path: string, body?: Json) => engine.rest.call(method, path, body),
-  operation: (engine: Engine, operation: Parameters<Engine["operation"]>[0]) => engine.operation(operation),
-  open: (engine: Engine, channel: string) => engine.open(channel),
-  unwatch: (engine: Engine, channel: string) => engine.unwatch(channel),
-  follow: (engine: Engine, users: readonly string[]) => engine.follow(users),
-  newest: (engine: Engine, channel: string, thread: string | null) => engine.history.newest(channel, thread),
-  older: (engine: Engine, channel: string, thread: string | null) => engine.history.older(channel, thread),
-  around: (engine: Engine, channel: string, message: string) => engine.history.around(channel, message),
-  members: (engine: Engine, channel: string) => engine.history.members(channel),
-  pins: (engine: Engine, channel: string) => engine.history.pins(channel),
-  invites: (engine: Engine) => engine.history.invites(),
-  threads: (engine: Engine) => engine.history.threads(),
-  retry: (engine: Engine, message: string) => engine.outbox.retry(message),
-  discard: (engine: Engine, message: string) => engine.outbox.discard(message),
-  amend: (engine: Engine, message: string, fields: Json) => engine.outbox.amend(message, fields),
-  hurry: async (engine: Engine) => engine.hurry(),
-};
-export type Commands = typeof COMMANDS;
-type Given<K extends keyof Commands> = Commands[K] extends (engine: Engine, ...given: infer G) => unknown ? G : never;
-type Answer<K extends keyof Commands> = Awaited<ReturnType<Commands[K]>>;
 
 type Said =
   | { say: "hello"; from: string }
@@ -54,7 +31,7 @@ interface Asked {
 /** Milliseconds in which a leader has to take what it is asked for; one that is frozen does not. */
 const TAKE_WITHIN = 4_000;
 
-export class Family {
+class Family implements Desk {
   #engine: Engine | null = null;
   #n = 0;
   #id = 0;
@@ -201,8 +178,9 @@ export class Family {
   }
 }
 
-async function run(engine: Engine, name: keyof Commands, given: unknown[]): Promise<unknown> {
-  return (COMMANDS[name] as (engine: Engine, ...given: unknown[]) => unknown)(engine, ...given);
+/** All tabs of a browser have one engine and one connection. Where a browser cannot do that, each has its own. */
+export function sharedTabs(tabs: Tabs = browserTabs): DeskMaker {
+  return (...given) => (tabs === browserTabs && !hasTabs() ? alone(...given) : new Family(tabs, ...given));
 }
 
 /** An error for another tab: classes do not get through. */

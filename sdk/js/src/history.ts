@@ -1,6 +1,6 @@
 /** Reads what events do not bring: pages of messages, members, pins, invites, threads. Nothing is read twice. */
 import { ClientError } from "./errors.js";
-import { firstSeq } from "./selectors.js";
+import { hasOlder, timelineOf } from "./selectors.js";
 import type { ChannelState } from "./state.js";
 import type { Store } from "./store.js";
 import { messagesOf, stretchAt, stretchBefore, type Stretch, type Timeline } from "./timeline.js";
@@ -47,7 +47,7 @@ export class History {
       else {
         const timeline = this.#timeline(channel_id, thread_id);
         const live = stretchAt(timeline, Infinity);
-        if (live[0] <= firstSeq(this.#channel(channel_id))) return false;
+        if (!hasOlder(this.store.state, channel_id, thread_id)) return false;
         const first = messagesOf(timeline).find((message) => message.seq >= live[0]);
         if (!first) await this.#page(channel_id, thread_id, "", (page) => [reachesBack(page), 0], true);
         else {
@@ -56,7 +56,7 @@ export class History {
           await this.#page(channel_id, thread_id, `&before=${first.id}`, (page) => [reachesBack(page), live[0]], false, limit);
         }
       }
-      return stretchAt(this.#timeline(channel_id, thread_id), Infinity)[0] > firstSeq(this.#channel(channel_id));
+      return hasOlder(this.store.state, channel_id, thread_id);
     });
   }
 
@@ -150,7 +150,7 @@ export class History {
     if (thread_id === null) return channel.loaded;
     if (!channel.replies[thread_id]) this.store.do({ do: "thread", channel_id, thread_id });
     const timeline = this.#timeline(channel_id, thread_id);
-    return timeline.size > 0 || stretchAt(timeline, Infinity)[0] <= firstSeq(channel);
+    return timeline.size > 0 || !hasOlder(this.store.state, channel_id, thread_id);
   }
 
   #channel(id: string): ChannelState {
@@ -160,8 +160,7 @@ export class History {
   }
 
   #timeline(channel_id: string, thread_id: string | null): Timeline {
-    const channel = this.#channel(channel_id);
-    const timeline = thread_id === null ? channel.timeline : channel.replies[thread_id];
+    const timeline = timelineOf(this.#channel(channel_id), thread_id);
     if (!timeline) throw new ClientError("not_loaded", `The thread ${thread_id} was not opened.`);
     return timeline;
   }

@@ -13,8 +13,8 @@ export const systemRandom: Random = () => {
 
 /** Makes ids. Two of one maker never sort the other way round, even inside a millisecond. */
 export class Ids {
-  #stamp = 0;
-  #count = 0;
+  /** Milliseconds since 1970, and 12 bits that count inside one. */
+  #last = 0n;
 
   constructor(
     readonly now: () => number,
@@ -23,25 +23,16 @@ export class Ids {
 
   /** A fresh id, as `msg_01k2x7m5t1e8b9v3q4w5r6t7y8`. */
   make(prefix: string): string {
-    const now = Math.floor(this.now());
-    if (now > this.#stamp) [this.#stamp, this.#count] = [now, Math.floor(this.random() * 1024)];
-    else this.#count += 1;
-    // 12 bits of counter; beyond them the stamp goes ahead of the clock.
-    if (this.#count > 0xfff) [this.#stamp, this.#count] = [this.#stamp + 1, 0];
-    const hex =
-      this.#stamp.toString(16).padStart(12, "0") +
-      "7" + this.#count.toString(16).padStart(3, "0") +
-      (8 + Math.floor(this.random() * 4)).toString(16) + this.#digits(15);
-    return prefix + base32(hex);
+    const stamp = BigInt(Math.floor(this.now())) << 12n;
+    this.#last = stamp > this.#last ? stamp : this.#last + 1n;
+    const chance = (this.#bits() << 31n) | this.#bits();
+    let value = ((this.#last >> 12n) << 80n) | (7n << 76n) | ((this.#last & 0xfffn) << 64n) | (2n << 62n) | chance;
+    let text = "";
+    for (; text.length < 26; value >>= 5n) text = ALPHABET[Number(value & 31n)] + text;
+    return prefix + text;
   }
 
-  #digits(count: number): string {
-    return Array.from({ length: count }, () => Math.floor(this.random() * 16).toString(16)).join("");
+  #bits(): bigint {
+    return BigInt(Math.floor(this.random() * 2 ** 31));
   }
-}
-
-/** 32 hexadecimal digits, as 26 of 5 bits; two bits of nothing stand before them. */
-function base32(hex: string): string {
-  const bits = "00" + Array.from(hex, (digit) => parseInt(digit, 16).toString(2).padStart(4, "0")).join("");
-  return Array.from({ length: 26 }, (_, at) => ALPHABET[parseInt(bits.slice(at * 5, at * 5 + 5), 2)]).join("");
 }

@@ -2,7 +2,10 @@ export { Client, type ClientEvents, type ClientOptions, type MessageRef } from "
 export { ChatError, ClientError, type ClientErrorCode, NoAnswer, ServerError } from "./errors.js";
 export type { ClosingCode, ServerErrorCode } from "./codes.js";
 export { type Clock, MemoryStorage, type Storage, type Transport, type Wire, type WireListener } from "./ports.js";
-export { alone, browserTabs, type Tabs } from "./tabs.js";
+export { alone, type DeskMaker } from "./commands.js";
+export { sharedTabs } from "./family.js";
+export { browserTabs, type Tabs } from "./tabs.js";
+export { IndexedDbStorage } from "./indexeddb.js";
 export { socketIo } from "./transport.js";
 export type { TokenProvider } from "./tokens.js";
 export type { Random } from "./ids.js";

@@ -2,7 +2,7 @@
 import { ChatError, ClientError } from "./errors.js";
 import type { Operation } from "./operations.js";
 import type { Clock, Storage } from "./ports.js";
-import { type ChannelState, EMPTY, type State } from "./state.js";
+import { type ChannelState, EMPTY, QUIET, type State } from "./state.js";
 import type { Store } from "./store.js";
 import { tail } from "./timeline.js";
 
@@ -106,14 +106,11 @@ export class Keep {
 }
 
 function problemOf(error: unknown): ClientError {
-  const name = (error as Error | undefined)?.name ?? "";
-  return name === "QuotaExceededError"
-    ? new ClientError("storage_full", "The device has no room left: what is sent now is lost if the page is closed before it is acknowledged.")
-    : new ClientError("storage_unavailable", `Nothing can be kept on this device (${String(error)}): what is sent now is lost if the page is closed before it is acknowledged.`);
+  const full = (error as Error | undefined)?.name === "QuotaExceededError";
+  return new ClientError(full ? "storage_full" : "storage_unavailable", `What waits to be sent is lost with the page: ${String(error)}`);
 }
 
 /** Without what passes by, and without what is long ago. */
 function trimmed(channel: ChannelState): ChannelState {
-  const quiet = { receipts: null, typing: {}, typingCount: 0, watchers: null, onlineCount: null };
-  return { ...channel, ...quiet, timeline: tail(channel.timeline, MOST), replies: {} };
+  return { ...channel, ...QUIET, timeline: tail(channel.timeline, MOST), replies: {} };
 }

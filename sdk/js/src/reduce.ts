@@ -9,6 +9,7 @@ import { OWN_REDUCERS } from "./reduce/own.js";
 import { Draft } from "./draft.js";
 import type { State } from "./state.js";
 import type { ServerEvent } from "./types.js";
+import { without } from "./record.js";
 
 export type Reducer = (draft: Draft, event: ServerEvent) => void;
 
@@ -65,9 +66,6 @@ function takes(draft: Draft, log: string, seq: number): boolean {
   else if (log === APP_LOG) draft.set({ applied: { ...applied, app: seq } });
   else draft.channel(log)!.applied = seq;
   const gap = draft.now.gaps[log];
-  if (gap !== undefined && seq >= gap) {
-    const { [log]: _, ...gaps } = draft.now.gaps;
-    draft.set({ gaps });
-  }
+  if (gap !== undefined && seq >= gap) draft.set({ gaps: without(draft.now.gaps, log) });
   return true;
 }

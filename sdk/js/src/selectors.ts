@@ -1,7 +1,7 @@
 /** What apps draw, worked out from the state. The same state gives the same object, so that views need not be drawn again. */
 import { afterwards, type Operation, unsent } from "./operations.js";
 import type { ChannelState, State, Typing } from "./state.js";
-import { messagesOf, newestOf, stretchAt } from "./timeline.js";
+import { messagesOf, newestOf, stretchAt, type Timeline } from "./timeline.js";
 import type { Channel, Message, Pin } from "./types.js";
 
 /** A message as the user sees it. `stored` is what the server has; `waiting` has something that it has yet to say yes
@@ -76,9 +76,8 @@ const lists = new WeakMap<object, { outbox: readonly Operation[]; list: readonly
 /** The newest messages of a channel, or of a thread in it, oldest first, with what the user has done to them and the
  * server has not yet acknowledged. Older ones come with `loadOlder`. */
 export function messagesIn(state: State, channel_id: string, thread_id: string | null = null): readonly ShownMessage[] {
-  const channel = state.channels[channel_id];
-  const timeline = thread_id === null ? channel?.timeline : channel?.replies[thread_id];
-  if (!channel || !timeline) return NONE;
+  const timeline = timelineOf(state.channels[channel_id], thread_id);
+  if (!timeline) return NONE;
   const made = lists.get(timeline);
   if (made && (made.outbox === state.outbox || same(made.outbox, state.outbox, channel_id))) return made.list;
   const [from] = stretchAt(timeline, Infinity);
@@ -124,9 +123,13 @@ function overlaid(stored: readonly Message[], state: State, channel_id: string, 
 /** Whether there are older messages than those that are held. */
 export function hasOlder(state: State, channel_id: string, thread_id: string | null = null): boolean {
   const channel = state.channels[channel_id];
-  const timeline = thread_id === null ? channel?.timeline : channel?.replies[thread_id];
-  if (!channel || !timeline) return false;
-  return stretchAt(timeline, Infinity)[0] > firstSeq(channel);
+  const timeline = timelineOf(channel, thread_id);
+  return Boolean(timeline) && stretchAt(timeline!, Infinity)[0] > firstSeq(channel!);
+}
+
+/** Of a channel, or of a thread in it that was opened. */
+export function timelineOf(channel: ChannelState | undefined, thread_id: string | null): Timeline | undefined {
+  return thread_id === null ? channel?.timeline : channel?.replies[thread_id];
 }
 
 /** The first place in a channel's log that the user may see. */

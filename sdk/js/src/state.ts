@@ -97,6 +97,9 @@ export const EMPTY: State = {
   connection: { status: "idle", problem: null },
 };
 
+/** A channel of which nothing is heard in passing. */
+export const QUIET = { receipts: null, typing: {}, typingCount: 0, watchers: null, onlineCount: null };
+
 /** A channel that was just entered, as of `channel.seq`. */
 export function enteredChannel(channel: Channel): ChannelState {
   return {
@@ -110,11 +113,7 @@ export function enteredChannel(channel: Channel): ChannelState {
     membersLoaded: false,
     pins: null,
     quoting: {},
-    receipts: null,
-    typing: {},
-    typingCount: 0,
-    watchers: null,
-    onlineCount: null,
+    ...QUIET,
   };
 }
 

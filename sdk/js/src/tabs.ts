@@ -11,15 +11,6 @@ export interface Tabs {
   join(name: string, hear: (said: unknown) => void): { say(what: unknown): void; leave(): void };
 }
 
-/** Every client leads itself: for Node.js, React Native, and where a browser has neither locks nor channels. */
-export const alone: Tabs = {
-  lead(_name, lead) {
-    lead();
-    return () => {};
-  },
-  join: () => ({ say() {}, leave() {} }),
-};
-
 /** Web Locks and BroadcastChannel. The lock of a tab that dies is free at once. */
 export const browserTabs: Tabs = {
   lead(name, lead, lost, steal = false) {
@@ -49,8 +40,7 @@ export const browserTabs: Tabs = {
   },
 };
 
-/** What fits here. */
-export function defaultTabs(): Tabs {
-  const browser = typeof document !== "undefined" && typeof BroadcastChannel !== "undefined";
-  return browser && globalThis.navigator?.locks ? browserTabs : alone;
+/** Whether this browser has what it takes. */
+export function hasTabs(): boolean {
+  return typeof BroadcastChannel !== "undefined" && Boolean(globalThis.navigator?.locks);
 }

@@ -1,17 +1,22 @@
 """The SDK in Node.js, against the nodes of the folder above."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser, BrowserContext
 
 from tests.clients.driver import Driver
 from tests.clients.installation import Installation, Tenant
 from tests.clients.line import Line
+from tests.portal.browser import chromium
+from tests.sdk.js.browser import SdkPage, serving
 from tests.sdk.js.clients import SdkClient, start_driver
+from tests.sdk.js.package import built
 
 OpenClient = Callable[..., Awaitable[SdkClient]]
+OpenPage = Callable[..., Awaitable[SdkPage]]
 NewLine = Callable[..., Awaitable[Line]]
 
 
@@ -49,3 +54,37 @@ async def new_line(sdk_nodes: Installation, free_ports: Callable[[int], list[int
     yield make
     for line in made:
         await line.stop()
+
+
+@pytest.fixture(scope="session")
+async def sdk_browser() -> AsyncIterator[Browser]:
+    """One browser."""
+    await asyncio.to_thread(built)
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def origin(free_ports: Callable[[int], list[int]]) -> Iterator[str]:
+    """Where the page is served."""
+    with serving(free_ports(1)[0]) as origin:
+        yield origin
+
+
+@pytest.fixture
+async def device(sdk_browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A user's browser, with nothing kept in it."""
+    context = await sdk_browser.new_context()
+    context.set_default_timeout(10_000)
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+def open_page(device: BrowserContext, origin: str, tenant: Tenant, urls: list[str]) -> OpenPage:
+    """`await open_page(user, url=…)`: a tab of the browser, in which nothing has begun."""
+
+    async def open_page(user: str, url: str = "") -> SdkPage:
+        return SdkPage(await device.new_page(), origin, tenant, user, url or urls[0])
+
+    return open_page

@@ -2,7 +2,7 @@
 //
 // In: {id, do, client, …}, see `commands`. Out: {id, ok} or {id, failed, code} for each.
 import { createInterface } from "node:readline";
-import { alone, Client, hasOlder, MemoryStorage, messagesIn, NoAnswer, socketIo } from "../../../sdk/js/dist/index.js";
+import { Client, hasOlder, MemoryStorage, messagesIn, NoAnswer, socketIo } from "../../../sdk/js/dist/index.js";
 import { views } from "./views.mjs";
 
 const clients = new Map();
@@ -18,7 +18,7 @@ function open({ client: name, token, storage = name, skew = 0, connect = true, .
   const never = new Promise(() => {});
   const client = new Client({
     ...options,
-    tabs: alone,
+
     token: () => ((kept.tokens += 1), kept.token),
     storage: {
       read: (prefix) => disk.read(prefix),

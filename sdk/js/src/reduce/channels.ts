@@ -5,6 +5,7 @@ import { enteredChannel } from "../state.js";
 import { changedEach, liveFrom, onlyThose } from "../timeline.js";
 import type { Channel, Member } from "../types.js";
 import { changeAll, unpinBefore } from "./messages.js";
+import { without } from "../record.js";
 
 const nothing: Reducer = () => {};
 
@@ -48,10 +49,7 @@ export const CHANNEL_REDUCERS: Record<string, Reducer> = {
     const channel = draft.channel(channel_id!)!;
     countMembers(channel, -1);
     forget(channel, data.user_id);
-    if (channel.receipts?.[data.user_id]) {
-      const { [data.user_id]: _, ...receipts } = channel.receipts;
-      channel.receipts = receipts;
-    }
+    if (channel.receipts) channel.receipts = without(channel.receipts, data.user_id);
   },
 };
 
@@ -72,8 +70,7 @@ export function leave(draft: Draft, id: string): void {
   const hidden = Object.entries(draft.now.hidden).filter(([, channel]) => channel !== id);
   const threads = Object.entries(draft.now.threads).map(([thread, place]) =>
     [thread, place.channel_id === id ? { ...place, hidden: [] } : place] as const);
-  const { [id]: _, ...gaps } = draft.now.gaps;
-  draft.set({ hidden: Object.fromEntries(hidden), threads: Object.fromEntries(threads), gaps });
+  draft.set({ hidden: Object.fromEntries(hidden), threads: Object.fromEntries(threads), gaps: without(draft.now.gaps, id) });
 }
 
 /** Take away what is before a place. */
@@ -91,7 +88,5 @@ function remember(channel: ChannelDraft, member: Member): void {
 }
 
 function forget(channel: ChannelDraft, user_id: string): void {
-  if (!channel.members[user_id]) return;
-  const { [user_id]: _, ...members } = channel.members;
-  channel.members = members;
+  channel.members = without(channel.members, user_id);
 }

@@ -4,6 +4,7 @@ import type { Reducer } from "../reduce.js";
 import type { ThreadPlace } from "../state.js";
 import { atSeq, changedEach, type Timeline, withMessage } from "../timeline.js";
 import type { Json, Message, Pin, Receipt } from "../types.js";
+import { without } from "../record.js";
 
 /** Characters of a message that quotes of it show. */
 const QUOTED = 200;
@@ -178,9 +179,7 @@ function reacted(draft: Draft, { type, channel_id, data }: Parameters<Reducer>[1
 }
 
 function unpin(channel: ChannelDraft, message_id: string): void {
-  if (!channel.pins?.[message_id]) return;
-  const { [message_id]: _, ...pins } = channel.pins;
-  channel.pins = pins;
+  if (channel.pins) channel.pins = without(channel.pins, message_id);
 }
 
 /** What is before a place is pinned no more. */
@@ -190,10 +189,7 @@ export function unpinBefore(channel: ChannelDraft, seq: number): void {
 }
 
 function stopTyping(channel: ChannelDraft, message: Message): void {
-  const key = `${message.user_id}/${message.thread_id ?? ""}`;
-  if (!(key in channel.typing)) return;
-  const { [key]: _, ...typing } = channel.typing;
-  channel.typing = typing;
+  channel.typing = without(channel.typing, `${message.user_id}/${message.thread_id ?? ""}`);
 }
 
 /** Who sends has read what is before it, without a word. */

@@ -6,6 +6,7 @@ import { onlyThose } from "../timeline.js";
 import type { Membership, User } from "../types.js";
 import { cut, enter, leave } from "./channels.js";
 import { changeAll } from "./messages.js";
+import { without } from "../record.js";
 
 export const OWN_REDUCERS: Record<string, Reducer> = {
   "membership.added": (draft, { data }) => {
@@ -40,10 +41,7 @@ export const OWN_REDUCERS: Record<string, Reducer> = {
     draft.set({ hidden: { ...draft.now.hidden, [data.message_id]: data.channel_id } });
     const channel = draft.channel(data.channel_id)!;
     changeAll(channel, (timeline) => onlyThose(timeline, (message) => message.id !== data.message_id));
-    if (channel.pins?.[data.message_id]) {
-      const { [data.message_id]: _, ...pins } = channel.pins;
-      channel.pins = pins;
-    }
+    if (channel.pins) channel.pins = without(channel.pins, data.message_id);
     if (data.number !== null) {
       member(draft, data.channel_id, ({ hidden_numbers }) => ({ hidden_numbers: union(hidden_numbers, [data.number]) }));
     }
@@ -74,10 +72,7 @@ export const OWN_REDUCERS: Record<string, Reducer> = {
     draft.set({ user, users: { ...draft.now.users, [id]: user } });
   },
   "block.added": (draft, { data: { block } }) => draft.set({ blocks: { ...draft.now.blocks, [block.user_id]: block } }),
-  "block.removed": (draft, { data }) => {
-    const { [data.user_id]: _, ...blocks } = draft.now.blocks;
-    draft.set({ blocks });
-  },
+  "block.removed": (draft, { data }) => draft.set({ blocks: without(draft.now.blocks, data.user_id) }),
 };
 
 function member(draft: Draft, channel_id: string, change: (before: Membership) => Partial<Membership>): void {

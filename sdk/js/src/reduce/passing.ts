@@ -2,6 +2,7 @@
 import type { Reducer } from "../reduce.js";
 import type { Presence } from "../types.js";
 import { readIsDelivered } from "./messages.js";
+import { without } from "../record.js";
 
 export const PASSING_REDUCERS: Record<string, Reducer> = {
   "presence.changed": (draft, { data }) => {
@@ -23,9 +24,7 @@ export const PASSING_REDUCERS: Record<string, Reducer> = {
   },
   "typing.stopped": (draft, { channel_id, data }) => {
     const channel = draft.channel(channel_id!);
-    if (!channel || !(key(data) in channel.typing)) return;
-    const { [key(data)]: _, ...typing } = channel.typing;
-    channel.typing = typing;
+    if (channel) channel.typing = without(channel.typing, key(data));
   },
   "typing.counted": (draft, { channel_id, data }) => {
     const channel = draft.channel(channel_id!);
