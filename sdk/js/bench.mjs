@@ -18,7 +18,7 @@ function session(channels, count) {
     const event = (type, data, log = channel_id) => ({
       type,
       channel_id: log,
-      seq: log === null ? (own += 1) : (applied[log] = (applied[log] ?? 0) + 1),
+      seq: type === "typing.started" ? null : log === null ? (own += 1) : (applied[log] = (applied[log] ?? 0) + 1),
       epoch: "e",
       at,
       actor: "bob",
@@ -38,15 +38,9 @@ function session(channels, count) {
     }
     if (kind === 6) return event("message.updated", { message: { ...known, text: "Edited" } });
     if (kind === 7) return event("unread.changed", { channel_id, read_number: known.number, last_number: known.number, unread: 0, marked_unread: false }, null);
-    if (kind === 8) return { ...event("typing.started", { user_id: "bob", thread_id: null }), seq: null };
+    if (kind === 8) return event("typing.started", { user_id: "bob", thread_id: null });
     return event("reaction.added", { message_id: known.id, message_seq: known.seq, user_id: "bob", emoji: "👍", created_at: at, reactions: { "👍": 1 }, replaced: [] });
   });
-}
-
-/** What `typing.started` took of a channel's `seq` is given back. */
-function numbered(events) {
-  const applied = {};
-  return events.map((event) => (event.channel_id === null || event.seq === null ? event : { ...event, seq: (applied[event.channel_id] = (applied[event.channel_id] ?? 0) + 1) }));
 }
 
 function start(channels) {
@@ -66,11 +60,11 @@ function best(work) {
     if (Object.keys(state.gaps).length) throw new Error("the events have a gap");
     return performance.now() - began;
   });
-  return took.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)];
+  return Math.min(...took); // whatever else the machine does only adds
 }
 
 export function reducing(channels) {
-  const events = numbered(session(channels, EVENTS));
+  const events = session(channels, EVENTS);
   const from = start(channels);
   return {
     channels,

@@ -64,7 +64,7 @@ export class Client {
   #unbind: () => void = () => {};
 
   constructor(options: ClientOptions) {
-    if (!options.url && !options.locate) throw new TypeError("Say where the app is: `locate` or `url`.");
+    if (!options.url && !options.locate) throw new TypeError("`locate` or `url` is missing");
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;

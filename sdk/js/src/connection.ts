@@ -118,7 +118,7 @@ export class Connection {
   #lost(byServer: boolean): void {
     const closing = this.#closing;
     this.#drop();
-    if (closing && !closing.reconnect) return this.#become("refused", { code: closing.code, message: "The server ended the connection." });
+    if (closing && !closing.reconnect) return this.#become("refused", { code: closing.code, message: closing.code });
     if (closing?.code === "token_expired") this.tokens.forget();
     this.#again(Math.max(0, (closing?.at ?? 0) - this.ports.clock.now()), byServer && !closing);
   }

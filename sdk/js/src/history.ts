@@ -1,10 +1,11 @@
 /** Reads what events do not bring: pages of messages, members, pins, invites, threads. Nothing is read twice. */
+import type { Action } from "./actions.js";
 import { ClientError } from "./errors.js";
 import { hasOlder, timelineOf } from "./selectors.js";
 import type { ChannelState } from "./state.js";
 import type { Store } from "./store.js";
 import { messagesOf, stretchAt, stretchBefore, type Stretch, type Timeline } from "./timeline.js";
-import type { Invite, Json, Member, MessagePage, Pin, ServerEvent } from "./types.js";
+import type { Json, Member, MessagePage, Pin, ServerEvent } from "./types.js";
 
 /** Messages of a page. */
 const PAGE = 50;
@@ -75,8 +76,7 @@ export class History {
     return this.#once(`members ${channel_id}`, async () => {
       const { membersLoaded, entered } = this.#channel(channel_id);
       if (membersLoaded) return false;
-      const cursor = this.#cursors.get(channel_id);
-      const path = `/v1/channels/${channel_id}/members?limit=${MOST}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
+      const path = `/v1/channels/${channel_id}/members?limit=${MOST}${after(this.#cursors.get(channel_id))}`;
       const [answer, meanwhile] = await this.#reading(channel_id, () => this.read("GET", path));
       const next = answer.next_cursor as string | null;
       if (next) this.#cursors.set(channel_id, next);
@@ -96,26 +96,15 @@ export class History {
     });
   }
 
-  /** What the user is invited to. */
-  invites(): Promise<void> {
-    return this.#once("invites", async () => {
-      for await (const page of this.#pages("/v1/invites")) this.store.do({ do: "invites", invites: page.invites as Invite[] });
+  /** Everything that the user is invited to, or takes part in. */
+  all(what: "invites" | "threads"): Promise<void> {
+    return this.#once(what, async () => {
+      for (let cursor: string | null = ""; cursor !== null; ) {
+        const page: Json = await this.read("GET", `/v1/${what}?limit=${MOST}${after(cursor)}`);
+        this.store.do({ do: what, [what]: page[what] } as Action);
+        cursor = page.next_cursor as string | null;
+      }
     });
-  }
-
-  /** The threads that the user takes part in. */
-  threads(): Promise<void> {
-    return this.#once("threads", async () => {
-      for await (const page of this.#pages("/v1/threads")) this.store.do({ do: "threads", threads: page.threads as Json[] });
-    });
-  }
-
-  async *#pages(path: string): AsyncGenerator<Json> {
-    for (let cursor: string | null = ""; cursor !== null; ) {
-      const page: Json = await this.read("GET", `${path}?limit=${MOST}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-      yield page;
-      cursor = page.next_cursor as string | null;
-    }
   }
 
   async #page(channel_id: string, thread_id: string | null, where: string, covers: (page: MessagePage) => Stretch, newest: boolean, limit = PAGE): Promise<void> {
@@ -155,15 +144,19 @@ export class History {
 
   #channel(id: string): ChannelState {
     const channel = this.store.state.channels[id];
-    if (!channel) throw new ClientError("not_loaded", `The channel ${id} is not one of the user's, nor watched.`);
+    if (!channel) throw new ClientError("not_loaded", `No channel ${id}`);
     return channel;
   }
 
   #timeline(channel_id: string, thread_id: string | null): Timeline {
     const timeline = timelineOf(this.#channel(channel_id), thread_id);
-    if (!timeline) throw new ClientError("not_loaded", `The thread ${thread_id} was not opened.`);
+    if (!timeline) throw new ClientError("not_loaded", `No open thread ${thread_id}`);
     return timeline;
   }
+}
+
+function after(cursor: string | undefined): string {
+  return cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
 }
 
 function reachesBack(page: MessagePage): number {

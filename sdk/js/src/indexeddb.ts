@@ -88,23 +88,25 @@ export class IndexedDbStorage implements Storage {
 /** Milliseconds until a database that does not open counts as blocked. */
 const OPEN_WITHIN = 3_000;
 
-function open(name: string, closed: () => void): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("IndexedDB does not open")), OPEN_WITHIN);
-    const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onerror = () => reject(request.error);
-    request.onsuccess = () => {
-      clearTimeout(timer);
-      // The browser takes it away, or another tab wants a newer one.
-      request.result.onclose = closed;
-      request.result.onversionchange = () => {
-        request.result.close();
-        closed();
-      };
-      resolve(request.result);
-    };
+async function open(name: string, closed: () => void): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("IndexedDB does not open")), OPEN_WITHIN);
   });
+  try {
+    const database = await Promise.race([done(request), late]);
+    // The browser takes it away, or another tab wants a newer one.
+    database.onclose = closed;
+    database.onversionchange = () => {
+      database.close();
+      closed();
+    };
+    return database;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function done<T>(request: IDBRequest<T>): Promise<T> {

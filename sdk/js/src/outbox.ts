@@ -75,7 +75,7 @@ export class Outbox {
     const gone = this.store.state.outbox.filter((each) => each.message_id === message_id && (each.error || each.tries === 0));
     for (const { key } of gone) {
       await this.#done(key);
-      this.#settle(key, ({ reject }) => reject(new ClientError("discarded", "It was given up before it was sent.")));
+      this.#settle(key, ({ reject }) => reject(new ClientError("discarded", "Given up")));
     }
     return gone.length > 0;
   }

@@ -40,7 +40,7 @@ export class Tokens {
     try {
       token = await this.provide();
     } catch (error) {
-      throw new ClientError("token_provider", `The token provider failed: ${String(error)}`);
+      throw new ClientError("token_provider", `No token: ${String(error)}`);
     }
     this.#ends = endOf(token, this.clock.now());
     this.#token = token;

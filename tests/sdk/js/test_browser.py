@@ -10,11 +10,12 @@ from tests.clients.installation import Installation, Tenant
 from tests.sdk.js.conftest import NewLine, OpenClient, OpenPage
 from tests.sdk.js.test_convergence import CHANNELS, _act, _administer, _app
 
+_SECURITY = "get() { throw new DOMException('no', 'SecurityError') }"
+_QUOTA = "() => { throw new DOMException('no', 'QuotaExceededError') }"
 DENIED = {
-    "blocked": "Object.defineProperty(window, 'indexedDB', { get() { throw new DOMException('no', 'SecurityError') } });"
-    "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } });",
-    "full": "IDBObjectStore.prototype.put = () => { throw new DOMException('no', 'QuotaExceededError') };"
-    "Storage.prototype.setItem = () => { throw new DOMException('no', 'QuotaExceededError') };",
+    "blocked": f"for (const name of ['indexedDB', 'localStorage']) "
+    f"Object.defineProperty(window, name, {{ {_SECURITY} }})",
+    "full": f"IDBObjectStore.prototype.put = Storage.prototype.setItem = {_QUOTA}",
 }
 """What a browser does in some private modes, and when the disk is full."""
 
