@@ -11,7 +11,11 @@ from tests.clients.installation import Installation, Tenant
 from tests.engines import Engines
 
 FOLDER = Path(__file__).parents[2] / "docs" / "guides"
-OWN_TESTS = {"limits": "data_plane/limits/test_guide.py", "seed": "ops/test_seed.py"}
+OWN_TESTS = {
+    "javascript": "sdk/js/test_guide.py",
+    "limits": "data_plane/limits/test_guide.py",
+    "seed": "ops/test_seed.py",
+}
 """Guides whose code wants an app of a special kind, by the test that runs them."""
 GUIDES = [page for page in sorted(FOLDER.glob("*.md")) if page.stem not in OWN_TESTS]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)

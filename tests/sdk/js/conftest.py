@@ -1,19 +1,23 @@
 """The SDK in Node.js, against the nodes of the folder above."""
 
 import asyncio
+import json
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext
 
+from tests.clients import node_packages
 from tests.clients.driver import Driver
 from tests.clients.installation import Installation, Tenant
 from tests.clients.line import Line
 from tests.portal.browser import chromium
 from tests.sdk.js.browser import SdkPage, serving
 from tests.sdk.js.clients import SdkClient, start_driver
-from tests.sdk.js.package import built
+from tests.sdk.js.package import SDK, built
 
 OpenClient = Callable[..., Awaitable[SdkClient]]
 OpenPage = Callable[..., Awaitable[SdkPage]]
@@ -88,3 +92,21 @@ def open_page(device: BrowserContext, origin: str, tenant: Tenant, urls: list[st
         return SdkPage(await device.new_page(), origin, tenant, user, url or urls[0])
 
     return open_page
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty project into which the packed package was installed, as npm would from the registry."""
+    built()
+    folder = tmp_path_factory.mktemp("project")
+
+    def npm(*command: str, cwd: Path) -> str:
+        every = [node_packages.NODE, node_packages.NPM, *command, "--ignore-scripts", "--loglevel=error"]
+        env = node_packages.environment()
+        return subprocess.run(every, cwd=cwd, env=env, check=True, capture_output=True, text=True).stdout
+
+    packed = json.loads(npm("pack", "--json", f"--pack-destination={folder}", cwd=SDK))
+    (folder / "package.json").write_text('{"private": true}')
+    (name,) = [entry["filename"] for entry in (packed if isinstance(packed, list) else packed.values())]
+    npm("install", "--prefer-offline", "--no-fund", "--no-audit", f"./{name}", cwd=folder)
+    return folder

@@ -52,24 +52,6 @@ def node(script: str, folder: Path = SDK, *, kind: str = "module") -> Any:
     return json.loads(run.stdout)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty project into which the packed package was installed, as npm would from the registry."""
-    built()
-    folder = tmp_path_factory.mktemp("project")
-
-    def npm(*command: str, cwd: Path) -> str:
-        every = [node_packages.NODE, node_packages.NPM, *command, "--ignore-scripts", "--loglevel=error"]
-        env = node_packages.environment()
-        return subprocess.run(every, cwd=cwd, env=env, check=True, capture_output=True, text=True).stdout
-
-    packed = json.loads(npm("pack", "--json", f"--pack-destination={folder}", cwd=SDK))
-    (folder / "package.json").write_text('{"private": true}')
-    (name,) = [entry["filename"] for entry in (packed if isinstance(packed, list) else packed.values())]
-    npm("install", "--prefer-offline", "--no-fund", "--no-audit", f"./{name}", cwd=folder)
-    return folder
-
-
 def test_the_public_names_are_these() -> None:
     built()
     script = """
