@@ -1,4 +1,4 @@
-"""Clients of the JavaScript SDK converge, lose and double nothing, while nodes are killed and the database stands still."""
+"""Clients of the JavaScript SDK lose and double nothing while nodes are killed and the database stands still."""
 
 import asyncio
 import signal

@@ -4,9 +4,9 @@ import { Engine, known } from "./engine.js";
 import { ChatError, ClientError } from "./errors.js";
 import { Ids, type Random, systemRandom } from "./ids.js";
 import { Keep } from "./keep.js";
-import { found } from "./locate.js";
 import { type Act, type Draft, type Edit, type Operation } from "./operations.js";
 import { type Clock, MemoryStorage, type Storage, systemClock, type Transport } from "./ports.js";
+import { ask } from "./rest.js";
 import { channelOf } from "./selectors.js";
 import type { State } from "./state.js";
 import { Store } from "./store.js";
@@ -55,12 +55,13 @@ export class Client {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #ids: Ids;
+  readonly #fetch: typeof globalThis.fetch;
   readonly #keep: Keep;
   readonly #tokens: Tokens;
   readonly #listeners = new Map<keyof ClientEvents, Set<(told: never) => void>>();
   readonly #typed = new Map<string, number>();
   #desk: Desk | null = null;
-  #location: Promise<string> | null = null;
+  #location: Promise<Json> | null = null;
   #unbind: () => void = () => {};
 
   constructor(options: ClientOptions) {
@@ -69,6 +70,7 @@ export class Client {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#ids = new Ids(() => this.#clock.now(), this.#random);
+    this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#tokens = new Tokens(options.token, this.#clock);
     this.#keep = new Keep(options.storage ?? new MemoryStorage(), this.#clock, options.key, options.user, (error) => this.#tell("problem", error));
     this.#store.follow((action) => {
@@ -88,7 +90,8 @@ export class Client {
 
   /**
    * Begin. Done once there is a state to show: at once where an earlier visit left one, else with the first connection.
-   * Goes on connecting by itself, until `close`. Raises `ServerError` when the server refuses for good.
+   * Goes on connecting by itself, until `close`. Raises `ServerError` when the server refuses for good; call it again
+   * when that may have changed.
    */
   async connect(): Promise<void> {
     if (!this.#desk) {
@@ -96,7 +99,7 @@ export class Client {
       const { key, user, tabs = alone } = this.#options;
       this.#desk = tabs(`natter/${key}/${user}`, this.#ids.make("tab_"), this.#store, this.#clock, () => this.#engine());
       this.#unbind = this.#bind();
-    }
+    } else await this.#do("connect");
     await known(this.#store);
   }
 
@@ -126,47 +129,47 @@ export class Client {
 
   /** Any REST call of the reference, as the user. POSTs carry an `Idempotency-Key`, so that repeats do no harm. */
   request(method: string, path: string, body?: Json): Promise<Json> {
-    return this.#do("rest", method, path, body);
+    return this.#do("request", method, path, body);
   }
 
   // -- what the user does: shown at once, sent when it is possible ----------------------------------------------------------
 
   /** Send a message. Done with the message as it is stored. */
-  async send(channel_id: string, draft: Draft | string): Promise<Message> {
+  send(channel_id: string, draft: Draft | string): Promise<Message> {
     const whole = typeof draft === "string" ? { text: draft } : draft;
     const ref = { id: this.#ids.make("msg_"), channel_id, ...(whole.thread_id ? { thread_id: whole.thread_id } : {}) };
-    return (await this.#act(ref, { kind: "send", draft: whole })).message as Message;
+    return this.#act(ref, { kind: "send", draft: whole }) as Promise<Message>;
   }
 
-  async edit(message: MessageRef, edit: Edit): Promise<void> {
+  /** Change a message; what was not sent yet is changed in place. */
+  edit(message: MessageRef, edit: Edit): Promise<void> {
     const { set, unset, ...fields } = edit;
-    const unsent = !set && !unset && this.#unsent(message);
-    if (unsent && (await this.#do("amend", message.id, fields as Json))) return;
-    await this.#act(message, { kind: "edit", edit });
+    const amend = !set && !unset && this.#unsent(message) && ((): Promise<boolean> => this.#do("amend", message.id, fields as Json));
+    return this.#act(message, { kind: "edit", edit }, amend);
   }
 
   /** Delete for everybody, with `hard` for good; or give up what was not sent yet. */
-  async delete(message: MessageRef, hard = false): Promise<void> {
-    if (this.#unsent(message) && (await this.#do("discard", message.id))) return;
-    await this.#act(message, hard ? { kind: "delete", hard } : { kind: "delete" });
+  delete(message: MessageRef, hard = false): Promise<void> {
+    const discard = this.#unsent(message) && ((): Promise<boolean> => this.#do("discard", message.id));
+    return this.#act(message, hard ? { kind: "delete", hard } : { kind: "delete" }, discard);
   }
 
-  async restore(message: MessageRef): Promise<void> {
-    await this.#act(message, { kind: "restore" });
+  restore(message: MessageRef): Promise<void> {
+    return this.#act(message, { kind: "restore" });
   }
 
   /** Delete for oneself alone. */
-  async hide(message: MessageRef): Promise<void> {
-    await this.#act(message, { kind: "hide" });
+  hide(message: MessageRef): Promise<void> {
+    return this.#act(message, { kind: "hide" });
   }
 
   /** React; with `unique` in the place of whatever else the user reacted with. */
-  async react(message: MessageRef, emoji: string, unique = false): Promise<void> {
-    await this.#act(message, { kind: "react", emoji, ...(unique ? { unique } : {}) });
+  react(message: MessageRef, emoji: string, unique = false): Promise<void> {
+    return this.#act(message, { kind: "react", emoji, ...(unique ? { unique } : {}) });
   }
 
-  async unreact(message: MessageRef, emoji: string): Promise<void> {
-    await this.#act(message, { kind: "unreact", emoji });
+  unreact(message: MessageRef, emoji: string): Promise<void> {
+    return this.#act(message, { kind: "unreact", emoji });
   }
 
   /** Try a message that was refused once more. */
@@ -211,12 +214,12 @@ export class Client {
   }
 
   loadInvites(): Promise<void> {
-    return this.#do("invites");
+    return this.#do("all", "invites");
   }
 
   /** Read the threads that the user takes part in. */
   loadThreads(): Promise<void> {
-    return this.#do("threads");
+    return this.#do("all", "threads");
   }
 
   /** Hear where these users are. */
@@ -252,7 +255,8 @@ export class Client {
 
   // -- inside ---------------------------------------------------------------------------------------------------------------
 
-  #act(ref: MessageRef, act: Act): Promise<Json> {
+  /** `instead`: what to try first; whether that was all. Answers with the message that was sent, otherwise nothing. */
+  #act(ref: MessageRef, act: Act, instead?: false | (() => Promise<boolean>)): Promise<never> {
     this.#typed.delete(`${ref.channel_id}/${ref.thread_id ?? ""}`);
     const operation: Operation = {
       key: this.#ids.make(""),
@@ -264,19 +268,21 @@ export class Client {
       tries: 0,
       error: null,
     };
-    const answer = this.#send(operation);
+    const answer = this.#send(operation, instead);
     // Who does not wait for it hears of it by the state and by `refused`; it is no unhandled rejection.
     answer.catch((error: ChatError) => this.#tell("refused", { operation, error }));
     return answer;
   }
 
-  async #send(operation: Operation): Promise<Json> {
+  async #send(operation: Operation, instead?: false | (() => Promise<boolean>)): Promise<never> {
+    if (instead && (await instead())) return undefined as never;
     if (this.#desk?.leads === false) {
       // Kept before the leader is asked, which may be gone the next moment.
       this.#store.do({ do: "operation", operation });
       await this.#keep.operation(operation.key, operation);
     }
-    return this.#do("operation", operation);
+    const answer = await this.#do("operation", operation);
+    return (operation.act.kind === "send" ? answer.message : undefined) as never;
   }
 
   #unsent({ id }: MessageRef): boolean {
@@ -297,7 +303,7 @@ export class Client {
       clock: this.#clock,
       random: this.#random,
       transport: this.#options.transport ?? socketIo,
-      fetch: this.#options.fetch ?? globalThis.fetch.bind(globalThis),
+      fetch: this.#fetch,
       key: this.#options.key,
       locate: (again) => this.#locate(again),
     });
@@ -305,12 +311,12 @@ export class Client {
 
   /** Where the app is served. Apps can move, so it is asked again after an attempt that failed. */
   async #locate(again: boolean): Promise<string> {
-    const { url, locate, key, fetch = globalThis.fetch.bind(globalThis) } = this.#options;
+    const { url, locate, key } = this.#options;
     if (url) return url;
     if (again) this.#location = null;
-    this.#location ??= found(fetch, locate!, key);
+    this.#location ??= ask(this.#fetch, this.#clock, `${locate}/v1/locate?key=${key}`, {});
     try {
-      return await this.#location;
+      return (await this.#location).url as string;
     } catch (error) {
       this.#location = null;
       throw error;
@@ -325,8 +331,6 @@ export class Client {
     const hurry = (): void => this.hurry();
     const save = (): void => void (this.leads && this.#keep.save(this.state));
     on(globalThis, "online", hurry);
-    on(globalThis, "pageshow", hurry);
-    on(globalThis, "pagehide", save);
     if (typeof document !== "undefined") on(document, "visibilitychange", () => (document.hidden ? save() : hurry()));
     return () => bound.abort();
   }

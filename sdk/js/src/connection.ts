@@ -15,11 +15,15 @@ import type { Json } from "./types.js";
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
 const ANSWER_WITHIN = 10_000;
+/** From the start of an attempt to `connection.ready`. */
+const READY_WITHIN = 30_000;
 /** A token is renewed so long before its end, or at half its life if that is less. */
 const RENEW_AHEAD = 90_000;
 const RENEW_AGAIN = 10_000;
 const TOKEN_CODES = new Set(["token_expired", "token_invalid", "unauthenticated"]);
 const TOKEN_ATTEMPTS = 2;
+
+type Timer = "again" | "renew" | "ready";
 
 interface Closing {
   readonly code: string;
@@ -41,7 +45,7 @@ export class Connection {
   #failures = 0;
   #tokenFailures = 0;
   #closing: Closing | null = null;
-  #timers = new Map<"again" | "renew", () => void>();
+  #timers = new Map<Timer, () => void>();
 
   constructor(
     readonly ports: { transport: Transport; clock: Clock; random: Random },
@@ -59,7 +63,7 @@ export class Connection {
 
   /** Begin, or begin again after a refusal. */
   open(): void {
-    if (this.#wire || this.#status === "connecting") return;
+    if (this.#timers.has("ready") || this.online) return;
     this.#failures = this.#tokenFailures = 0;
     this.#become(this.#status === "idle" ? "connecting" : "away");
     void this.#connect();
@@ -67,9 +71,7 @@ export class Connection {
 
   /** Do not wait for the next attempt: the network is back, or the app is looked at again. */
   hurry(): void {
-    if (this.#status !== "away" || !this.#timers.has("again")) return;
-    this.#stop("again");
-    void this.#connect();
+    if (this.#timers.has("again")) void this.#connect();
   }
 
   close(): void {
@@ -86,8 +88,10 @@ export class Connection {
   }
 
   async #connect(): Promise<void> {
-    const attempt = (this.#attempt += 1);
+    this.#drop();
+    const attempt = this.#attempt;
     const current = (): boolean => attempt === this.#attempt;
+    this.#start("ready", READY_WITHIN, () => this.#refused(null));
     try {
       const [token, url] = await Promise.all([this.tokens.get(), this.locate(this.#failures > 0)]);
       if (!current()) return;
@@ -106,6 +110,7 @@ export class Connection {
     if (name === "connection.ready") {
       this.#failures = this.#tokenFailures = 0;
       this.#closing = null;
+      this.#stop("ready");
       this.#renewBefore(this.tokens.ends);
       this.#become("online");
     } else if (name === "connection.closing") {
@@ -147,8 +152,7 @@ export class Connection {
   #drop(): void {
     this.#attempt += 1;
     this.#closing = null;
-    this.#stop("again");
-    this.#stop("renew");
+    for (const timer of [...this.#timers.keys()]) this.#stop(timer);
     const wire = this.#wire;
     this.#wire = null;
     wire?.close();
@@ -162,8 +166,7 @@ export class Connection {
   async #renew(): Promise<void> {
     const attempt = this.#attempt;
     try {
-      this.tokens.forget();
-      await this.call("auth.refresh", { token: await this.tokens.get() });
+      await this.call("auth.refresh", { token: await this.tokens.renew() });
       if (attempt === this.#attempt) this.#renewBefore(this.tokens.ends);
     } catch {
       // The app's server is away, or the answer was lost: the old token lasts a while; after that a reconnect asks.
@@ -176,7 +179,7 @@ export class Connection {
     this.on.status(status, problem);
   }
 
-  #start(name: "again" | "renew", ms: number, action: () => void): void {
+  #start(name: Timer, ms: number, action: () => void): void {
     this.#stop(name);
     this.#timers.set(name, this.ports.clock.after(ms, () => {
       this.#timers.delete(name);
@@ -184,7 +187,7 @@ export class Connection {
     }));
   }
 
-  #stop(name: "again" | "renew"): void {
+  #stop(name: Timer): void {
     this.#timers.get(name)?.();
     this.#timers.delete(name);
   }

@@ -9,7 +9,7 @@ import type { Ids, Random } from "./ids.js";
 import type { Keep } from "./keep.js";
 import type { Operation } from "./operations.js";
 import { Outbox } from "./outbox.js";
-import type { Clock, Transport } from "./ports.js";
+import { type Clock, pause, type Transport } from "./ports.js";
 import { Rest } from "./rest.js";
 import type { Store } from "./store.js";
 import type { Tokens } from "./tokens.js";
@@ -75,17 +75,23 @@ export class Engine {
     this.#connection.hurry();
   }
 
-  async close(): Promise<void> {
+  /** `lost`: another tab has taken over, and keeps what is newer. */
+  async close(lost = false): Promise<void> {
     this.outbox.stop();
     this.#connection.close();
     for (const stop of this.#typing.values()) stop();
     this.#keeping();
-    await this.#deps.keep.save(this.#deps.store.state);
+    if (!lost) await this.#deps.keep.save(this.#deps.store.state);
   }
 
   /** Send an event; its acknowledgement. */
   call(event: string, payload: Json): Promise<Json> {
     return this.#connection.call(event, payload);
+  }
+
+  /** A REST call as the user. */
+  request(method: string, path: string, body?: Json): Promise<Json> {
+    return this.rest.call(method, path, body);
   }
 
   operation(operation: Operation): Promise<Json> {
@@ -156,6 +162,7 @@ export class Engine {
       if (event.type === "typing.started") this.#types(event);
       if (event.type === "membership.added" && this.#open.has(event.data.channel.id)) this.#reopen(event.data.channel.id);
     }
+    for (const id of this.#open) if (this.#deps.store.state.channels[id]?.loaded === false) this.history.newest(id).catch(() => {});
   }
 
   async #ready(ready: Json): Promise<void> {
@@ -165,17 +172,24 @@ export class Engine {
     this.#filling = false;
     store.do({ do: "user", user: ready.user as User });
     if (ready.recovered === null) await this.#fill(null);
-    else if (ready.recovered === false) store.do({ do: "begin", fresh: ready as unknown as FreshState });
+    else if (ready.recovered === false) this.#begin(ready);
     // With true the events follow; until they are here, the older cursor stands.
     this.outbox.flush();
-    for (const id of this.#open) this.#reopen(id);
+    this.#open.forEach((id) => this.#reopen(id));
     if (this.#followed.size) void this.follow([...this.#followed]).catch(() => {});
+  }
+
+  /** Fresh state, and whatever else was read before. */
+  #begin(fresh: Json): void {
+    this.#deps.store.do({ do: "begin", fresh: fresh as unknown as FreshState });
+    this.history.again("");
   }
 
   /** What is looked at is watched again, and read again where nothing is left of it. */
   #reopen(channel_id: string): void {
     this.#watch(channel_id)
       .then(() => this.history.newest(channel_id))
+      .then(() => this.history.again(channel_id))
       .catch((error: ChatError) => {
         if (!error.retryable) this.#open.delete(channel_id);
       });
@@ -191,7 +205,10 @@ export class Engine {
     }
     if (watched.length < logs.length) await this.#fill(store.state.cursor);
     // Sync leaves no hole. If there is one, what is known here is wrong.
-    if (Object.keys(store.state.gaps).some((log) => logs.includes(log))) await this.#fill(null);
+    if (Object.keys(store.state.gaps).some((log) => logs.includes(log))) {
+      await this.#fill(null);
+      this.#open.forEach((id) => this.#reopen(id));
+    }
   }
 
   /** Catch up from a cursor, or begin anew without one; what comes meanwhile waits. */
@@ -204,7 +221,7 @@ export class Engine {
       // With the next connection everything since the last cursor comes.
       if (connected !== this.#connected || !answer) return;
       if (answer.recovered) this.#take(answer.events as ServerEvent[]);
-      else this.#deps.store.do({ do: "begin", fresh: answer as unknown as FreshState });
+      else this.#begin(answer);
       cursor = answer.cursor as string;
       this.#deps.store.do({ do: "cursor", cursor });
       more = answer.has_more === true;
@@ -220,8 +237,8 @@ export class Engine {
       try {
         return await this.#connection.call("sync", { ...(cursor ? { cursor } : {}), limit: SYNC_PAGE });
       } catch (error) {
-        const seconds = error instanceof ServerError ? (error.retryAfter ?? 1) : 1;
-        await new Promise<void>((wake) => this.#deps.clock.after(seconds * 1000, wake));
+        const { retryAfter = 1 } = error as ServerError;
+        await pause(this.#deps.clock, retryAfter * 1000);
       }
     }
     return null;

@@ -104,7 +104,7 @@ class Family implements Desk {
   async #lost(): Promise<void> {
     const engine = this.#engine;
     this.#engine = null;
-    await engine?.close();
+    await engine?.close(true);
     this.#giveUp = this.#stand(false);
     this.#say({ say: "hello", from: this.me });
   }

@@ -19,6 +19,8 @@ export class History {
   /** What is heard of a channel while something of it is being read: the answer may be older. */
   readonly #meanwhile = new Map<string, Set<ServerEvent[]>>();
   readonly #cursors = new Map<string, string>();
+  /** What was asked for beyond messages, by channel; lists of no channel under "". */
+  readonly #wanted = new Map<string, Map<string, () => Promise<unknown>>>();
 
   constructor(
     readonly store: Store,
@@ -29,6 +31,11 @@ export class History {
   heard(event: ServerEvent): void {
     if (event.channel_id === null || event.seq === null) return;
     this.#meanwhile.get(event.channel_id)?.forEach((events) => events.push(event));
+  }
+
+  /** Read again what was asked for before the channel was entered anew, or before all began anew. */
+  again(channel_id: string): void {
+    this.#wanted.get(channel_id)?.forEach((read) => read().catch(() => {}));
   }
 
   /** The newest page, unless it was read. */
@@ -73,6 +80,7 @@ export class History {
 
   /** The next page of members, unless all were read. Whether there are more. */
   members(channel_id: string): Promise<boolean> {
+    this.#want(channel_id, "members", async () => Object.keys(this.#channel(channel_id).members).length || this.members(channel_id));
     return this.#once(`members ${channel_id}`, async () => {
       const { membersLoaded, entered } = this.#channel(channel_id);
       if (membersLoaded) return false;
@@ -88,6 +96,7 @@ export class History {
 
   /** What is pinned, unless it was read. */
   pins(channel_id: string): Promise<void> {
+    this.#want(channel_id, "pins", () => this.pins(channel_id));
     return this.#once(`pins ${channel_id}`, async () => {
       const { pins, entered } = this.#channel(channel_id);
       if (pins) return;
@@ -98,6 +107,7 @@ export class History {
 
   /** Everything that the user is invited to, or takes part in. */
   all(what: "invites" | "threads"): Promise<void> {
+    this.#want("", what, () => this.all(what));
     return this.#once(what, async () => {
       for (let cursor: string | null = ""; cursor !== null; ) {
         const page: Json = await this.read("GET", `/v1/${what}?limit=${MOST}${after(cursor)}`);
@@ -105,6 +115,10 @@ export class History {
         cursor = page.next_cursor as string | null;
       }
     });
+  }
+
+  #want(channel_id: string, what: string, read: () => Promise<unknown>): void {
+    this.#wanted.set(channel_id, (this.#wanted.get(channel_id) ?? new Map()).set(what, read));
   }
 
   async #page(channel_id: string, thread_id: string | null, where: string, covers: (page: MessagePage) => Stretch, newest: boolean, limit = PAGE): Promise<void> {

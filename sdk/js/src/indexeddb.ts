@@ -35,17 +35,24 @@ export class IndexedDbStorage implements Storage {
   async write(changes: ReadonlyMap<string, unknown>): Promise<void> {
     const noted = [...changes].filter(([key]) => key.includes(AT_ONCE));
     noted.forEach(([key, value]) => this.#note(key, value === undefined ? GONE : JSON.stringify(value)));
-    const store = await this.#open("readwrite");
-    for (const [key, value] of changes) {
-      if (value === undefined) store.delete(key);
-      else store.put(value, key);
+    let written = false;
+    try {
+      const store = await this.#open("readwrite");
+      for (const [key, value] of changes) {
+        if (value === undefined) store.delete(key);
+        else store.put(value, key);
+      }
+      await new Promise<void>((resolve, reject) => {
+        store.transaction.oncomplete = () => resolve();
+        store.transaction.onabort = () => reject(store.transaction.error);
+      });
+      written = true;
+    } finally {
+      // Unless something newer was noted meanwhile. Without a database, a note is all there is of what is not gone.
+      for (const [key, value] of noted) {
+        if (written || value === undefined) this.#forget(key, value === undefined ? GONE : JSON.stringify(value));
+      }
     }
-    await new Promise<void>((resolve, reject) => {
-      store.transaction.oncomplete = () => resolve();
-      store.transaction.onabort = () => reject(store.transaction.error);
-    });
-    // Unless something newer was noted meanwhile.
-    for (const [key, value] of noted) this.#forget(key, value === undefined ? GONE : JSON.stringify(value));
   }
 
   async #open(mode: IDBTransactionMode): Promise<IDBObjectStore> {

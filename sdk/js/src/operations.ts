@@ -65,7 +65,7 @@ export function callOf({ act, channel_id, message_id }: Operation): [event: stri
 }
 
 /** A message as it will look once the operation is done; null when it is not shown any more. */
-export function afterwards(message: Message, { act }: Operation, me: string): Message | null {
+export function afterwards(message: Message, { act }: Operation): Message | null {
   switch (act.kind) {
     case "edit": {
       const { set, unset, ...fields } = act.edit;
@@ -82,7 +82,6 @@ export function afterwards(message: Message, { act }: Operation, me: string): Me
     case "unreact":
       return reacted(message, act.emoji, false, false);
     default:
-      void me;
       return message;
   }
 }

@@ -5,7 +5,7 @@
 import { ClientError, NoAnswer, ServerError } from "./errors.js";
 import type { Random } from "./ids.js";
 import { callOf, type Operation } from "./operations.js";
-import type { Clock } from "./ports.js";
+import { type Clock, pause } from "./ports.js";
 import type { Keep } from "./keep.js";
 import type { Store } from "./store.js";
 import type { Json, Message } from "./types.js";
@@ -98,8 +98,8 @@ export class Outbox {
       for (;;) {
         const next = this.store.state.outbox.find((each) => each.channel_id === channel_id && !each.error);
         if (!next || this.#stopped || !this.online()) return;
-        const pause = await this.#attempt(next);
-        if (pause) await new Promise<void>((wake) => this.ports.clock.after(pause, wake));
+        const wait = await this.#attempt(next);
+        if (wait) await pause(this.ports.clock, wait);
       }
     } finally {
       this.#busy.delete(channel_id);

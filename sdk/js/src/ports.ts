@@ -49,6 +49,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Done once so many milliseconds have gone by. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((wake) => clock.after(ms, wake));
+}
+
 /** Lives as long as the page. */
 export class MemoryStorage implements Storage {
   readonly #kept = new Map<string, unknown>();

@@ -1,6 +1,6 @@
 /** REST, as the user. */
 import { NoAnswer, ServerError } from "./errors.js";
-import type { Clock } from "./ports.js";
+import { type Clock, pause } from "./ports.js";
 import type { Ids } from "./ids.js";
 import type { Tokens } from "./tokens.js";
 import type { Json } from "./types.js";
@@ -10,7 +10,7 @@ const ANSWER_WITHIN = 15_000;
 const ATTEMPTS = 4;
 /** Seconds that are waited for an error that says nothing. */
 const WAIT = 1;
-const TOKEN_CODES = new Set(["token_expired", "token_invalid"]);
+const TOKEN_CODES = new Set<string>(["token_expired", "token_invalid"]);
 
 export class Rest {
   constructor(
@@ -30,37 +30,35 @@ export class Rest {
     for (let attempt = 1; ; attempt += 1) {
       const token = await this.tokens.get();
       try {
-        return await this.#once(method, path, { ...headers, authorization: `Bearer ${token}` }, body);
+        const init: RequestInit = { method, headers: { ...headers, authorization: `Bearer ${token}` } };
+        if (body) init.body = JSON.stringify(body);
+        return await ask(this.fetch, this.clock, (await this.base()) + path, init);
       } catch (error) {
-        const stale = error instanceof ServerError && TOKEN_CODES.has(error.code) && !renewed;
-        if (stale) {
+        const { code, retryable, retryAfter = WAIT } = error as ServerError;
+        if (TOKEN_CODES.has(code) && !renewed) {
           this.tokens.forget();
           renewed = true;
-        } else if (attempt < ATTEMPTS && (error instanceof NoAnswer || (error instanceof ServerError && error.retryable))) {
-          const seconds = error instanceof ServerError ? (error.retryAfter ?? WAIT) : WAIT;
-          await new Promise<void>((wake) => this.clock.after(seconds * 1000, wake));
-        } else throw error;
+        } else if (retryable && attempt < ATTEMPTS) await pause(this.clock, retryAfter * 1000);
+        else throw error;
       }
     }
   }
+}
 
-  async #once(method: string, path: string, headers: Record<string, string>, body?: Json): Promise<Json> {
-    const control = new AbortController();
-    const stop = this.clock.after(ANSWER_WITHIN, () => control.abort());
-    try {
-      const init: RequestInit = { method, headers, signal: control.signal };
-      if (body) init.body = JSON.stringify(body);
-      const answer = await this.fetch((await this.base()) + path, init);
-      const text = await answer.text();
-      const said = (text ? JSON.parse(text) : {}) as Json;
-      if (answer.ok) return said;
-      const wait = answer.headers.get("retry-after");
-      throw new ServerError({ code: "internal", status: answer.status, ...(wait ? { retry_after: Number(wait) } : {}), ...said });
-    } catch (error) {
-      if (error instanceof ServerError) throw error;
-      throw new NoAnswer(`${method} ${path}`);
-    } finally {
-      stop();
-    }
+/** One request. Raises `ServerError`, or `NoAnswer` when there is none in time. */
+export async function ask(fetch: typeof globalThis.fetch, clock: Clock, url: string, init: RequestInit): Promise<Json> {
+  const control = new AbortController();
+  const stop = clock.after(ANSWER_WITHIN, () => control.abort());
+  try {
+    const answer = await fetch(url, { ...init, signal: control.signal });
+    const text = await answer.text();
+    const said = (text ? JSON.parse(text) : {}) as Json;
+    if (answer.ok) return said;
+    const wait = answer.headers.get("retry-after");
+    throw new ServerError({ code: "internal", status: answer.status, ...(wait ? { retry_after: Number(wait) } : {}), ...said });
+  } catch (error) {
+    throw error instanceof ServerError ? error : new NoAnswer(url);
+  } finally {
+    stop();
   }
 }

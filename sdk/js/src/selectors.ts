@@ -20,8 +20,6 @@ export interface UnreadTotals {
   readonly threads_unread: number;
 }
 
-/** Permissions about a type as such, which are no capability in a channel. */
-const OF_TYPES = new Set(["channel.create"]);
 const NONE: readonly never[] = [];
 
 /** What the user may do in a channel: what its role there and its role in the app have together. */
@@ -31,7 +29,8 @@ export function capabilitiesOf(state: State, channel: Channel): string[] {
   let granted = new Set(row[role in row ? role : "user"] ?? []);
   if (channel.membership !== null) for (const each of row[channel.membership.role] ?? []) granted.add(each);
   else if (!granted.has("channel.watch")) granted = new Set([...granted].filter((each) => each === "channel.join"));
-  return [...granted].filter((each) => !OF_TYPES.has(each)).sort();
+  granted.delete("channel.create"); // is about the type as such
+  return [...granted].sort();
 }
 
 const views = new WeakMap<ChannelState, { grants: State["grants"]; role: string | undefined; view: Channel }>();
@@ -112,7 +111,7 @@ function overlaid(stored: readonly Message[], state: State, channel_id: string, 
       if (before || !here) continue;
       shown.set(id, { ...unsent(operation, act.draft, me), state: error ? "failed" : "waiting", ...(error ? { error } : {}) });
     } else if (before) {
-      const after = afterwards(before, operation, me);
+      const after = afterwards(before, operation);
       if (after === null) shown.delete(id);
       else shown.set(id, { ...before, ...after, state: "waiting" });
     }

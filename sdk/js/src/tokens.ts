@@ -26,6 +26,11 @@ export class Tokens {
   /** A token that lasts. Raises `ClientError` with `token_provider` where the app gives none. */
   async get(): Promise<string> {
     if (this.#token !== null && this.#ends - TOO_SHORT > this.clock.now()) return this.#token;
+    return this.renew();
+  }
+
+  /** Another one. The last one stays in use until it is there. */
+  renew(): Promise<string> {
     this.#asking ??= this.#ask().finally(() => (this.#asking = null));
     return this.#asking;
   }

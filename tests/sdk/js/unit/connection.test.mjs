@@ -142,3 +142,54 @@ test("without an answer an operation is made again with the same id", async () =
   await client.close();
   await settled();
 });
+
+test("who does not wait for what is refused gets no unhandled rejection, and is told", async () => {
+  const unhandled = [];
+  const note = (error) => unhandled.push(error);
+  process.on("unhandledRejection", note);
+  const refusal = { error: { code: "permission_missing", message: "No", retryable: false } };
+  const { client } = world({ answers: { "message.send": () => refusal, "message.update": () => refusal } });
+  const told = [];
+  client.on("refused", ({ operation, error }) => told.push([operation.act.kind, error.code]));
+  await client.connect();
+  client.send("den", "one");
+  await settled();
+  client.edit({ id: "msg_x", channel_id: "den" }, { text: "two" });
+  await settled();
+  await settled();
+  assert.deepEqual(told, [["send", "permission_missing"], ["edit", "permission_missing"]]);
+  assert.deepEqual(unhandled, []);
+  process.off("unhandledRejection", note);
+  await client.close();
+});
+
+test("after a refusal, connecting again tries again", async () => {
+  const { client, server, wires, clock } = world();
+  await client.connect();
+  server.up = false;
+  server.refuse = { code: "user_deactivated", message: "No", retryable: false };
+  wires[0].on.closed(false);
+  await clock.pass(2_000);
+  assert.equal(client.state.connection.status, "refused");
+  server.up = true;
+  await client.connect();
+  await settled();
+  assert.equal(client.state.connection.status, "online");
+  await client.close();
+});
+
+test("a server that takes a connection and says nothing is left for another attempt", async () => {
+  const silent = { calls: 0 };
+  const { client, clock, server } = world({
+    transport: (url, key, auth, on) => {
+      silent.calls += 1;
+      void [url, key, auth, on];
+      return { call: () => new Promise(() => {}), close() {} };
+    },
+  });
+  void server;
+  client.connect().catch(() => {});
+  await clock.pass(100_000);
+  assert.ok(silent.calls >= 3);
+  await client.close();
+});
