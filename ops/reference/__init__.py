@@ -1,5 +1,5 @@
-"""The reference, generated from the code by `python -m ops.reference`: pages for people, and the OpenAPI and
-AsyncAPI documents."""
+"""The reference, generated from the code by `python -m ops.reference`: pages for people, the OpenAPI and
+AsyncAPI documents, and what SDKs are made from."""
 
 from pathlib import Path
 from typing import Final
@@ -9,6 +9,7 @@ from ops.reference.asyncapi import asyncapi_json
 from ops.reference.errors import errors_page
 from ops.reference.openapi import openapi_json
 from ops.reference.permissions import permissions_page
+from ops.reference.protocol import protocol_files
 from ops.reference.realtime import realtime_page
 from ops.reference.rest import rest_page
 
@@ -32,4 +33,5 @@ def files() -> dict[Path, str]:
         {FOLDER / name: text for name, text in pages.items()}
         | shown
         | {FILE: openapi_json(), ASYNCAPI: asyncapi_json()}
+        | protocol_files()
     )

@@ -26,14 +26,18 @@ def public_errors() -> list[type[NatterError]]:
     return [error for error in all_errors() if error.__module__.startswith(known) and error.code not in _AT_START]
 
 
+def chat_errors() -> list[type[NatterError]]:
+    """Those of them that callers of the chat APIs get."""
+    return [error for error in public_errors() if error.__module__.startswith(_CHAT)]
+
+
 def errors_page() -> str:
     """The page."""
-    errors = public_errors()
     return fill(
         "errors.md",
         example=as_json(no_channel().as_problem("req_01k2x7m5t1e8b9v3q4w5r6t7y8")),
-        table=_table([error for error in errors if error.__module__.startswith(_CHAT)]),
-        internal=_table([error for error in errors if error.__module__.startswith(_INSIDE)]),
+        table=_table(chat_errors()),
+        internal=_table([error for error in public_errors() if error.__module__.startswith(_INSIDE)]),
     )
 
 

@@ -240,8 +240,8 @@ class State:
             return
         if event["type"] == "message.created":
             wrote(self, event["data"]["message"])
-        # What passes by is as of now, whatever is still to be loaded.
-        if log in self.unloaded and event["seq"] is not None:
+        # What passes by is as of now, whatever is still to be loaded; and of what is gone nothing can be.
+        if log in self.unloaded and event["seq"] is not None and event["type"] != "channel.deleted":
             self.waiting[log].append(event)
         else:
             REDUCERS[event["type"]](self, event, event["data"])

@@ -12,6 +12,7 @@ from tests.engines import Engines
 
 FOLDER = Path(__file__).parents[2] / "docs" / "guides"
 OWN_TESTS = {
+    "javascript": "sdk/js/test_guide.py",
     "limits": "data_plane/limits/test_guide.py",
     "python": "sdk/python/test_guide.py",
     "seed": "ops/test_seed.py",
