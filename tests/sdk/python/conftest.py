@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kernel.gcra import rate
 from natter import AsyncNatter, Natter
 from tests.clients.conftest import WIDE
 from tests.clients.installation import Installation, Tenant
@@ -18,7 +19,10 @@ async def installation(engines: Engines, free_ports: Callable[[int], list[int]])
     database = await engines.fresh_database("chat")
     installation = Installation(database.url, engines.redis_url)
     await (await installation.tenant()).close()  # nodes without a control plane start from the shard's copies
-    await installation.start_node(free_ports(1)[0])
+    running = await installation.start_node(free_ports(1)[0])
+    # All of these tests come from one address at full speed; `tests/data_plane/limits` is where limits are tried.
+    rates = running.node.limiter.address_rates
+    rates.update(dict.fromkeys(rates, rate(100_000, 100_000)))
     yield installation
     await installation.stop()
     await engines.drop_database(database)

@@ -1,6 +1,7 @@
 """What a client is made of: its connections, its views, and what it says of itself."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ import pytest
 
 from natter import AsyncNatter, Natter, models
 from tests.clients.installation import Tenant
-from tests.sdk.python.front import Front
+from tests.sdk.python.front import Front, Say
 from tests.sdk.python.test_routes import unknown_fields
 
 
@@ -70,6 +71,19 @@ async def test_closing_closes_what_is_the_clients_own(tenant: Tenant, url: str) 
         async with AsyncNatter(tenant.secret_key, url=url, http_client=mine) as lent:
             await lent.users.get("ada")
         assert not mine.is_closed
+
+
+async def test_a_client_that_was_located_asks_again_for_each_connection(tenant: Tenant, front: Front, url: str) -> None:
+    await tenant.channel("general", "bot")
+    found = {"app_id": tenant.snapshot.app_id, "url": url, "shard": "s0", "environment": "development"}
+    front.faults = [Say(200, json.dumps(found))] * 2
+    key = tenant.publishable_key
+    async with await AsyncNatter.locate(tenant.secret_key, publishable_key=key, portal=front.url) as natter:
+        assert natter.base_url == url
+        async with natter.for_user("bot").realtime() as chat:
+            assert (await chat.send("general", text="Found it")).user_id == "bot"
+    assert [seen.path for seen in front.seen] == [f"/v1/locate?key={key}"] * 2
+    assert all("authorization" not in seen.headers for seen in front.seen)
 
 
 def test_secrets_are_not_printed(tenant: Tenant, url: str) -> None:

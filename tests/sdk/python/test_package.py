@@ -35,11 +35,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def needed(name: str) -> set[str]:
-    """A distribution and what it needs without extras, among what is installed here."""
-    found, waiting = set(), [name]
+def needed(*names: str) -> set[str]:
+    """Distributions and what they need without extras, among what is installed here."""
+    found, waiting = set(), list(names)
     while waiting:
-        name = waiting.pop()
+        name = waiting.pop().lower()
         if name in found:
             continue
         try:
@@ -56,22 +56,31 @@ def needed(name: str) -> set[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(folder: Path, wheel: Path, *extra: str) -> Path:
     """The Python of an environment that holds the wheel and what it says that it needs, from no network."""
-    folder = tmp_path_factory.mktemp("empty") / "venv"
     run(UV, "venv", "--quiet", "--offline", "--python", sys.executable, folder)
     python = folder / "bin" / "python"
     run(UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel)
     (site,) = (folder / "lib").glob("python*/site-packages")
-    for name in needed("natter-sdk") - {"natter-sdk"}:
+    for name in needed("natter-sdk", *extra) - {"natter-sdk"}:
         for file in metadata.files(name) or ():
-            source = Path(str(file.locate()))
-            if ".." not in file.parts and source.suffix != ".pyc" and source.exists():
-                target = site / file
+            source, target = Path(str(file.locate())), site / file
+            if ".." not in file.parts and source.suffix != ".pyc" and source.exists() and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.symlink_to(source)
     return python
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `pip install natter-sdk` makes it."""
+    return installed(tmp_path_factory.mktemp("empty") / "venv", wheel)
+
+
+@pytest.fixture(scope="module")
+def realtime(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `pip install 'natter-sdk[realtime]'` makes it."""
+    return installed(tmp_path_factory.mktemp("empty") / "venv", wheel, "python-socketio", "aiohttp")
 
 
 def test_the_wheel_holds_the_package_and_its_types(wheel: Path) -> None:
@@ -80,13 +89,14 @@ def test_the_wheel_holds_the_package_and_its_types(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names} == {"natter", "natter_sdk-0.1.0.dist-info"}
 
 
-async def test_the_readmes_code_runs_in_an_empty_environment(environment: Path, tenant: Tenant, url: str) -> None:
+async def test_the_readmes_code_runs_in_an_empty_environment(realtime: Path, tenant: Tenant, url: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (SOURCE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) > 5
     given = {"NATTER_SECRET_KEY": tenant.secret_key, "NATTER_URL": url, "PATH": os.environ["PATH"]}
-    out = await asyncio.to_thread(run, environment, "-W", "error", "-c", "\n".join(blocks), env=given)
+    out = await asyncio.to_thread(run, realtime, "-W", "error", "-c", "\n".join(blocks), env=given)
     assert out.startswith("ada: Hello, Grace! (20")
     assert "not_found req_" in out
+    assert out.splitlines()[-1] == "helper: At your service, ada."
 
 
 def test_without_the_extra_the_realtime_client_says_what_to_install(environment: Path) -> None:

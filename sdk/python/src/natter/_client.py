@@ -225,11 +225,14 @@ class AsyncNatter(_Client[httpx.AsyncClient], AsyncResources):
     async def locate(cls, secret_key: str | None, *, publishable_key: str, portal: str, **options: Any) -> Self:
         """A client of the address where an app is served now, as the installation's portal says.
 
-        `portal` is the portal's address. Options are those of the class. Raises `NotFound` for an unknown key.
+        `portal` is the portal's address. Options are those of the class. Raises `NotFound` for an unknown key. Its
+        `realtime` asks the portal anew at each connection, because apps can move.
         """
         async with cls(None, url=portal, **options) as finder:
             found = await finder.apps.locate(publishable_key, portal=portal)
-        return cls(secret_key, url=found.url, **options)
+        client = cls(secret_key, url=found.url, **options)
+        client._options = client._options.with_(located=(publishable_key, portal))
+        return client
 
     async def call(self, call: Call[T]) -> T:
         """Make a call that the resources describe, again where that is safe and may help."""
@@ -272,7 +275,14 @@ class AsyncNatter(_Client[httpx.AsyncClient], AsyncResources):
             token = credential
         if token is None:
             raise ValueError("whose connection? natter.for_user(…).realtime(), or give a token")
-        return RealtimeClient(self._options.base_url, token, **options)
+        if self._options.located is None:
+            return RealtimeClient(self._options.base_url, token, **options)
+        key, portal = self._options.located
+
+        async def find() -> str:
+            return (await self.apps.locate(key, portal=portal)).url
+
+        return RealtimeClient(find, token, **{"publishable_key": key, **options})
 
     async def aclose(self) -> None:
         """Close the connections. A view (`for_user`, …) and a client with an `http_client` of yours leave them open."""

@@ -56,6 +56,8 @@ class Options:
     user_agent: str
     acting: str | None = None
     """The user in whose name a server acts."""
+    located: tuple[str, str] | None = None
+    """The publishable key and the portal that brought the address."""
     timeout: httpx.Timeout
     retry: Retry = field(default_factory=Retry)
     monotonic: Callable[[], float] = time.monotonic
