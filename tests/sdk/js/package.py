@@ -19,11 +19,11 @@ def built() -> Path:
     """The SDK's folder, with a `dist` that is of these sources."""
     sources = [SDK / "package-lock.json", SDK / "tsconfig.json", SDK / "build.mjs", *sorted(SDK.glob("src/**/*.ts"))]
     wanted = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    stamp = SDK / "dist" / ".built"
+    stamp = SDK / "node_modules" / ".built"  # not in `dist`, all of which is packed
     node_packages.installed(SDK)
     with (SDK / "package.json").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # another run may be at it
-        if not stamp.exists() or stamp.read_text() != wanted:
+        if not stamp.exists() or stamp.read_text() != wanted or not (SDK / "dist" / "index.js").exists():
             subprocess.run([node_packages.NODE, "build.mjs"], cwd=SDK, env=node_packages.environment(), check=True)
             stamp.write_text(wanted)
     return SDK
