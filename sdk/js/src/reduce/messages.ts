@@ -14,7 +14,9 @@ export const MESSAGE_REDUCERS: Record<string, Reducer> = {
     const message: Message = data.message;
     const channel = draft.channel(message.channel_id)!;
     const membership = channel.channel.membership;
-    if (membership !== null || channel.channel.history === "all") put(draft, channel, message);
+    // It may have been read already, as it was later.
+    const held = atSeq(channel.timeline, message.seq);
+    if (membership !== null || channel.channel.history === "all") put(draft, channel, withOwn(message, held));
     threadChanged(channel, data.thread);
     stopTyping(channel, message);
     takePart(draft, message, data.thread);
@@ -106,12 +108,15 @@ function changed(draft: Draft, { channel_id, data }: Parameters<Reducer>[1]): vo
   const message: Message = data.message;
   const channel = draft.channel(channel_id!)!;
   // What is not held is on a page that was not read, or was deleted for oneself.
-  changeAt(channel, message.seq, (held) =>
-    message.reactions && held.own_reactions ? { ...message, own_reactions: held.own_reactions } : message,
-  );
+  changeAt(channel, message.seq, (held) => withOwn(message, held));
   if (channel.quoting[message.id]) requote(channel, message);
   threadChanged(channel, data.thread);
   if (message.deleted_at !== null) unpin(channel, message.id);
+}
+
+/** With the user's own reactions as they are known: no event about a message tells of them. */
+function withOwn(message: Message, held: Message | undefined): Message {
+  return message.reactions && held?.own_reactions ? { ...message, own_reactions: held.own_reactions } : message;
 }
 
 /** Whatever quotes a message shows it small, as it is now. */
