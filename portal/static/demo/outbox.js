@@ -1,5 +1,5 @@
 /** Sends what waits, in order, one at a time. Each operation may be repeated: its id makes the repetition harmless. */
-import { Refused } from "./connection.js";
+import { ServerError } from "../vendor/natter.js";
 
 const EVENTS = {
   send: "message.send",
@@ -43,7 +43,7 @@ export class Outbox {
       this.operations.remove(op);
       return 0;
     } catch (error) {
-      if (!(error instanceof Refused)) return PAUSE; // no answer: it stays, and is sent again
+      if (!(error instanceof ServerError)) return PAUSE; // no answer: it stays, and is sent again
       if (error.retryable) return Math.min((error.retryAfter ?? 1) * 1000, LONGEST_PAUSE);
       this.operations.update(op, { error: { code: error.code, message: error.message } });
       return 0;

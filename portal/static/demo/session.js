@@ -4,7 +4,7 @@
  * `on` has `changed()` for whatever is drawn, `wire(…)`, `attends()`, `askPortal()`, `gone(channel)`.
  */
 import { Channels } from "./channels.js";
-import { Connection, Refused } from "./connection.js";
+import { Connection, Rest } from "./connection.js";
 import { Hidden } from "./hidden.js";
 import { Invites } from "./invites.js";
 import { Keep } from "./keep.js";
@@ -12,7 +12,6 @@ import { Operations } from "./operations.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Places } from "./places.js";
-import { Rest } from "./rest.js";
 import { Versions } from "./versions.js";
 
 const PAGE = 100;
@@ -36,13 +35,6 @@ export class Session {
     this.trouble = null;
     this.keep = new Keep(page.app, user);
     this.operations = new Operations(this.keep);
-    this.rest = new Rest({ node: page.node, tokens: page.portal, user });
-    this.people = new People(this.rest, () => on.changed());
-    this.versions = new Versions(this.rest, () => on.changed());
-    this.invites = new Invites(this.rest, () => on.changed());
-    this.hidden = new Hidden();
-    this.channels = new Channels(user, this.hidden, () => on.changed());
-    this.places = new Places(this);
     this.connection = new Connection({
       url: page.node,
       key: page.key,
@@ -60,6 +52,13 @@ export class Session {
         refused: () => on.askPortal(),
       },
     });
+    this.rest = new Rest(this.connection);
+    this.people = new People(this.rest, () => on.changed());
+    this.versions = new Versions(this.rest, () => on.changed());
+    this.invites = new Invites(this.rest, () => on.changed());
+    this.hidden = new Hidden();
+    this.channels = new Channels(user, this.hidden, () => on.changed());
+    this.places = new Places(this);
     this.outbox = new Outbox(this.operations, this.connection, (op, answer) => {
       if (op.kind === "hide") this.#hid(answer);
       else this.places.acknowledged(op, answer.message);
@@ -97,8 +96,7 @@ export class Session {
   }
 
   fail(error) {
-    // Errors of the browser have numbers as codes, and mean that no answer came.
-    this.trouble = typeof error.code === "string" ? { code: error.code, message: error.message } : { code: "unreachable" };
+    this.trouble = { code: error.code, message: error.message };
     this.on.changed();
   }
 
@@ -186,7 +184,7 @@ export class Session {
         this.channels.preview(entry.id, messages[0] ?? null);
       } catch (error) {
         entry.looked = false;
-        if (!(error instanceof Refused) || error.retryable) {
+        if (error.retryable) {
           await new Promise((wake) => setTimeout(wake, (error.retryAfter ?? 1) * 1000));
         } else this.channels.preview(entry.id, null);
       }
