@@ -92,10 +92,7 @@ export class Composer {
       return;
     }
     const extra = {};
-    if (this.#quoted) {
-      const { id, user_id, text: said } = this.#quoted;
-      Object.assign(extra, { quoted_id: id, quoted: { id, user_id, text: said, deleted: false } });
-    }
+    if (this.#quoted) extra.quoted_id = this.#quoted.id;
     const users = [...this.#mentioned].filter(([name]) => text.includes(name)).map(([, id]) => id);
     const channel = /(^|\s)@channel\b/.test(text);
     if (this.#may && (users.length || channel)) extra.mentions = { users, ...(channel && { channel }) };

@@ -155,8 +155,8 @@ export class Conversation {
     else if (verb === "versions") this.session.versions.toggle(store.shown(id));
     else if (verb === "retry") store.retry(id);
     else if (verb === "discard") store.discard(id);
-    else if (verb === "react") pickEmoji(button, (chosen) => this.#react(id, chosen), () => row.focus());
-    else if (verb === "react-with") this.#react(id, emoji);
+    else if (verb === "react") pickEmoji(button, (chosen) => store.react(id, chosen), () => row.focus());
+    else if (verb === "react-with") store.react(id, emoji);
     else if (verb === "quote") this.composer.quote(store.shown(id));
     else if (verb === "thread") this.on.thread(store.shown(id));
     else if (verb === "pin") this.on.pin(store.shown(id), button, row);
@@ -171,17 +171,6 @@ export class Conversation {
     if (await this.session.places.around(this.place, id)) {
       this.list.render();
       this.list.reveal(id);
-    }
-  }
-
-  async #react(id, emoji) {
-    const { store } = this.place;
-    const on = store.react(id, emoji);
-    if (on === null) return;
-    try {
-      await this.session.connection.emit(on ? "reaction.add" : "reaction.remove", { message_id: id, emoji });
-    } catch {
-      store.react(id, emoji); // it is not stored: as it was
     }
   }
 }

@@ -193,9 +193,9 @@ export class Places {
     this.session.on.changed();
   }
 
-  acknowledged(op, message) {
-    for (const place of this.#of(op.channel)) {
-      if (place.thread === (op.thread ?? null)) place.store.acknowledged(op, message);
+  acknowledged(event, message) {
+    for (const place of this.#of(message.channel_id)) {
+      if (place.thread === (message.thread_id ?? null)) place.store.acknowledged(event, message);
     }
   }
 

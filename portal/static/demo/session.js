@@ -9,7 +9,6 @@ import { Hidden } from "./hidden.js";
 import { Invites } from "./invites.js";
 import { Keep } from "./keep.js";
 import { Operations } from "./operations.js";
-import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Places } from "./places.js";
 import { Versions } from "./versions.js";
@@ -34,7 +33,6 @@ export class Session {
     this.caughtUp = null;
     this.trouble = null;
     this.keep = new Keep(page.app, user);
-    this.operations = new Operations(this.keep);
     this.connection = new Connection({
       url: page.node,
       key: page.key,
@@ -47,11 +45,15 @@ export class Session {
         },
         ready: (data) => this.#ready(data),
         event: (event) => this.#event(event),
+        answered: (event, answer) => this.#answered(event, answer),
+        taken: (operation, error) => this.#taken(operation, error),
         wire: (...line) => on.wire(...line),
         unreachable: () => on.askPortal(),
         refused: () => on.askPortal(),
       },
     });
+    this.operations = new Operations(this.connection.client);
+    this.connection.client.subscribe((state) => state.outbox, () => on.changed());
     this.rest = new Rest(this.connection);
     this.people = new People(this.rest, () => on.changed());
     this.versions = new Versions(this.rest, () => on.changed());
@@ -59,11 +61,6 @@ export class Session {
     this.hidden = new Hidden();
     this.channels = new Channels(user, this.hidden, () => on.changed());
     this.places = new Places(this);
-    this.outbox = new Outbox(this.operations, this.connection, (op, answer) => {
-      if (op.kind === "hide") this.#hid(answer);
-      else this.places.acknowledged(op, answer.message);
-    });
-    this.operations.subscribe(() => queueMicrotask(() => this.outbox.flush()));
   }
 
   get online() {
@@ -111,6 +108,17 @@ export class Session {
     }, TOLD_FOR);
   }
 
+  /** Something that was done is stored. */
+  #answered(event, answer) {
+    if (event === "message.hide") this.#hid(answer);
+    else if (answer.message) this.places.acknowledged(event, answer.message);
+  }
+
+  /** Something that was done is refused, and taken back. A message stays, and says why. */
+  #taken({ act }, error) {
+    if (act.kind !== "send" && error.code !== "discarded") this.failed(error);
+  }
+
   // -- the connection --------------------------------------------------------------------------------------------------
 
   async #ready(data) {
@@ -122,7 +130,6 @@ export class Session {
     }
     if (!data.user.name) this.rest.call("PATCH", "/v1/users/me", { name: this.name }).catch(() => {});
     this.people.learn({ ...data.user, name: data.user.name || this.name });
-    this.outbox.flush();
     await this.places.connected();
     if (!this.channels.loaded || data.recovered === false) this.#loadChannels();
     if (!this.invites.loaded || data.recovered === false) this.invites.load(() => this.online);
