@@ -1,5 +1,5 @@
 """The JavaScript SDK, built. `python -m tests.sdk.js.package` does it by hand, `… bench` measures it, too, and
-`… vendor` gives the portal's demo the new file.
+`… vendor` (`make vendor`) gives the portal's demo the new file.
 
 Nothing happens when nothing changed.
 """

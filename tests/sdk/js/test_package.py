@@ -82,7 +82,7 @@ def test_it_is_as_small_and_as_quick_as_it_says() -> None:
 def test_the_portals_demo_runs_on_these_sources() -> None:
     built()
     fresh = (SDK / "dist" / "natter.js").read_bytes()
-    assert fresh == VENDORED.read_bytes(), "`.venv/bin/python -m tests.sdk.js.package vendor` gives it the new one"
+    assert fresh == VENDORED.read_bytes(), "`make vendor` gives it the new one"
 
 
 def test_it_is_found_by_import_and_by_require(project: Path) -> None:
