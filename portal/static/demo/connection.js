@@ -59,7 +59,7 @@ export class Connection {
 
   connect() {
     this.#off = false;
-    this.#begin();
+    this.begin();
     this.client.hurry();
     this.on.state();
   }
@@ -89,7 +89,7 @@ export class Connection {
 
   /** A REST call as the user. It does not need the connection. */
   async request(method, path, body) {
-    await this.#begin();
+    await this.begin();
     try {
       return await this.client.request(method, path, body);
     } catch (error) {
@@ -97,8 +97,8 @@ export class Connection {
     }
   }
 
-  /** Done once the client can be asked for something. */
-  #begin() {
+  /** Show what is kept, and go on connecting. Done once the client can be asked for something. */
+  begin() {
     this.#begun ??= new Promise((begun) => {
       const stop = this.client.subscribe((state) => state.connection.status, () => {
         stop();
