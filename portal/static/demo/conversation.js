@@ -1,4 +1,5 @@
 /** The messages of one place, with the field to write in: the middle of a pane, and a thread beside it. */
+import { typingIn } from "../vendor/natter.js";
 import { Composer } from "./composer.js";
 import { copy, element, flag, part } from "./elements.js";
 import { MessageList } from "./list.js";
@@ -116,8 +117,9 @@ export class Conversation {
   }
 
   #typing() {
-    const typing = this.place.thread ? this.place.typing : this.entry?.typing;
-    const names = [...(typing?.keys() ?? [])].map((id) => this.session.people.name(id));
+    const { connection, people, user } = this.session;
+    const typing = typingIn(connection.client.state, this.place.id, this.place.thread);
+    const names = typing.filter(({ user_id }) => user_id !== user).map(({ user_id }) => people.name(user_id));
     const line = part(this.root, "typing");
     const words = typingWords(names);
     if (line.dataset.words === words) return;
