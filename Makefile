@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FUZZED := packet polled stream frames
 SECONDS ?= 60
 
-.PHONY: help install image-install browser up collect test test-pg15 fuzz lint reference lock bench clean
+.PHONY: help install image-install browser up collect test test-pg15 fuzz lint reference vendor lock bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -83,6 +83,9 @@ lint: install ## Style, import contracts, types
 
 reference: install ## Write docs/reference and sdk/protocol from the code
 	$(BIN)/python -m ops.reference
+
+vendor: install ## Give the portal's demo the JavaScript SDK as its sources are now
+	$(BIN)/python -m tests.sdk.js.package vendor
 
 lock: ## Renew the lock files; they hold names, versions and hashes, no addresses
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock

@@ -1,193 +1,78 @@
 /**
- * A user's channels as the list shows them: the newest message, what is unread, who types. Reduced from events; knows
- * nothing of pages and elements.
+ * A user's channels as the list shows them: what the SDK knows of them, and what it leaves to those who want it, which is
+ * the newest message of channels that were not opened, and whom a direct one is with. Knows nothing of pages and elements.
  */
-const TYPES_FOR = 6000;
+import { channelOf, messagesIn, typingIn, unreadOf } from "../vendor/natter.js";
 
 export class Channels {
-  #entries = new Map();
-  #early = new Map();
+  /** By channel: `{preview, other, looked}`; `preview` is undefined until it is known, null for none. */
+  #more = new Map();
 
-  constructor(me, hidden, changed) {
-    Object.assign(this, { me, hidden, changed });
-    this.loaded = false;
+  constructor(me, client) {
+    Object.assign(this, { me, client });
   }
 
+  get loaded() {
+    return this.client.state.cursor !== null;
+  }
+
+  /** `{id, channel, unread, last, at, typing, other}` of a channel that the user is a member of. */
   get(id) {
-    return this.#entries.get(id);
+    const channel = channelOf(this.client.state, id);
+    if (!channel?.membership) return undefined;
+    const last = this.#last(channel);
+    const typing = typingIn(this.client.state, id).map(({ user_id }) => user_id).filter((user) => user !== this.me);
+    const { unread } = channel.membership;
+    return { id, channel, unread, last, at: last?.created_at ?? channel.created_at, typing, other: this.more(id).other };
   }
 
-  get size() {
-    return this.#entries.size;
+  more(id) {
+    if (!this.#more.has(id)) this.#more.set(id, {});
+    return this.#more.get(id);
   }
 
   get unread() {
-    let sum = 0;
-    for (const entry of this.#entries.values()) if (!muted(entry)) sum += entry.unread;
-    return sum;
+    return unreadOf(this.client.state).total;
   }
 
   /** The newest first, pinned ones before; without what the user put away, or what it has archived alone. */
   sorted({ archived = false } = {}) {
-    const wanted = ({ channel: { membership } }) => Boolean(membership?.archived_at) === archived && !membership?.hidden;
-    const shown = [...this.#entries.values()].filter(wanted);
+    const all = Object.keys(this.client.state.channels).map((id) => this.get(id)).filter(Boolean);
+    const shown = all.filter(({ channel: { membership } }) => Boolean(membership.archived_at) === archived && !membership.hidden);
     return shown.sort((a, b) => (pin(a) ?? Infinity) - (pin(b) ?? Infinity) || (a.at < b.at ? 1 : -1));
-  }
-
-  /** A channel as the server says it is. */
-  take(channel) {
-    const known = this.#entries.get(channel.id);
-    if (known && known.seq > channel.seq) return known;
-    const entry = known ?? { id: channel.id, typing: new Map(), last: undefined, at: channel.created_at };
-    Object.assign(entry, { channel, seq: channel.seq, lastNumber: channel.last_number });
-    entry.readNumber = Math.max(entry.readNumber ?? 0, channel.membership?.read_number ?? 0, channel.truncated_number ?? 0);
-    this.hidden.count(channel.id, channel.membership?.hidden_numbers);
-    this.#entries.set(channel.id, entry);
-    this.#count(entry);
-    const early = this.#early.get(channel.id);
-    this.#early.delete(channel.id);
-    early?.forEach((again) => again());
-    return entry;
-  }
-
-  /** The list is whole: what it has not, is not this user's. */
-  complete() {
-    this.loaded = true;
-    this.#early.clear();
-  }
-
-  /** While the list is fetched: what is told of a channel that it does not hold yet is taken in when it comes. */
-  #keep(id, again) {
-    if (this.loaded) return;
-    const early = this.#early.get(id);
-    if (early) early.push(again);
-    else this.#early.set(id, [again]);
-  }
-
-  /** These are all there are: what is not among them is gone. */
-  only(channels) {
-    const ids = new Set(channels.map((channel) => channel.id));
-    for (const id of [...this.#entries.keys()]) if (!ids.has(id)) this.#drop(id);
-    channels.forEach((channel) => this.take(channel));
-  }
-
-  drop(id) {
-    if (this.#drop(id)) this.changed();
-  }
-
-  #drop(id) {
-    this.hidden.forget(id);
-    return this.#entries.delete(id);
   }
 
   /** The newest message of a channel, as asked for. */
   preview(id, message) {
-    const entry = this.#entries.get(id);
-    if (!entry || (entry.last && message && entry.last.seq > message.seq)) return;
-    if (message && this.hidden.has(message.id)) return; // it was asked for before; the newest is asked for again
-    entry.last = message;
-    if (message && message.created_at > entry.at) entry.at = message.created_at;
-    this.changed();
+    this.more(id).preview = message;
   }
 
   members(id, members) {
-    const entry = this.#entries.get(id);
-    if (!entry) return;
-    entry.other = members.map((member) => member.user_id).find((user) => user !== this.me) ?? null;
-    this.changed();
+    this.more(id).other = members.map((member) => member.user_id).find((user) => user !== this.me) ?? null;
   }
 
-  /** An event of a channel's log. */
-  event(event) {
-    const { type, seq, data, channel_id, at } = event;
-    const entry = this.#entries.get(channel_id);
-    if (!entry) return this.#keep(channel_id, () => this.event(event));
-    if (seq <= entry.seq) return;
-    entry.seq = seq;
-    if (type === "channel.updated") entry.channel = { ...entry.channel, ...shared(data.channel) };
-    if (type === "channel.deleted") return this.drop(channel_id);
-    if (type === "member.added") entry.channel = { ...entry.channel, member_count: entry.channel.member_count + 1 };
-    if (type === "member.removed") entry.channel = { ...entry.channel, member_count: entry.channel.member_count - 1 };
-    if (type === "channel.truncated") this.#truncate(entry, data);
-    const { message } = data;
-    if (message && (!message.thread_id || message.also_in_channel)) this.#message(entry, type, message, at);
-    this.changed();
+  /** An event of a channel's log: what was asked for is another one now. */
+  event({ channel_id, data: { message } }) {
+    const more = this.#more.get(channel_id);
+    if (more?.preview && more.preview.id === message?.id) more.preview = message;
   }
 
-  /** What is older is gone, and unread to nobody. */
-  #truncate(entry, { truncated_to, truncated_number }) {
-    if (entry.last && entry.last.seq < truncated_to) entry.last = null;
-    entry.readNumber = Math.max(entry.readNumber, truncated_number);
-    this.#count(entry);
+  /** All begins anew, or a channel does: what was asked for is asked for again. */
+  forget(id) {
+    if (id) this.#more.delete(id);
+    else this.#more.clear();
   }
 
-  #message(entry, type, message, at) {
-    if (type !== "message.created") {
-      if (entry.last?.id === message.id) entry.last = message;
-      return;
-    }
-    if (!message.hidden && !this.hidden.has(message.id)) Object.assign(entry, { last: message, at });
-    entry.typing.delete(message.user_id);
-    entry.lastNumber = Math.max(entry.lastNumber, message.number);
-    if (message.user_id === this.me) entry.readNumber = Math.max(entry.readNumber, message.number);
-    const { membership } = entry.channel;
-    if (membership?.hidden && !message.silent) entry.channel = { ...entry.channel, membership: { ...membership, hidden: false } };
-    this.#count(entry);
+  /** What events have brought is newer than what was asked for. */
+  #last({ id, truncated_to, membership: { history_from } }) {
+    const { state } = this.client;
+    const told = messagesIn(state, id).findLast((message) => message.seq < Number.MAX_SAFE_INTEGER);
+    if (told) return told;
+    const more = this.more(id);
+    if (more.preview && state.hidden[more.preview.id]) Object.assign(more, { preview: undefined, looked: false });
+    if (more.preview && more.preview.seq < Math.max(truncated_to, history_from)) more.preview = null;
+    return more.preview;
   }
-
-  /** The user's position, from its own log or from an answer. */
-  read(position) {
-    const { channel_id, read_number, marked_unread } = position;
-    const entry = this.#entries.get(channel_id);
-    if (!entry) return this.#keep(channel_id, () => this.read(position));
-    entry.readNumber = marked_unread ? read_number : Math.max(entry.readNumber, read_number);
-    this.hidden.count(channel_id, position.hidden_numbers);
-    this.#count(entry);
-    this.changed();
-  }
-
-  /** The user has deleted a message for itself; the newest one that is left is to be looked up. */
-  hid({ channel_id, message_id }) {
-    const entry = this.#entries.get(channel_id);
-    if (!entry) return;
-    if (!entry.last || entry.last.id === message_id) Object.assign(entry, { last: undefined, looked: false });
-    this.#count(entry);
-    this.changed();
-  }
-
-  /** The user's membership is another one. */
-  membership(id, fields) {
-    const entry = this.#entries.get(id);
-    if (!entry) return;
-    const { capabilities, channel_id, ...own } = fields;
-    entry.channel = { ...entry.channel, membership: { ...entry.channel.membership, ...own } };
-    if (capabilities) entry.channel.capabilities = capabilities;
-    if (entry.last && entry.last.seq < own.history_from) entry.last = null; // the user has cleared the channel
-    this.changed();
-  }
-
-  /** Nobody is heard any more. */
-  hush() {
-    for (const entry of this.#entries.values()) for (const user of [...entry.typing.keys()]) this.typing(entry.id, user, false);
-  }
-
-  typing(id, user, on) {
-    const entry = this.#entries.get(id);
-    if (!entry || user === this.me) return;
-    clearTimeout(entry.typing.get(user));
-    entry.typing.delete(user);
-    if (on) entry.typing.set(user, setTimeout(() => this.typing(id, user, false), TYPES_FOR));
-    this.changed();
-  }
-
-  #count(entry) {
-    entry.unread = this.hidden.unread(entry.id, entry.lastNumber, entry.readNumber);
-  }
-}
-
-/** What everybody gets: the user's own part stays. */
-function shared({ membership, capabilities, ...rest }) {
-  return rest;
 }
 
 export function muted({ channel: { membership } }) {
@@ -195,5 +80,5 @@ export function muted({ channel: { membership } }) {
 }
 
 function pin({ channel: { membership } }) {
-  return membership?.pin_order ?? null;
+  return membership.pin_order;
 }

@@ -4,11 +4,9 @@ import { OFFERED } from "./offered.js";
 import { Pace } from "./pace.js";
 
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
-const TYPING_EVERY = 3000;
 const SUGGESTED = 6;
 
 export class Composer {
-  #typed = 0;
   #early = false;
   #quoted = null;
   #mentioned = new Map();
@@ -92,10 +90,7 @@ export class Composer {
       return;
     }
     const extra = {};
-    if (this.#quoted) {
-      const { id, user_id, text: said } = this.#quoted;
-      Object.assign(extra, { quoted_id: id, quoted: { id, user_id, text: said, deleted: false } });
-    }
+    if (this.#quoted) extra.quoted_id = this.#quoted.id;
     const users = [...this.#mentioned].filter(([name]) => text.includes(name)).map(([, id]) => id);
     const channel = /(^|\s)@channel\b/.test(text);
     if (this.#may && (users.length || channel)) extra.mentions = { users, ...(channel && { channel }) };
@@ -113,21 +108,11 @@ export class Composer {
     if (!this.place) return;
     this.#complete();
     if (!this.field.value) return this.#stop();
-    if (Date.now() - this.#typed < TYPING_EVERY) return;
-    this.#typed = Date.now();
-    this.session.say("typing.start", this.#where());
+    this.session.connection.client.typing(this.place.id, this.place.thread);
   }
 
   #stop() {
-    if (!this.#typed) return;
-    this.#typed = 0;
-    this.session.say("typing.stop", this.#where());
-  }
-
-  #where() {
-    const { id, thread } = this.place;
-    const threads = OFFERED.has("thread typing");
-    return { channel_id: id, ...(thread && threads && { thread_id: thread }) };
+    if (this.place) this.session.connection.client.stopTyping(this.place.id, this.place.thread);
   }
 
   #changed() {

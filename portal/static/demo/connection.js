@@ -1,56 +1,56 @@
 /**
- * One user's connection: the official Socket.IO client, a fresh token at every attempt, resume by cursor.
+ * One user's client of the SDK, with what the demo adds: a switch that cuts the network, and a look at what goes over it.
  *
  * `state` is one of
  *   connecting   the first attempt
  *   online       `connection.ready` has come
  *   away         lost; the client tries again by itself
  *   off          the user switched it off
- *   refused      the server said no, and waiting does not help; `problem` says why
+ *   refused      the server or the portal said no, and waiting does not help; `problem` says why
  */
-import { io } from "../vendor/socket.io.esm.min.js";
+import { Client, socketIo } from "../vendor/natter.js";
+import { Waiting } from "./keep.js";
 
-const ANSWER_WITHIN = 10_000;
-const REFRESH_AHEAD = 90_000;
-const TOKEN_CODES = new Set(["token_expired", "token_invalid", "token_revoked", "unauthenticated"]);
-
-/** The server answered with an error; `code` is from the error table. */
-export class Refused extends Error {
-  constructor({ code, message, retryable, retry_after }) {
-    super(message);
-    Object.assign(this, { code, retryable: Boolean(retryable), retryAfter: retry_after });
-  }
-}
+/** Tokens are revoked by the second: one that was made in the same second is not taken either. */
+const REVOKED_AGAIN = 1000;
+const REVOKED_ATTEMPTS = 2;
 
 export class Connection {
-  state = "connecting";
-  problem = null;
-  cursor = null;
-  failures = 0;
-  /** Why the portal gave no token for the attempt that runs. */
-  denied = null;
-  #timers = new Set();
-  #closing = null;
-  #tokenFailures = 0;
+  #off = false;
+  #begun = null;
+  /** Whom the attempt that runs, or the connection that stands, is told of. */
+  #listener = null;
+  #token = null;
+  /** Why the portal gives no token, where that is more than that it is away. */
+  #denied = null;
+  /** Why there was no token the last time, whatever it was. */
+  #why = null;
+  #failures = 0;
+  #revoked = 0;
 
-  /** `on` has `state()`, `ready(data)`, `event(event)`, `wire(direction, name, payload)`, `unreachable()`, `refused()`. */
+  /**
+   * `on` has `state()`, `ready(data)`, `event(event)`, `answered(event, answer)`, `taken(operation, error)`,
+   * `wire(direction, name, payload, took)`, `unreachable()`, `refused()`.
+   */
   constructor({ url, key, user, tokens, on }) {
     Object.assign(this, { user, tokens, on });
-    const auth = (give) => {
-      this.denied = null;
-      tokens.get(user).then(
-        ({ token }) => give(this.cursor ? { token, cursor: this.cursor } : { token }),
-        (error) => {
-          this.denied = error;
-          give({});
-        },
-      );
-    };
-    const waits = { reconnectionDelay: 500, reconnectionDelayMax: 5000, timeout: 8000 };
-    this.socket = io(url, { query: { key }, auth, forceNew: true, autoConnect: false, ...waits });
-    this.socket.onAny((name, payload) => this.#received(name, payload));
-    this.socket.on("disconnect", (reason) => this.#lost(reason));
-    this.socket.on("connect_error", (error) => this.#failed(error));
+    const transport = (...given) => this.#open(...given);
+    this.client = new Client({ url, key, user, transport, token: () => this.#provide(), storage: new Waiting() });
+    this.client.on("event", (event) => on.event(event));
+    this.client.on("refused", ({ operation, error }) => on.taken(operation, error));
+    this.client.subscribe((state) => state.connection, (connection) => this.#become(connection));
+  }
+
+  get state() {
+    if (this.#off) return "off";
+    if (this.#denied) return "refused";
+    const { status } = this.client.state.connection;
+    return status === "idle" ? "connecting" : status;
+  }
+
+  get problem() {
+    if (this.state !== "refused") return null;
+    return this.#denied ?? this.client.state.connection.problem;
   }
 
   get online() {
@@ -58,130 +58,153 @@ export class Connection {
   }
 
   connect() {
-    this.#stopTimers();
-    this.#become(this.state === "connecting" ? "connecting" : "away");
-    this.socket.connect();
+    this.#off = false;
+    this.begin();
+    this.client.hurry();
+    this.on.state();
   }
 
   /** The user's own switch: as if the network were gone. */
   disconnect() {
-    this.#stopTimers();
-    this.socket.disconnect();
-    this.#become("off");
+    this.#off = true;
+    this.#listener?.closed(false);
+    this.on.state();
   }
 
   /** Do not wait for the next attempt. */
   hurry() {
-    if (this.state !== "away" && this.state !== "refused") return;
-    this.#stopTimers();
-    this.socket.disconnect();
-    this.connect();
+    if (this.state === "away" || this.#denied) this.client.hurry();
+    else if (this.state === "refused") this.#restart(REVOKED_ATTEMPTS);
   }
 
-  /** Send an event and wait until it is committed. Raises `Refused`, or another error when no answer came. */
-  async emit(event, payload) {
-    if (!this.online) throw new Error("not connected");
+  /** For good. */
+  close() {
+    return this.client.close();
+  }
+
+  /** Send an event and wait until it is committed. Raises the SDK's errors. */
+  emit(event, payload) {
+    return this.client.call(event, payload);
+  }
+
+  /** A REST call as the user. It does not need the connection. */
+  async request(method, path, body) {
+    await this.begin();
+    try {
+      return await this.client.request(method, path, body);
+    } catch (error) {
+      throw (error.code === "token_provider" && this.#why) || error;
+    }
+  }
+
+  /** Show what is kept, and go on connecting. Done once the client can be asked for something. */
+  begin() {
+    this.#begun ??= new Promise((begun) => {
+      const stop = this.client.subscribe((state) => state.connection.status, () => {
+        stop();
+        begun();
+      });
+      this.client.connect().catch(() => {}); // `state` says it
+    });
+    return this.#begun;
+  }
+
+  // -- for the client --------------------------------------------------------------------------------------------------
+
+  /** Another token than the last one: the client asks when that has ended, or soon will. */
+  async #provide() {
+    try {
+      let { token } = await this.tokens.get(this.user);
+      if (token === this.#token) {
+        this.tokens.forget();
+        ({ token } = await this.tokens.get(this.user));
+      }
+      this.#token = token;
+      this.#deny(null);
+      return token;
+    } catch (error) {
+      this.#deny(error);
+      throw error;
+    }
+  }
+
+  #deny(error) {
+    this.#why = error;
+    const final = error && error.code !== "portal_away" ? { code: error.code, message: error.message } : null;
+    if (!final && !this.#denied) return;
+    this.#denied = final;
+    this.on.state();
+    if (final) this.on.refused();
+  }
+
+  #open(url, key, auth, listener) {
+    this.#listener = listener;
+    if (this.#off) return nowhere(listener);
+    const wire = socketIo(url, key, auth, { ...listener, event: (name, payload) => this.#heard(name, payload, listener) });
+    return { close: () => wire.close(), call: (...given) => this.#call(wire, ...given) };
+  }
+
+  #heard(name, payload, listener) {
+    this.on.wire("in", name, payload);
+    listener.event(name, payload);
+    if (name === "connection.ready") this.on.ready(payload);
+  }
+
+  async #call(wire, event, payload, within) {
     const began = performance.now();
     this.on.wire("out", event, payload);
-    const answer = await this.socket.timeout(ANSWER_WITHIN).emitWithAck(event, payload);
+    const answer = await wire.call(event, payload, within);
     this.on.wire("ack", event, answer, performance.now() - began);
-    if (answer?.error) throw new Refused(answer.error);
+    // Before the client calls it done, so that what is drawn never goes back in between.
+    if (!answer.error) this.on.answered(event, answer);
     return answer;
   }
 
-  #received(name, payload) {
-    this.on.wire("in", name, payload);
-    if (name === "connection.ready") this.#ready(payload);
-    else if (name === "sync.cursor") this.cursor = payload.cursor;
-    else if (name === "connection.closing") this.#closing = payload;
-    else if (payload?.type) this.on.event(payload);
+  /** Begin again after a refusal. */
+  #restart(attempts) {
+    this.#revoked = attempts;
+    this.client.connect().catch(() => {}); // `state` says it
   }
 
-  #ready(data) {
-    this.cursor = data.cursor;
-    this.failures = this.#tokenFailures = 0;
-    this.#closing = null;
-    this.#refreshBefore(data.expires_at);
-    this.#become("online");
-    this.on.ready(data);
-  }
-
-  #lost(reason) {
-    if (this.state === "off") return;
-    this.#stopTimers();
-    const closing = this.#closing;
-    this.#closing = null;
-    if (reason !== "io server disconnect") return this.#become("away");
-    if (closing?.reconnect === false) return this.#refuse({ code: closing.code, message: "" });
-    this.#become("away");
-    this.#later(closing?.after_ms || 1000, () => this.socket.connect());
-  }
-
-  #failed(error) {
-    if (this.state === "off") return;
-    this.failures += 1;
-    const refusal = error.data;
-    if (!refusal?.code) {
-      // The transport failed: the client goes on trying, and the portal may know why.
-      if (this.state !== "connecting" || this.failures > 1) this.#become("away");
-      if (this.failures % 3 === 2) this.on.unreachable();
-      return;
-    }
-    if (this.denied?.code === "portal_away") {
-      this.#become("away");
-      return this.#later(3000, () => this.socket.connect());
-    }
-    if (this.denied) return this.#refuse({ code: this.denied.code, message: this.denied.message });
-    if (TOKEN_CODES.has(refusal.code) && this.#tokenFailures++ < 2) {
-      this.tokens.forget();
-      this.#become("away");
-      return this.#later(500 * this.#tokenFailures, () => this.socket.connect());
-    }
-    if (refusal.retryable) {
-      this.#become("away");
-      return this.#later((refusal.retry_after ?? 1) * 1000, () => this.socket.connect());
-    }
-    this.#refuse(refusal);
-  }
-
-  #refuse(problem) {
-    this.problem = problem;
-    this.#become("refused");
-    this.on.refused();
-  }
-
-  #refreshBefore(expires) {
-    const left = Date.parse(expires) - Date.now();
-    this.#later(Math.max(1000, left - Math.min(REFRESH_AHEAD, left / 2)), () => this.#refresh());
-  }
-
-  async #refresh() {
-    try {
-      this.tokens.forget();
-      const { token } = await this.tokens.get(this.user);
-      this.#refreshBefore((await this.emit("auth.refresh", { token })).expires_at);
-    } catch {
-      // The portal is away, or the answer was lost: try again while the old token lasts; after that a reconnect asks.
-      if (this.online) this.#later(10_000, () => this.#refresh());
-    }
-  }
-
-  #become(state) {
-    if (state !== "refused") this.problem = null;
-    this.state = state;
+  #become({ status, problem }) {
+    if (status === "online") this.#failures = this.#revoked = 0;
     this.on.state();
+    if (status === "refused") this.on.refused();
+    if (status === "refused" && problem?.code === "token_revoked" && this.#revoked > 0) {
+      setTimeout(() => this.state === "refused" && this.#restart(this.#revoked - 1), REVOKED_AGAIN);
+    }
+    // The client goes on trying, and the portal may know why it fails.
+    if (status === "away" && !this.#off && !problem && (this.#failures += 1) % 3 === 0) this.on.unreachable();
+  }
+}
+
+/** The app's REST API, as one user. */
+export class Rest {
+  constructor(connection) {
+    Object.assign(this, { connection, user: connection.user });
   }
 
-  #later(ms, action) {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      action();
-    }, ms);
-    this.#timers.add(timer);
+  call(method, path, body) {
+    return this.connection.request(method, path, body);
   }
 
-  #stopTimers() {
-    this.#timers.forEach(clearTimeout);
-    this.#timers.clear();
+  get(path) {
+    return this.call("GET", path);
   }
+}
+
+/** Somebody who asks over REST alone, and is not seen to be there. */
+export function host({ url, key, user, tokens }) {
+  const nothing = () => {};
+  const names = ["state", "ready", "event", "answered", "taken", "wire", "unreachable", "refused"];
+  const on = Object.fromEntries(names.map((name) => [name, nothing]));
+  const connection = new Connection({ url, key, user, tokens, on });
+  connection.disconnect();
+  return new Rest(connection);
+}
+
+/** A connection that is never made. */
+function nowhere(listener) {
+  const soon = setTimeout(() => listener.refused(null));
+  return { close: () => clearTimeout(soon), call: () => Promise.reject(new Error("There is no network.")) };
 }

@@ -1,4 +1,5 @@
 /** The messages of one place, with the field to write in: the middle of a pane, and a thread beside it. */
+import { typingIn } from "../vendor/natter.js";
 import { Composer } from "./composer.js";
 import { copy, element, flag, part } from "./elements.js";
 import { MessageList } from "./list.js";
@@ -116,8 +117,9 @@ export class Conversation {
   }
 
   #typing() {
-    const typing = this.place.thread ? this.place.typing : this.entry?.typing;
-    const names = [...(typing?.keys() ?? [])].map((id) => this.session.people.name(id));
+    const { connection, people, user } = this.session;
+    const typing = typingIn(connection.client.state, this.place.id, this.place.thread);
+    const names = typing.filter(({ user_id }) => user_id !== user).map(({ user_id }) => people.name(user_id));
     const line = part(this.root, "typing");
     const words = typingWords(names);
     if (line.dataset.words === words) return;
@@ -155,8 +157,8 @@ export class Conversation {
     else if (verb === "versions") this.session.versions.toggle(store.shown(id));
     else if (verb === "retry") store.retry(id);
     else if (verb === "discard") store.discard(id);
-    else if (verb === "react") pickEmoji(button, (chosen) => this.#react(id, chosen), () => row.focus());
-    else if (verb === "react-with") this.#react(id, emoji);
+    else if (verb === "react") pickEmoji(button, (chosen) => store.react(id, chosen), () => row.focus());
+    else if (verb === "react-with") store.react(id, emoji);
     else if (verb === "quote") this.composer.quote(store.shown(id));
     else if (verb === "thread") this.on.thread(store.shown(id));
     else if (verb === "pin") this.on.pin(store.shown(id), button, row);
@@ -171,17 +173,6 @@ export class Conversation {
     if (await this.session.places.around(this.place, id)) {
       this.list.render();
       this.list.reveal(id);
-    }
-  }
-
-  async #react(id, emoji) {
-    const { store } = this.place;
-    const on = store.react(id, emoji);
-    if (on === null) return;
-    try {
-      await this.session.connection.emit(on ? "reaction.add" : "reaction.remove", { message_id: id, emoji });
-    } catch {
-      store.react(id, emoji); // it is not stored: as it was
     }
   }
 }

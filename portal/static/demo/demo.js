@@ -18,7 +18,10 @@ class Demo {
     this.channel = new Channel(this.panes[0].session.rest, this.panes[1].session.rest);
     this.active = this.panes.find((pane) => pane.root.hasAttribute("data-active")) ?? this.panes[0];
     // What is kept in the browser is shown before anything was asked of the network.
-    this.panes.forEach((pane) => pane.session.keep.channel && pane.open(pane.session.keep.channel, { look: false }));
+    this.panes.forEach((pane) => {
+      if (pane.session.keep.channel) pane.open(pane.session.keep.channel, { look: false });
+      pane.connection.begin();
+    });
     this.#listen();
   }
 

@@ -56,7 +56,7 @@ export class Doorbell {
     try {
       if (answer === "reject") await invites.reject(channel);
       else {
-        this.session.channels.take(await invites.accept(channel));
+        await invites.accept(channel);
         this.open(channel);
       }
     } catch (error) {

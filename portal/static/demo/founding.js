@@ -40,10 +40,9 @@ export class Founding {
     if (!name || this.#busy) return;
     this.#busy = true;
     this.#changed();
-    const { rest, channels } = this.session;
+    const { rest } = this.session;
     try {
       const channel = await rest.call("POST", "/v1/channels", { name });
-      channels.take(channel);
       this.field.value = "";
       this.#show(false);
       this.open(channel.id);

@@ -3,10 +3,10 @@
  * it in. That is asked of the portal in her name, because a guest adds nobody, not even itself.
  */
 import { Channel } from "./channel.js";
+import { host } from "./connection.js";
 import { part } from "./elements.js";
 import { Pane } from "./pane.js";
 import { Portal } from "./portal.js";
-import { Rest } from "./rest.js";
 import { Visitor } from "./visitor.js";
 import { Wire } from "./wire.js";
 
@@ -18,7 +18,7 @@ class GuestPage {
     const { app, node, key, session, csrf, usage, hosts } = root.dataset;
     Object.assign(this, { app, node, key, usageUrl: usage });
     this.hosts = new Portal({ sessionUrl: session, csrf, node });
-    const [ada, grace] = hosts.split(" ").map((user) => new Rest({ node, tokens: this.hosts, user }));
+    const [ada, grace] = hosts.split(" ").map((user) => host({ url: node, key, user, tokens: this.hosts }));
     Object.assign(this, { ada, channel: new Channel(ada, grace) });
     this.portal = new Visitor({ app, node, key });
     this.log = new Wire(part(root, "wire"));
@@ -76,6 +76,7 @@ class GuestPage {
     try {
       await this.channel.open();
       await this.ada.call("PUT", `/v1/channels/${this.channel.id}/members/${pane.user}`, { role: "guest" });
+      [this.ada, this.channel.guest].forEach((host) => host.connection.close());
       pane.session.trouble = null;
       if (!pane.session.places.current) pane.open(this.channel.id, { look: false });
       if (pane.connection.state === "connecting") pane.connection.connect();

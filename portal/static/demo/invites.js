@@ -1,63 +1,35 @@
-/**
- * What a user is invited to and has not answered: read once the connection stands, from then on told by events. Knows
- * nothing of pages and elements.
- */
+/** What a user is invited to and has not answered, as the SDK knows it. Knows nothing of pages and elements. */
 const AGAIN_AFTER = 2000;
 
 export class Invites {
-  /** By channel: the invite, or null for one that is over. */
-  #known = new Map();
-  /** What events have said while the list is being asked for: it is newer, or the same. */
-  #said = new Map();
-  #asking = false;
+  #asked = false;
 
-  constructor(rest, changed) {
-    Object.assign(this, { rest, changed });
-    this.loaded = false;
+  constructor(client, rest, changed) {
+    Object.assign(this, { client, rest, changed });
     /** Channels whose invite is being answered. */
     this.answering = new Set();
   }
 
   /** The latest first. */
   pending() {
-    const open = [...this.#known.values()].filter(Boolean);
+    const open = Object.values(this.client.state.invites).filter(Boolean);
     return open.sort((a, b) => (a.changed_at < b.changed_at ? 1 : -1));
   }
 
-  /** `wanted()`: whether to go on asking when it fails. */
+  /** Have them read, once: from then on events tell. `wanted()`: whether to go on asking when it fails. */
   async load(wanted) {
-    if (this.#asking) return;
-    this.#asking = true;
-    this.#said = new Map();
+    if (this.#asked) return;
+    this.#asked = true;
     try {
-      const { invites } = await this.rest.get("/v1/invites?limit=100");
-      this.#known = new Map([...invites.map((invite) => [invite.channel.id, invite]), ...this.#said]);
-      this.loaded = true;
-      this.changed();
+      await this.client.loadInvites();
     } catch {
+      this.#asked = false;
       clearTimeout(this.again);
       this.again = setTimeout(() => wanted() && this.load(wanted), AGAIN_AFTER);
-    } finally {
-      this.#asking = false;
     }
   }
 
-  /** `invite.changed`. */
-  told(invite) {
-    this.#say(invite.channel.id, invite.state === "pending" ? invite : null);
-  }
-
-  /** Whoever has become a member, in whatever way, is asked no more. */
-  joined(channel) {
-    this.#say(channel, null);
-  }
-
-  #say(channel, invite) {
-    for (const kept of [this.#known, this.#said]) kept.set(channel, invite);
-    this.changed();
-  }
-
-  /** Become a member, and get the channel. */
+  /** Become a member. */
   accept(channel) {
     return this.#answer(channel, "accept");
   }
@@ -70,9 +42,7 @@ export class Invites {
     this.answering.add(channel);
     this.changed();
     try {
-      const made = await this.rest.call("POST", `/v1/invites/${channel}/${answer}`, {});
-      this.joined(channel);
-      return made;
+      await this.rest.call("POST", `/v1/invites/${channel}/${answer}`, {});
     } finally {
       this.answering.delete(channel);
       this.changed();

@@ -1,13 +1,10 @@
 /**
- * What must outlive the page: drafts, the channel that is open, and everything that is not acknowledged yet.
- *
- * Each operation has a key of its own in localStorage, so that two tabs of the same demo never overwrite each other's.
- * Where the browser refuses storage, things live as long as the page.
+ * What must outlive the page: drafts, the channel that is open, and everything that is not acknowledged yet. Where the
+ * browser refuses storage, things live as long as the page.
  */
 export class Keep {
   constructor(app, user) {
     this.base = `natter.demo.${app}.${user}`;
-    this.prefix = `${this.base}.op.`;
   }
 
   /** The draft of a place, which is a channel or a thread in it. */
@@ -27,21 +24,6 @@ export class Keep {
     this.#set("channel", id);
   }
 
-  /** The operations that an earlier page left, oldest first. */
-  operations() {
-    const found = attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(this.prefix))) ?? [];
-    const parsed = found.map((key) => attempt(() => JSON.parse(localStorage.getItem(key))));
-    return parsed.filter((op) => op?.key && op?.kind && op?.id && op?.channel).sort((a, b) => (a.key < b.key ? -1 : 1));
-  }
-
-  put(op) {
-    attempt(() => localStorage.setItem(this.prefix + op.key, JSON.stringify(op)));
-  }
-
-  drop(op) {
-    attempt(() => localStorage.removeItem(this.prefix + op.key));
-  }
-
   #get(name) {
     return attempt(() => localStorage.getItem(`${this.base}.${name}`)) ?? "";
   }
@@ -50,6 +32,31 @@ export class Keep {
     const key = `${this.base}.${name}`;
     attempt(() => (text ? localStorage.setItem(key, text) : localStorage.removeItem(key)));
   }
+}
+
+/**
+ * Where the SDK keeps what waits to be sent: each operation has a key of its own in localStorage, written before it goes
+ * out, so that two tabs of the same demo never overwrite each other's. The rest of its state is read anew by each page, so
+ * that what is shown here is what the server says.
+ */
+export class Waiting {
+  async read(prefix) {
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix) && waits(key));
+    return new Map(keys.map((key) => [key, JSON.parse(localStorage.getItem(key))]));
+  }
+
+  async write(changes) {
+    for (const [key, value] of changes) {
+      if (!waits(key)) continue;
+      if (value === undefined) localStorage.removeItem(key);
+      else localStorage.setItem(key, JSON.stringify(value));
+    }
+  }
+}
+
+/** As the SDK names them: `…/op/<key>`. */
+function waits(key) {
+  return key.split("/").at(-2) === "op";
 }
 
 function attempt(action) {

@@ -1,48 +1,57 @@
 /**
- * What a user did and the server has not acknowledged, in all channels, oldest first:
- * `{key, kind: send|edit|delete|restore|hide, id, channel, thread, text, with, at, tried, error}`. `with` is whatever else a send says.
+ * What a user did and the server has not acknowledged, in all channels, oldest first: the SDK's outbox, in the words of
+ * what is drawn: `{kind, id, channel, thread, text, emoji, with, at, tried, error}`, `kind` being one of
+ * `send|edit|delete|restore|hide|react|unreact`. `with` is whatever else a send says.
  */
 export class Operations {
-  #listeners = new Set();
+  #made = [];
+  #of = null;
 
-  constructor(keep) {
-    this.keep = keep;
-    this.all = keep.operations();
+  constructor(client) {
+    this.client = client;
   }
 
-  subscribe(listener) {
-    this.#listeners.add(listener);
+  get all() {
+    const { outbox } = this.client.state;
+    if (outbox !== this.#of) [this.#of, this.#made] = [outbox, outbox.map(drawn)];
+    return this.#made;
   }
 
-  find(test) {
-    return this.all.find(test);
+  // -- what is refused is told by the client's `refused`, so nobody waits here ------------------------------------------
+
+  send(channel, draft) {
+    this.client.send(channel, draft).catch(() => {});
   }
 
-  /** The next one to be sent. */
-  next() {
-    return this.all.find((op) => !op.error);
+  edit(ref, text) {
+    this.client.edit(ref, { text }).catch(() => {});
   }
 
-  add(op) {
-    const whole = { at: new Date().toISOString(), tried: false, error: null, ...op };
-    this.all.push(whole);
-    this.keep.put(whole);
-    this.#changed(whole);
+  /** For everybody; what was not sent yet is given up. */
+  remove(ref) {
+    this.client.delete(ref).catch(() => {});
   }
 
-  update(op, fields) {
-    Object.assign(op, fields);
-    this.keep.put(op);
-    this.#changed(op);
+  /** Delete it for this user alone. */
+  hide(ref) {
+    this.client.hide(ref).catch(() => {});
   }
 
-  remove(op) {
-    this.all = this.all.filter((other) => other !== op);
-    this.keep.drop(op);
-    this.#changed(op);
+  restore(ref) {
+    this.client.restore(ref).catch(() => {});
   }
 
-  #changed(op) {
-    for (const listener of this.#listeners) listener(op);
+  react(ref, emoji, on) {
+    this.client[on ? "react" : "unreact"](ref, emoji).catch(() => {});
   }
+
+  /** Try what was refused once more, with the same id. */
+  retry(ref) {
+    this.client.retry(ref).catch(() => {});
+  }
+}
+
+function drawn({ act, channel_id: channel, message_id: id, thread_id: thread, at, tries, error }) {
+  const { text = "", ...more } = act.draft ?? act.edit ?? {};
+  return { kind: act.kind, id, channel, thread, text, with: more, emoji: act.emoji, at, tried: tries > 0, error };
 }

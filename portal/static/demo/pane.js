@@ -92,7 +92,6 @@ export class Pane {
     try {
       const position = { channel_id: place.id, number: place.store.lastNumber };
       const read = await session.connection.emit("receipt.read", position);
-      session.channels.read(read);
       place.store.read(read);
     } catch {
       // It stays unread; the next look or reconnect marks it.

@@ -7,7 +7,6 @@ import { Store } from "./store.js";
 const KEPT = 5;
 const PAGE = 50;
 const AGAIN_AFTER = 2000;
-const TYPES_FOR = 6000;
 const WAVES_FOR = 4000;
 const WATCH_AFTER = 300;
 
@@ -61,7 +60,7 @@ export class Places {
     const { user, operations, hidden } = this.session;
     const store = new Store({ me: user, channel: id, thread, operations, hidden });
     store.subscribe(() => this.session.on.changed());
-    const passing = { readers: new Map(), typing: new Map(), waves: new Map(), crowd: null };
+    const passing = { readers: new Map(), waves: new Map(), crowd: null };
     return { id, store, thread, ...passing, problem: null };
   }
 
@@ -106,12 +105,12 @@ export class Places {
 
   /** Ask for the newest messages; when that fails, again, for as long as the connection stands. */
   async #load(place) {
-    const { rest, channels } = this.session;
+    const { rest, channels, hidden } = this.session;
     place.store.opening();
     try {
       // The channel first: the page must not be older.
       const channel = await rest.get(`/v1/channels/${place.id}`);
-      channels.take(channel);
+      hidden.count(channel.id, channel.membership?.hidden_numbers);
       const [page, { pins }] = await Promise.all([
         rest.get(this.#path(place, `limit=${PAGE}`)),
         place.thread ? { pins: [] } : rest.get(`/v1/channels/${place.id}/pins`),
@@ -175,7 +174,6 @@ export class Places {
     for (const place of this.#of(event.channel_id)) {
       fresh = place.store.event(event, reading && place === this.current) || fresh;
       if (event.type === "message.pinned" && place.store.pins.lacking) this.#lookUpPins(place);
-      if (event.type === "message.created") this.#forget(place, data.message.user_id);
       if (place.thread && event.type.startsWith("message.") && data.message?.id === place.thread) place.root = data.message;
       if (place.thread && data.thread?.id === place.thread) place.root = { ...place.root, reply_count: data.thread.reply_count };
       if (event.type === "member.removed") place.readers.delete(actor);
@@ -193,9 +191,9 @@ export class Places {
     this.session.on.changed();
   }
 
-  acknowledged(op, message) {
-    for (const place of this.#of(op.channel)) {
-      if (place.thread === (op.thread ?? null)) place.store.acknowledged(op, message);
+  acknowledged(event, message) {
+    for (const place of this.#of(message.channel_id)) {
+      if (place.thread === (message.thread_id ?? null)) place.store.acknowledged(event, message);
     }
   }
 
@@ -217,20 +215,6 @@ export class Places {
     for (const place of this.#of(message.channel_id)) place.store.hid(message);
   }
 
-  /** Somebody types; whether it was in the thread that is shown, and so is nothing for the channel's line. */
-  typing(channel, { user_id, thread_id }, on) {
-    if (!thread_id) {
-      if (this.thread?.id === channel) this.#forget(this.thread, user_id);
-      return false;
-    }
-    if (this.thread?.thread === thread_id && user_id !== this.session.user) {
-      this.#forget(this.thread, user_id);
-      if (on) this.thread.typing.set(user_id, setTimeout(() => this.typing(channel, { user_id, thread_id }, false), TYPES_FOR));
-      this.session.on.changed();
-    }
-    return true;
-  }
-
   /** Somebody waves: an event of the demo's own. */
   waved(channel, user) {
     const place = this.#open.get(channel);
@@ -242,11 +226,6 @@ export class Places {
     clearTimeout(place.waves.get(user));
     place.waves.set(user, setTimeout(stop, WAVES_FOR));
     this.session.on.changed();
-  }
-
-  #forget(place, user) {
-    clearTimeout(place.typing.get(user));
-    place.typing.delete(user);
   }
 
   counted(channel, { aggregated, online_count }) {

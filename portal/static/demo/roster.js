@@ -135,7 +135,7 @@ export class Roster {
   /** The second line: who types, or what was said last. */
   #line({ typing, last, channel }) {
     const { people, user } = this.session;
-    const who = [...typing.keys()].map((id) => people.name(id));
+    const who = typing.map((id) => people.name(id));
     if (who.length) return { kind: "typing", text: who.length === 1 ? `${who[0]} is typing` : `${who.length} are typing` };
     if (last === undefined) return { kind: "loading", text: "" };
     if (!last) return { kind: "none", text: "No messages yet" };

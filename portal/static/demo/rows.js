@@ -216,8 +216,7 @@ function waitingWords({ removing, kind }) {
 
 function refusal(message) {
   const made = copy("refused");
-  const verb = { send: "Not sent", edit: "Not saved", delete: "Not deleted", restore: "Not restored", hide: "Not deleted" }[message.kind];
-  part(made, "reason").textContent = `${verb}. ${message.error.message}`;
+  part(made, "reason").textContent = `Not sent. ${message.error.message}`;
   return made;
 }
 

@@ -4,24 +4,17 @@
  * `on` has `changed()` for whatever is drawn, `wire(…)`, `attends()`, `askPortal()`, `gone(channel)`.
  */
 import { Channels } from "./channels.js";
-import { Connection, Refused } from "./connection.js";
+import { Connection, Rest } from "./connection.js";
 import { Hidden } from "./hidden.js";
 import { Invites } from "./invites.js";
 import { Keep } from "./keep.js";
 import { Operations } from "./operations.js";
-import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Places } from "./places.js";
-import { Rest } from "./rest.js";
 import { Versions } from "./versions.js";
 
-const PAGE = 100;
-const PAGES = 3;
-/** Channels that the list leaves out until they are asked for. */
-const PUT_AWAY = [{ archived: { $eq: true } }, { hidden: { $eq: true } }];
 const PREVIEWS_AHEAD = 40;
 const AT_ONCE = 4;
-const LOAD_AGAIN = 2000;
 const CAUGHT_UP_FOR = 5000;
 const TOLD_FOR = 8000;
 /** The demo's own event, which its users send each other in passing. */
@@ -35,36 +28,33 @@ export class Session {
     this.caughtUp = null;
     this.trouble = null;
     this.keep = new Keep(page.app, user);
-    this.operations = new Operations(this.keep);
-    this.rest = new Rest({ node: page.node, tokens: page.portal, user });
-    this.people = new People(this.rest, () => on.changed());
-    this.versions = new Versions(this.rest, () => on.changed());
-    this.invites = new Invites(this.rest, () => on.changed());
-    this.hidden = new Hidden();
-    this.channels = new Channels(user, this.hidden, () => on.changed());
-    this.places = new Places(this);
     this.connection = new Connection({
       url: page.node,
       key: page.key,
       user,
       tokens: page.portal,
       on: {
-        state: () => {
-          if (!this.connection?.online) this.channels.hush();
-          on.changed();
-        },
+        state: () => on.changed(),
         ready: (data) => this.#ready(data),
         event: (event) => this.#event(event),
+        answered: (event, answer) => this.#answered(event, answer),
+        taken: (operation, error) => this.#taken(operation, error),
         wire: (...line) => on.wire(...line),
         unreachable: () => on.askPortal(),
         refused: () => on.askPortal(),
       },
     });
-    this.outbox = new Outbox(this.operations, this.connection, (op, answer) => {
-      if (op.kind === "hide") this.#hid(answer);
-      else this.places.acknowledged(op, answer.message);
-    });
-    this.operations.subscribe(() => queueMicrotask(() => this.outbox.flush()));
+    const { client } = this.connection;
+    this.operations = new Operations(client);
+    this.rest = new Rest(this.connection);
+    this.people = new People(this.rest, () => on.changed());
+    this.versions = new Versions(this.rest, () => on.changed());
+    this.invites = new Invites(client, this.rest, () => on.changed());
+    this.hidden = new Hidden();
+    this.channels = new Channels(user, client);
+    this.places = new Places(this);
+    client.subscribe((state) => state, () => on.changed());
+    client.subscribe((state) => Object.keys(state.channels).length, () => this.#lookAhead());
   }
 
   get online() {
@@ -97,8 +87,7 @@ export class Session {
   }
 
   fail(error) {
-    // Errors of the browser have numbers as codes, and mean that no answer came.
-    this.trouble = typeof error.code === "string" ? { code: error.code, message: error.message } : { code: "unreachable" };
+    this.trouble = { code: error.code, message: error.message };
     this.on.changed();
   }
 
@@ -113,48 +102,40 @@ export class Session {
     }, TOLD_FOR);
   }
 
+  /** Something that was done is stored. */
+  #answered(event, answer) {
+    if (event === "message.hide") this.#hid(answer);
+    else if (answer.message) this.places.acknowledged(event, answer.message);
+  }
+
+  /** Something that was done is refused, and taken back. A message stays, and says why. */
+  #taken({ act }, error) {
+    if (act.kind !== "send" && error.code !== "discarded") this.failed(error);
+  }
+
   // -- the connection --------------------------------------------------------------------------------------------------
 
   async #ready(data) {
     this.trouble = null;
     if (data.recovered) this.#beginReplay();
     if (data.recovered === false) {
-      this.channels.only(data.channels ?? []);
+      this.channels.forget();
       this.places.reopen();
+      this.#lookAhead();
     }
     if (!data.user.name) this.rest.call("PATCH", "/v1/users/me", { name: this.name }).catch(() => {});
     this.people.learn({ ...data.user, name: data.user.name || this.name });
-    this.outbox.flush();
     await this.places.connected();
-    if (!this.channels.loaded || data.recovered === false) this.#loadChannels();
-    if (!this.invites.loaded || data.recovered === false) this.invites.load(() => this.online);
+    this.invites.load(() => this.online);
     this.on.changed();
   }
 
-  async #loadChannels() {
-    try {
-      for (const filter of [null, ...PUT_AWAY]) await this.#list(filter);
-      this.channels.complete();
-      this.on.changed();
-      const next = this.channels.sorted().filter((entry) => entry.last === undefined);
-      next.sort((a, b) => b.channel.seq - a.channel.seq);
-      this.look(next.slice(0, PREVIEWS_AHEAD).map((entry) => entry.id));
-    } catch (error) {
-      this.fail(error);
-      clearTimeout(this.loading);
-      this.loading = setTimeout(() => this.online && this.#loadChannels(), LOAD_AGAIN);
-    }
-  }
-
-  async #list(filter) {
-    let cursor = null;
-    for (let page = 0; page < PAGES; page += 1) {
-      const wish = { limit: PAGE, sort: ["-updated_at"], ...(filter && { filter }), ...(cursor && { cursor }) };
-      const found = await this.rest.call("POST", "/v1/channels/query", wish);
-      found.channels.forEach((channel) => this.channels.take(channel));
-      cursor = found.next_cursor;
-      if (!cursor) break;
-    }
+  /** The list's order is that of the newest messages, so those of rows out of sight are asked for, too. */
+  #lookAhead() {
+    const next = Object.keys(this.connection.client.state.channels).map((id) => this.channels.get(id));
+    const unknown = next.filter((entry) => entry && entry.last === undefined);
+    unknown.sort((a, b) => b.channel.seq - a.channel.seq);
+    this.look(unknown.slice(0, PREVIEWS_AHEAD).map((entry) => entry.id));
   }
 
   /** Fetch what the list shows of these channels and nobody has said yet: the newest message, and who a direct one is with. */
@@ -162,8 +143,9 @@ export class Session {
     this.looking ??= [];
     for (const id of ids) {
       const entry = this.channels.get(id);
-      if (!entry || entry.last !== undefined || entry.looked) continue;
-      entry.looked = true;
+      const more = this.channels.more(id);
+      if (!entry || entry.last !== undefined || more.looked) continue;
+      more.looked = true;
       this.looking.push(entry);
     }
     this.lookers ??= 0;
@@ -180,13 +162,15 @@ export class Session {
         if (entry.channel.type === "direct") {
           const { members } = await this.rest.get(`${path}/members?limit=2`);
           this.channels.members(entry.id, members);
-          if (entry.other) this.#follow(entry.other);
+          const { other } = this.channels.more(entry.id);
+          if (other) this.#follow(other);
         }
         const { messages } = await this.rest.get(`${path}/messages?limit=1`);
         this.channels.preview(entry.id, messages[0] ?? null);
+        this.on.changed();
       } catch (error) {
-        entry.looked = false;
-        if (!(error instanceof Refused) || error.retryable) {
+        this.channels.more(entry.id).looked = false;
+        if (error.retryable) {
           await new Promise((wake) => setTimeout(wake, (error.retryAfter ?? 1) * 1000));
         } else this.channels.preview(entry.id, null);
       }
@@ -233,25 +217,20 @@ export class Session {
       this.channels.event(event);
       const fresh = this.places.event(event);
       if (fresh && this.replaying && type === "message.created" && event.actor !== this.user) this.replayed += 1;
-      if (type === "channel.deleted") this.on.gone(channel_id);
+      if (type === "channel.deleted") this.#left(channel_id);
       return;
     }
     if (type === "unread.changed") this.#read(data);
     else if (type === "unread.cleared") data.channels.forEach((each) => this.#read(each));
     else if (type === "message.hidden") this.#hid(data);
-    else if (type === "invite.changed") this.invites.told(data.invite);
-    else if (type === "membership.added") this.#joined(data.channel);
+    else if (type === "membership.added") this.look([data.channel.id]);
     else if (type === "membership.removed") this.#left(data.channel_id);
-    else if (type === "membership.updated") this.channels.membership(data.channel_id, data);
     else if (type === "membership.arranged") this.#arranged(data);
     else if (type === "user.updated") this.people.learn(data.user);
   }
 
   #passing({ type, data, channel_id, actor }) {
-    if (type === "typing.started" || type === "typing.stopped") {
-      const on = type === "typing.started";
-      if (!this.places.typing(channel_id, data, on)) this.channels.typing(channel_id, data.user_id, on);
-    } else if (type === "profile.changed") this.people.learn(data.user);
+    if (type === "profile.changed") this.people.learn(data.user);
     else if (type === "presence.changed") this.people.saw([{ user_id: actor, ...data }]);
     else if (type === "presence.counted") this.places.counted(channel_id, data);
     else if (type === "event.sent" && data.type === WAVE) this.places.waved(channel_id, data.user_id);
@@ -259,31 +238,23 @@ export class Session {
   }
 
   #read(position) {
-    this.channels.read(position);
+    this.hidden.count(position.channel_id, position.hidden_numbers);
     this.places.read(position);
   }
 
   #arranged(data) {
-    this.channels.membership(data.channel_id, data);
     this.places.seenFrom(data.channel_id, data.history_from);
   }
 
   #hid(message) {
     this.hidden.add(message);
-    this.channels.hid(message);
     this.places.hid(message);
     this.look([message.channel_id]);
   }
 
-  #joined(channel) {
-    this.invites.joined(channel.id);
-    this.channels.take(channel);
-    this.look([channel.id]);
-    this.on.changed();
-  }
-
   #left(id) {
-    this.channels.drop(id);
+    this.hidden.forget(id);
+    this.channels.forget(id);
     this.places.close(id);
     this.on.gone(id);
   }

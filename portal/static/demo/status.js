@@ -25,7 +25,7 @@ function explain({ code, message, once }, page) {
   if (code === "quota_exceeded") {
     return { tone: "danger", bar: message, link: { href: page.usageUrl, text: "See usage and limits" } };
   }
-  if (code === "unreachable") {
+  if (code === "no_answer") {
     return { tone: "warning", bar: `${page.node} does not answer. Is the node running?`, again: true };
   }
   if (code === "portal_away") {
@@ -37,7 +37,7 @@ function explain({ code, message, once }, page) {
   if (code === "token_revoked") {
     return { tone: "danger", bar: "The user's tokens were revoked, so the server closed the connection.", again: true };
   }
-  return { tone: "danger", bar: message || `The server refused the connection (${code}).`, again: !once };
+  return { tone: "danger", bar: (message !== code && message) || `The server refused the connection (${code}).`, again: !once };
 }
 
 function waiting(operations) {

@@ -3,7 +3,6 @@
  * what this user did and the server has not acknowledged. Whatever is drawn is computed from these two, so nothing has to
  * be taken back.
  */
-import { messageId } from "./ids.js";
 import { Pins } from "./pins.js";
 
 /** Messages that a window holds; beyond that the far end goes, and is asked for again when it is scrolled to. */
@@ -29,7 +28,6 @@ export class Store {
     /** Messages of others with a higher number stand below the "New" line; null for no line. */
     this.newAfter = null;
     this.pins = new Pins(() => this.changed());
-    operations.subscribe((op) => this.#owns(op) && this.changed());
   }
 
   subscribe(listener) {
@@ -183,7 +181,6 @@ export class Store {
   hid({ message_id }) {
     this.messages.delete(message_id);
     this.pins.drop(message_id);
-    this.operations.filter((op) => op.id === message_id).forEach((op) => this.all.remove(op));
     this.changed();
   }
 
@@ -212,7 +209,7 @@ export class Store {
     this.messages.set(message.id, own ? { ...message, own_reactions: own } : message);
     // It is stored, whatever became of the answer to its sending.
     const sent = this.operations.find((op) => op.kind === "send" && op.id === message.id && op.error);
-    if (sent) this.all.remove(sent);
+    if (sent) this.all.remove(message);
   }
 
   #change(id, fields) {
@@ -268,74 +265,69 @@ export class Store {
 
   // -- what this user does ---------------------------------------------------------------------------------------------
 
-  /** `extra`: whatever else the message says (`quoted_id`, `mentions`); `quoted` is drawn until the server says so. */
-  send(text, { quoted, ...extra } = {}) {
-    const id = messageId();
+  /** `extra`: whatever else the message says (`quoted_id`, `mentions`). */
+  send(text, extra = {}) {
     this.newAfter = null;
-    const thread = this.thread ? { thread_id: this.thread } : {};
-    this.#add({ key: id, kind: "send", id, text, with: { ...thread, ...extra }, quoted });
+    this.all.send(this.channel, { text, ...(this.thread && { thread_id: this.thread }), ...extra });
   }
 
   edit(id, text) {
-    const writes = ({ kind }) => kind === "send" || kind === "edit";
-    const waiting = this.operations.find((op) => op.id === id && writes(op) && (!op.tried || op.error));
-    if (waiting) this.all.update(waiting, { text, error: null });
-    else if (this.shown(id)?.text !== text) this.#add({ key: messageId(), kind: "edit", id, text });
+    if (this.shown(id)?.text !== text) this.all.edit(this.#ref(id), text);
   }
 
   remove(id) {
-    const unsent = this.operations.find((op) => op.id === id && op.kind === "send" && (!op.tried || op.error));
-    this.operations.filter((op) => op.id === id && op.kind === "edit" && !op.tried).forEach((op) => this.all.remove(op));
-    if (unsent) this.all.remove(unsent);
-    else this.#add({ key: messageId(), kind: "delete", id, text: "" });
+    this.all.remove(this.#ref(id));
   }
 
   /** Delete it for this user alone. */
   hide(id) {
-    this.#add({ key: messageId(), kind: "hide", id, text: "" });
+    this.all.hide(this.#ref(id));
   }
 
   /** Bring a deleted message back. */
   restore(id) {
-    this.#add({ key: messageId(), kind: "restore", id, text: "" });
+    this.all.restore(this.#ref(id));
   }
 
-  /** Give up a change that was refused. */
+  /** Give up a message that was refused. */
   discard(id) {
-    this.operations.filter((op) => op.id === id && op.error).forEach((op) => this.all.remove(op));
+    this.all.remove(this.#ref(id));
   }
 
   /** Try what was refused once more, with the same id. */
   retry(id) {
-    this.operations.filter((op) => op.id === id && op.error).forEach((op) => this.all.update(op, { error: null }));
+    this.all.retry(this.#ref(id));
   }
 
-  /** A reaction as if it were stored; whoever sends it takes it back when it is not. Returns whether it is on now. */
+  /** React with an emoji, or take that back. */
   react(id, emoji) {
-    const known = this.messages.get(id);
-    if (!known) return null;
-    const own = known.own_reactions ?? [];
-    const on = !own.includes(emoji);
-    const counts = { ...known.reactions };
-    counts[emoji] = (counts[emoji] ?? 0) + (on ? 1 : -1);
-    if (counts[emoji] <= 0) delete counts[emoji];
-    this.#change(id, { reactions: counts, own_reactions: on ? [...own, emoji] : own.filter((each) => each !== emoji) });
-    this.changed();
-    return on;
+    const on = !this.shown(id)?.own_reactions?.includes(emoji);
+    this.all.react(this.#ref(id), emoji, on);
   }
 
-  // -- for the outbox --------------------------------------------------------------------------------------------------
+  /** As the SDK wants to be told which message. */
+  #ref(id) {
+    return { id, channel_id: this.channel, ...(this.thread && { thread_id: this.thread }) };
+  }
 
-  acknowledged(op, message) {
-    if (op.kind === "send") this.#count(message, true);
-    const told = op.kind === "delete" ? { ...message, deleted_by: this.me } : message;
-    const fits = this.messages.has(message.id) || (op.kind === "send" && !this.hasAfter);
-    if (this.loaded && fits) this.#take(told, op.kind === "restore");
+  // -- what it was answered --------------------------------------------------------------------------------------------
+
+  acknowledged(event, message) {
+    if (event.startsWith("reaction.")) return this.#agreed(message);
+    const sent = event === "message.send";
+    if (sent) this.#count(message, true);
+    const told = event === "message.delete" ? { ...message, deleted_by: this.me } : message;
+    const fits = this.messages.has(message.id) || (sent && !this.hasAfter);
+    if (this.loaded && fits) this.#take(told, event === "message.restore");
     this.changed();
   }
 
-  #add(op) {
-    this.all.add({ ...op, channel: this.channel, thread: this.thread });
+  /** This user's reaction is stored. Where its event was first, later ones may have been, too: those know better. */
+  #agreed({ id, reactions = {}, own_reactions = [] }) {
+    const known = this.messages.get(id)?.own_reactions ?? [];
+    const told = known.length === own_reactions.length && known.every((emoji) => own_reactions.includes(emoji));
+    if (!told) this.#change(id, { reactions, own_reactions });
+    this.changed();
   }
 
   // -- what is drawn ---------------------------------------------------------------------------------------------------
@@ -348,7 +340,8 @@ export class Store {
       if (op.kind === "send" && (shown.has(op.id) || this.hasAfter)) continue;
       const before = shown.get(op.id) ?? this.#blank(op);
       if (!before) continue;
-      if (op.kind === "hide" && !op.error) shown.delete(op.id);
+      if (op.kind === "hide") shown.delete(op.id);
+      else if (op.emoji) shown.set(op.id, reacted(before, op.emoji, op.kind === "react"));
       else shown.set(op.id, { ...before, ...as(op), state: op.error ? "refused" : "waiting", kind: op.kind, error: op.error });
     }
     return [...shown.values()];
@@ -361,7 +354,13 @@ export class Store {
   #blank(op) {
     if (op.kind !== "send") return null; // an edit of a message that is on an older page
     const times = { created_at: op.at, updated_at: op.at, deleted_at: null };
-    return { id: op.id, user_id: this.me, text: op.text, number: null, seq: null, quoted: op.quoted, ...op.with, ...times };
+    return { id: op.id, user_id: this.me, text: op.text, number: null, seq: null, quoted: this.#quoted(op.with), ...op.with, ...times };
+  }
+
+  /** What a message quotes that is not sent yet. */
+  #quoted({ quoted_id: id }) {
+    const message = this.messages.get(id);
+    return message && { id, user_id: message.user_id, text: message.text, deleted: Boolean(message.deleted_at) };
   }
 }
 
@@ -369,4 +368,14 @@ export class Store {
 function as({ kind, text }) {
   if (kind === "send" || kind === "edit") return { text, changed: kind === "edit" };
   return kind === "delete" ? { removing: true } : {};
+}
+
+/** With a reaction of this user's, or without it. */
+function reacted(message, emoji, on) {
+  const own = message.own_reactions ?? [];
+  if (own.includes(emoji) === on) return message;
+  const reactions = { ...message.reactions };
+  reactions[emoji] = (reactions[emoji] ?? 0) + (on ? 1 : -1);
+  if (reactions[emoji] <= 0) delete reactions[emoji];
+  return { ...message, reactions, own_reactions: on ? [...own, emoji] : own.filter((each) => each !== emoji) };
 }

@@ -65,6 +65,8 @@ export class Connection {
   open(): void {
     if (this.#timers.has("ready") || this.online) return;
     this.#failures = this.#tokenFailures = 0;
+    // What was refused may have been the token.
+    if (this.#status === "refused") this.tokens.forget();
     this.#become(this.#status === "idle" ? "connecting" : "away");
     void this.#connect();
   }

@@ -1,10 +1,12 @@
-"""The JavaScript SDK, built. `python -m tests.sdk.js.package` does it by hand, `… bench` measures it, too.
+"""The JavaScript SDK, built. `python -m tests.sdk.js.package` does it by hand, `… bench` measures it, too, and
+`… vendor` (`make vendor`) gives the portal's demo the new file.
 
 Nothing happens when nothing changed.
 """
 
 import fcntl
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Final
 from tests.clients import node_packages
 
 SDK: Final = Path(__file__).parents[3] / "sdk" / "js"
+VENDORED: Final = SDK.parents[1] / "portal" / "static" / "vendor" / "natter.js"
+"""What the portal's demo runs on: `dist/natter.js`, committed, because the portal needs no Node.js."""
 
 
 def built() -> Path:
@@ -31,5 +35,7 @@ def built() -> Path:
 
 if __name__ == "__main__":
     built()
+    if sys.argv[1:] == ["vendor"]:
+        shutil.copyfile(SDK / "dist" / "natter.js", VENDORED)
     if sys.argv[1:] == ["bench"]:
         subprocess.run([node_packages.NODE, "bench.mjs"], cwd=SDK, check=True)

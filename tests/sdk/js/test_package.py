@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients import node_packages
 from tests.clients.installation import Tenant
-from tests.sdk.js.package import SDK, built
+from tests.sdk.js.package import SDK, VENDORED, built
 
 CORE = 15_000
 """Bytes, gzipped, of the client and what draws from it, beside socket.io-client."""
@@ -77,6 +77,12 @@ def test_it_is_as_small_and_as_quick_as_it_says() -> None:
     assert everything <= EVERYTHING
     assert reducer <= REDUCER, "what is not imported is not bundled"
     assert reducing["one_by_one_ms"] <= EVENTS_WITHIN, reducing
+
+
+def test_the_portals_demo_runs_on_these_sources() -> None:
+    built()
+    fresh = (SDK / "dist" / "natter.js").read_bytes()
+    assert fresh == VENDORED.read_bytes(), "`make vendor` gives it the new one"
 
 
 def test_it_is_found_by_import_and_by_require(project: Path) -> None:

@@ -163,8 +163,8 @@ test("who does not wait for what is refused gets no unhandled rejection, and is 
   await client.close();
 });
 
-test("after a refusal, connecting again tries again", async () => {
-  const { client, server, wires, clock } = world();
+test("after a refusal, connecting again tries again, with another token", async () => {
+  const { client, server, wires, clock, tokens } = world();
   await client.connect();
   server.up = false;
   server.refuse = { code: "user_deactivated", message: "No", retryable: false };
@@ -172,9 +172,11 @@ test("after a refusal, connecting again tries again", async () => {
   await clock.pass(2_000);
   assert.equal(client.state.connection.status, "refused");
   server.up = true;
+  assert.equal(tokens.length, 1);
   await client.connect();
   await settled();
   assert.equal(client.state.connection.status, "online");
+  assert.equal(tokens.length, 2);
   await client.close();
 });
 
