@@ -5,11 +5,11 @@
 import { Draft } from "./draft.js";
 import type { Operation } from "./operations.js";
 import { enter, leave, membersAgain } from "./reduce/channels.js";
-import { again, put, visible } from "./reduce/messages.js";
+import { again, put, quotes, visible } from "./reduce/messages.js";
 import { reduceAll } from "./reduce.js";
-import { timelineOf } from "./selectors.js";
+import { firstSeq, timelineOf } from "./selectors.js";
 import { begin, QUIET, type State, type ThreadPlace } from "./state.js";
-import { atSeq, liveFrom, stretchAt, type Stretch, withPage } from "./timeline.js";
+import { liveFrom, stretchAt, type Stretch, withPage } from "./timeline.js";
 import type { Channel, FreshState, Invite, Json, Member, Message, Pin, Presence, Receipt, ServerEvent, User } from "./types.js";
 import { without } from "./record.js";
 
@@ -31,7 +31,7 @@ export type Action =
   | { readonly do: "page"; readonly channel_id: string; readonly entered: number; readonly thread_id: string | null; readonly messages: readonly Message[]; readonly stretch: Stretch; readonly newest: boolean; readonly meanwhile: readonly ServerEvent[] }
   | { readonly do: "thread"; readonly channel_id: string; readonly thread_id: string }
   | { readonly do: "members"; readonly channel_id: string; readonly entered: number; readonly members: readonly Member[]; readonly whole: boolean; readonly meanwhile: readonly ServerEvent[] }
-  | { readonly do: "pins"; readonly channel_id: string; readonly entered: number; readonly pins: readonly Pin[]; readonly meanwhile: readonly ServerEvent[] }
+  | { readonly do: "pins"; readonly channel_id: string; readonly entered: number; readonly pins: readonly (Pin & { readonly message?: Json })[]; readonly meanwhile: readonly ServerEvent[] }
   | { readonly do: "invites"; readonly invites: readonly Invite[] }
   | { readonly do: "threads"; readonly threads: readonly Json[] }
   | { readonly do: "users"; readonly users: readonly User[] }
@@ -85,9 +85,9 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
     case "pins": {
       const channel = draft.channel(action.channel_id);
       if (channel?.entered !== action.entered) return;
-      const shown = action.pins.filter((pin) => !now.hidden[pin.message_id]);
-      channel.pins = Object.fromEntries(shown.map(({ message_id, message_seq, pinned_by, pinned_at, expires_at }) =>
-        [message_id, { message_id, message_seq, pinned_by, pinned_at, expires_at }]));
+      const shown = action.pins.filter(({ message_id, message_seq }) => !now.hidden[message_id] && message_seq >= firstSeq(channel));
+      // Messages are held where they stand.
+      channel.pins = Object.fromEntries(shown.map(({ message: _, ...pin }) => [pin.message_id, pin]));
       action.meanwhile.forEach((event) => again(draft, event));
       return;
     }
@@ -110,12 +110,11 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
     case "presence":
       return saw(draft, action.presence);
     case "sent": {
-      // The event brings it too. Whichever is first: what is there already is as new, or newer.
-      const channel = draft.channel(action.message.channel_id);
-      if (!channel || !visible(draft, channel, action.message)) return;
-      const { thread_id, seq } = action.message;
-      const held = atSeq(channel.timeline, seq) ?? (thread_id === undefined ? undefined : channel.replies[thread_id] && atSeq(channel.replies[thread_id], seq));
-      if (!held) put(draft, channel, action.message);
+      const { message } = action;
+      const channel = draft.channel(message.channel_id);
+      // Only while its event is to come, which says the rest. After that, what is not held is on a page that is to be read, or was
+      // taken away; and the acknowledgement of a repeated send shows reactions, but not which of them are one's own.
+      if (channel && message.seq > channel.applied && visible(draft, channel, message)) put(draft, channel, message);
       return;
     }
     case "typing ended": {
@@ -155,7 +154,7 @@ function page(draft: Draft, action: Extract<Action, { do: "page" }>): void {
     channel.timeline = next;
     channel.loaded ||= newest;
   } else channel.replies = { ...channel.replies, [thread_id]: next };
-  for (const { quoted_id } of action.messages) if (quoted_id) channel.quoting = { ...channel.quoting, [quoted_id]: true };
+  action.messages.forEach((message) => quotes(channel, message));
   action.meanwhile.forEach((event) => again(draft, event));
 }
 

@@ -156,9 +156,12 @@ export class Engine {
   }
 
   #take(events: readonly ServerEvent[]): void {
-    this.#deps.store.do({ do: "events", events });
+    const { store } = this.#deps;
+    const before = store.state;
+    store.do({ do: "events", events });
     for (const event of events) {
-      this.history.heard(event);
+      // A repeat would take what is read meanwhile back to what was, and nothing of what followed comes again.
+      if (event.seq! > before.channels[event.channel_id!]?.applied!) this.history.heard(event);
       if (event.type === "typing.started") this.#types(event);
       if (event.type === "membership.added" && this.#open.has(event.data.channel.id)) this.#reopen(event.data.channel.id);
     }
@@ -198,14 +201,15 @@ export class Engine {
   /** Something is missing of these logs: what is only watched is looked at anew, for the rest sync brings everything. */
   async #mend(logs: readonly string[]): Promise<void> {
     const { store } = this.#deps;
+    const connected = this.#connected;
     const watched = logs.filter((log) => store.state.channels[log]?.channel.membership === null);
     for (const id of watched) {
       store.do({ do: "unwatched", channel_id: id });
       if (this.#open.has(id)) this.#reopen(id);
     }
     if (watched.length < logs.length) await this.#fill(store.state.cursor);
-    // Sync leaves no hole. If there is one, what is known here is wrong.
-    if (Object.keys(store.state.gaps).some((log) => logs.includes(log))) {
+    // Sync leaves no hole. If there is one, what is known here is wrong; unless the connection has ended meanwhile.
+    if (connected === this.#connected && Object.keys(store.state.gaps).some((log) => logs.includes(log))) {
       await this.#fill(null);
       this.#open.forEach((id) => this.#reopen(id));
     }
@@ -220,11 +224,16 @@ export class Engine {
       const answer = await this.#sync(cursor);
       // With the next connection everything since the last cursor comes.
       if (connected !== this.#connected || !answer) return;
+      const waiting = this.#events;
       if (answer.recovered) this.#take(answer.events as ServerEvent[]);
-      else this.#begin(answer);
+      else {
+        this.#begin(answer);
+        // Fresh state may have what waits, and of the own log nothing says so: what it lacks is asked for.
+        this.#events = waiting.filter(({ seq }) => seq === null);
+      }
       cursor = answer.cursor as string;
       this.#deps.store.do({ do: "cursor", cursor });
-      more = answer.has_more === true;
+      more = answer.has_more === true || this.#events.length < waiting.length;
     }
     this.#filling = false;
     this.#apply();

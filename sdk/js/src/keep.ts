@@ -83,7 +83,7 @@ export class Keep {
     const before = this.#kept;
     const changes = new Map<string, unknown>();
     for (const [id, channel] of Object.entries(state.channels)) {
-      if (before.channels[id] !== channel && channel.channel.membership) changes.set(`${this.#base}channel/${id}`, trimmed(channel));
+      if (before.channels[id] !== channel) changes.set(`${this.#base}channel/${id}`, channel.channel.membership ? trimmed(channel) : undefined);
     }
     for (const id of Object.keys(before.channels)) if (!state.channels[id]) changes.set(`${this.#base}channel/${id}`, undefined);
     const { channels: _, outbox: __, connection: ___, presence: ____, gaps: _____, ...rest } = state;

@@ -28,13 +28,6 @@ export const CHANNEL_REDUCERS: Record<string, Reducer> = {
     const { truncated_to, truncated_number } = data;
     channel.channel = { ...channel.channel, truncated_to, truncated_number };
     cut(channel, truncated_to);
-    changeAll(channel, (timeline) =>
-      changedEach(timeline, (message) => {
-        if (!message.quoted || message.quoted.seq >= truncated_to) return message;
-        const { quoted: _, ...rest } = message;
-        return rest;
-      }),
-    );
   },
   "channel.deleted": (draft, { data }) => leave(draft, data.channel_id),
   "member.added": (draft, { channel_id, data }) => {
@@ -73,9 +66,15 @@ export function leave(draft: Draft, id: string): void {
   draft.set({ hidden: Object.fromEntries(hidden), threads: Object.fromEntries(threads), gaps: without(draft.now.gaps, id) });
 }
 
-/** Take away what is before a place. */
+/** Take away what is before a place, out of quotes too. */
 export function cut(channel: ChannelDraft, seq: number): void {
-  changeAll(channel, (timeline) => onlyThose(timeline, (message) => message.seq >= seq));
+  changeAll(channel, (timeline) =>
+    changedEach(onlyThose(timeline, (message) => message.seq >= seq), (message) => {
+      if (!message.quoted || message.quoted.seq >= seq) return message;
+      const { quoted: _, ...rest } = message;
+      return rest;
+    }),
+  );
   unpinBefore(channel, seq);
 }
 

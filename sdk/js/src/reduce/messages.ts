@@ -1,6 +1,7 @@
 /** Messages, threads, reactions, pins. */
 import type { ChannelDraft, Draft } from "../draft.js";
 import type { Reducer } from "../reduce.js";
+import { firstSeq } from "../selectors.js";
 import type { ThreadPlace } from "../state.js";
 import { atSeq, changedEach, type Timeline, withMessage } from "../timeline.js";
 import type { Json, Message, Pin, Receipt } from "../types.js";
@@ -42,12 +43,11 @@ export const MESSAGE_REDUCERS: Record<string, Reducer> = {
   "message.pinned": (draft, { channel_id, data }) => {
     const channel = draft.channel(channel_id!)!;
     if (channel.pins === null) return;
-    const { membership, history, truncated_to } = channel.channel;
+    const { membership, history } = channel.channel;
     if (membership === null && history !== "all") return;
     const held = atSeq(channel.timeline, data.message_seq);
-    const gone = data.message_seq < Math.max(truncated_to, membership?.history_from ?? 0);
     // Who catches up may know already that it is deleted.
-    if (gone || held?.deleted_at || draft.now.hidden[data.message_id]) return;
+    if (data.message_seq < firstSeq(channel) || held?.deleted_at || draft.now.hidden[data.message_id]) return;
     channel.pins = { ...channel.pins, [data.message_id]: data as Pin };
   },
   "message.unpinned": (draft, { channel_id, data }) => unpin(draft.channel(channel_id!)!, data.message_id),
@@ -68,18 +68,21 @@ export function inChannel(message: Message): boolean {
 
 /** Whether a message is one that the user may see. */
 export function visible(draft: Draft, channel: ChannelDraft, message: Message): boolean {
-  const { truncated_to, membership } = channel.channel;
-  const first = Math.max(truncated_to, membership?.history_from ?? 0);
-  return !draft.now.hidden[message.id] && !message.hidden && message.seq >= first;
+  return !draft.now.hidden[message.id] && !message.hidden && message.seq >= firstSeq(channel);
 }
 
 /** A message as it is now, where it stands. One's own reactions are in no event about it. */
 export function put(draft: Draft, channel: ChannelDraft, message: Message): void {
   if (draft.now.hidden[message.id] || message.hidden) return;
-  if (message.quoted_id !== undefined) channel.quoting = { ...channel.quoting, [message.quoted_id]: true };
+  quotes(channel, message);
   if (inChannel(message)) channel.timeline = withMessage(channel.timeline, message);
   const replies = message.thread_id === undefined ? undefined : channel.replies[message.thread_id];
   if (replies) channel.replies = { ...channel.replies, [message.thread_id!]: withMessage(replies, message) };
+}
+
+/** Note what a message quotes. A deleted one does not say it, until it is restored. */
+export function quotes(channel: ChannelDraft, { quoted_id }: Message): void {
+  if (quoted_id) channel.quoting = { ...channel.quoting, [quoted_id]: true };
 }
 
 /** Change the message at a place, wherever it is held. */
@@ -104,14 +107,17 @@ export function changeAll(channel: ChannelDraft, change: (timeline: Timeline) =>
   channel.replies = Object.fromEntries(Object.entries(channel.replies).map(([id, each]) => [id, change(each)]));
 }
 
-function changed(draft: Draft, { channel_id, data }: Parameters<Reducer>[1]): void {
+function changed(draft: Draft, { type, channel_id, data }: Parameters<Reducer>[1]): void {
   const message: Message = data.message;
   const channel = draft.channel(channel_id!)!;
   // What is not held is on a page that was not read, or was deleted for oneself.
-  changeAt(channel, message.seq, (held) => withOwn(message, held));
-  if (channel.quoting[message.id]) requote(channel, message);
+  // A deletion takes reactions and the pin away for good, whatever the message is like by now.
+  changeAt(channel, message.seq, (held) => (type === "message.updated" ? withOwn(message, held) : message));
+  quotes(channel, message);
+  // What it says is left out for whoever has hidden it, but not of its quotes; and what is before a cut is not quoted.
+  if (channel.quoting[message.id] && message.seq >= firstSeq(channel) && (!message.hidden || message.deleted_at)) requote(channel, message);
   threadChanged(channel, data.thread);
-  if (message.deleted_at !== null) unpin(channel, message.id);
+  if (type === "message.deleted" || message.deleted_at !== null) unpin(channel, message.id);
 }
 
 /** With the user's own reactions as they are known: no event about a message tells of them. */

@@ -92,3 +92,57 @@ test("ids are UUIDv7 that sort as they were made, inside a millisecond too", () 
   assert.equal(hex[12], "7");
   assert.match(hex[16], /[89ab]/);
 });
+
+const entry = (seq, type, data) => ({ type, channel_id: "den", seq, epoch: "e", at: "", actor: "bob", data });
+const told = (type, seq, of, more) => entry(seq, type, { message: message(of, more) });
+const reacted = (seq, user_id, emoji, reactions) => entry(seq, "reaction.added", { message_id: "msg_1", message_seq: 1, user_id, emoji, created_at: "", reactions, replaced: [] });
+const own = (state) => messagesIn(state, "den")[0].own_reactions;
+const newest = (state, messages, meanwhile = []) => act(state, { do: "page", channel_id: "den", entered: state.channels.den.entered, thread_id: null, newest: true, messages, stretch: [0, 0], meanwhile });
+
+test("the acknowledgement of a repeated send does not stand in the way of the page that says which reactions are one's own", () => {
+  const counted = { user_id: "ada", reactions: { "+": 1 } };
+  const acknowledged = act(start(2), { do: "sent", message: message(1, counted) });
+  assert.deepEqual(own(newest(acknowledged, [message(1, { ...counted, own_reactions: ["+"] })])), ["+"]);
+});
+
+test("an acknowledgement shows a message until its event comes, and none that was taken away", () => {
+  assert.deepEqual(seqs(messagesIn(act(start(), { do: "sent", message: message(1) }), "den")), [1]);
+  assert.deepEqual(messagesIn(newest(act(start(1), { do: "sent", message: message(1) }), []), "den"), []);
+});
+
+test("a deletion takes one's own reactions away, though the message has been restored and has others when it is read", () => {
+  const state = [created(1), reacted(2, "ada", "+", { "+": 1 })].reduce(reduce, start());
+  assert.deepEqual(own(state), ["+"]);
+  const now = { reactions: { "+": 1 } };
+  const replay = [told("message.updated", 3, 1, now), told("message.deleted", 4, 1, now), told("message.restored", 5, 1, now), reacted(6, "bob", "+", { "+": 1 })];
+  assert.deepEqual(own(replay.reduce(reduce, state)), []);
+});
+
+test("a deletion takes the pin away, though the message has been restored when it is read", () => {
+  const pinned = entry(2, "message.pinned", { message_id: "msg_1", message_seq: 1, pinned_by: "bob", pinned_at: "", expires_at: null });
+  const read = act(start(), { do: "pins", channel_id: "den", entered: 0, pins: [], meanwhile: [] });
+  const state = [created(1), pinned, told("message.deleted", 3, 1), told("message.restored", 4, 1)].reduce(reduce, read);
+  assert.deepEqual(state.channels.den.pins, {});
+});
+
+test("pins that were read before the channel was cut are not kept", () => {
+  const cut = reduce(start(2), entry(3, "channel.truncated", { truncated_to: 3, truncated_number: 2 }));
+  const pin = { message_id: "msg_1", message_seq: 1, pinned_by: "bob", pinned_at: "", expires_at: null, message: message(1) };
+  const kept = { ...pin, message_id: "msg_3", message_seq: 3 };
+  const { pins } = act(cut, { do: "pins", channel_id: "den", entered: 2, pins: [pin, kept], meanwhile: [] }).channels.den;
+  assert.deepEqual(Object.keys(pins), ["msg_3"]);
+  assert.equal("message" in pins.msg_3, false);
+});
+
+test("quotes follow what they quote: after a restoration, to what is hidden, and not past a cut", () => {
+  const quoted = { id: "msg_1", seq: 1, user_id: "bob", text: "1", attachment_count: 0, deleted: false };
+  const text = (state) => messagesIn(state, "den").at(-1).quoted?.text;
+  const gone = [created(1), created(2, { deleted_at: "2" }), told("message.restored", 3, 2, { quoted_id: "msg_1", quoted })].reduce(reduce, start());
+  const edited = reduce(gone, told("message.updated", 4, 1, { text: "edited" }));
+  assert.equal(text(edited), "edited");
+  assert.equal(text(reduce(edited, told("message.updated", 5, 1, { text: "", hidden: true }))), "edited");
+  const arranged = { ...entry(1, "membership.arranged", { channel_id: "den", history_from: 2 }), channel_id: null };
+  const cleared = reduce(edited, arranged);
+  assert.equal(text(cleared), undefined);
+  assert.equal(text(reduce(cleared, told("message.updated", 5, 1))), undefined);
+});
