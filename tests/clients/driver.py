@@ -143,8 +143,8 @@ class Driver:
 
     async def close_clients(self) -> None:
         """End all clients."""
-        await asyncio.gather(*(self.ask("close", name) for name in self._clients))
-        self._clients.clear()
+        clients, self._clients = self._clients, {}
+        await asyncio.gather(*(self.ask("close", name) for name in clients))
 
     async def stop(self) -> None:
         assert self._process.stdin is not None
@@ -164,8 +164,8 @@ class Driver:
                 client = self._clients.get(said["client"])
                 if client is not None:
                     client.note(said)
-            elif said["id"] in self._asked:
-                self._asked.pop(said["id"]).set_result(said)
+            elif (asked := self._asked.pop(said["id"], None)) is not None and not asked.done():
+                asked.set_result(said)
         for future in self._asked.values():
             if not future.done():
                 future.set_result({"failed": f"the {self.name} process ended"})

@@ -87,7 +87,12 @@ async def run(command: dict[str, Any]) -> Any:
             socket = state.socket
             while socket._reconnect_task and not socket._reconnect_abort:
                 await asyncio.sleep(0)  # `shutdown` wants what a reconnect makes when it begins
-            return await socket.shutdown()
+            closing = asyncio.ensure_future(socket.shutdown())
+            while not closing.done():
+                if socket._reconnect_abort:
+                    socket._reconnect_abort.set()  # a reconnect that begins forgets that it was told to end
+                await asyncio.wait([closing], timeout=0.05)
+            return closing.result()
         case other:
             raise ValueError(other)
 
