@@ -27,6 +27,8 @@ export class Connection {
   #why = null;
   #failures = 0;
   #revoked = 0;
+  /** Whether a refusal may be of an attempt that began before the demo was ready, and out of date by now. */
+  #early = false;
 
   /**
    * `on` has `state()`, `ready(data)`, `event(event)`, `answered(event, answer)`, `taken(operation, error)`,
@@ -59,8 +61,10 @@ export class Connection {
 
   connect() {
     this.#off = false;
+    this.#early = !this.online;
     this.begin();
-    this.client.hurry();
+    if (this.client.state.connection.status === "refused") this.#restart(this.#revoked);
+    else this.client.hurry();
     this.on.state();
   }
 
@@ -162,12 +166,17 @@ export class Connection {
 
   /** Begin again after a refusal. */
   #restart(attempts) {
+    this.#early = false;
     this.#revoked = attempts;
     this.client.connect().catch(() => {}); // `state` says it
   }
 
   #become({ status, problem }) {
-    if (status === "online") this.#failures = this.#revoked = 0;
+    if (status === "online") {
+      this.#failures = this.#revoked = 0;
+      this.#early = false;
+    }
+    if (status === "refused" && this.#early) return this.#restart(this.#revoked);
     this.on.state();
     if (status === "refused") this.on.refused();
     if (status === "refused" && problem?.code === "token_revoked" && this.#revoked > 0) {

@@ -32,7 +32,7 @@ class Demo {
       this.panes.forEach((pane) => {
         pane.session.trouble = null;
         if (!pane.session.places.current) pane.open(this.channel.id, { look: false });
-        if (pane.connection.state === "connecting") pane.connection.connect();
+        if (pane.connection.state !== "off") pane.connection.connect();
       });
     } catch (error) {
       this.panes.forEach((pane) => pane.session.fail(error));
