@@ -57,9 +57,9 @@ export class Beside {
     part(this.main.root, "show-pins").setAttribute("aria-expanded", String(this.#what === "pins"));
     this.pinboard.draw(this.#what === "pins");
     if (this.#what !== "thread" || !this.place) return;
-    if (this.session.hidden.has(this.place.thread)) return this.close();
+    if (this.session.connection.client.state.hidden[this.place.thread]) return this.close();
     this.talk.draw();
-    const { root } = this.place;
+    const root = this.place.hangsOn;
     const { people } = this.session;
     const name = people.name(root.user_id);
     const signature = JSON.stringify([root.id, root.text, root.deleted_at, name, root.reply_count]);
@@ -85,8 +85,8 @@ export class Beside {
   /** Bring a pinned message into sight; one that stands in a thread alone, with its thread. */
   async #goTo(message) {
     if (message.thread_id && !message.also_in_channel) {
-      const answer = await this.session.rest.get(`/v1/messages/${message.thread_id}`).catch((error) => this.session.failed(error));
-      if (answer) this.thread(answer.message);
+      const root = await this.session.places.find(this.main.place, message.thread_id).catch((error) => this.session.failed(error));
+      if (root) this.thread(root);
       return;
     }
     if (!this.main.root.offsetParent) this.close(); // there is room for one of the two alone

@@ -139,16 +139,12 @@ export class Composer {
     return OFFERED.has("mentions");
   }
 
-  async #complete() {
+  #complete() {
     const before = this.field.value.slice(0, this.field.selectionStart);
     const word = /(?:^|\s)@([\p{L}\p{N} ._-]{0,30})$/u.exec(before)?.[1];
     if (word === undefined || !this.#may || !this.place) return this.#suggest([]);
-    const { place } = this;
-    place.members ??= this.session.rest.get(`/v1/channels/${place.id}/members?limit=100`).then(({ members }) => members, () => []);
-    const members = await place.members;
-    if (place !== this.place) return;
     const { people, user } = this.session;
-    const named = members.filter((member) => member.user_id !== user).map(({ user_id }) => [user_id, people.name(user_id)]);
+    const named = this.place.members.filter((id) => id !== user).map((id) => [id, people.name(id)]);
     const fits = ([, name]) => name.toLowerCase().split(/\s+/).some((each) => each.startsWith(word.toLowerCase()));
     const found = named.filter((each) => fits(each) || each[1].toLowerCase().startsWith(word.toLowerCase()));
     if ("channel".startsWith(word.toLowerCase())) found.push([null, "channel"]);

@@ -8,7 +8,7 @@
  *   off          the user switched it off
  *   refused      the server or the portal said no, and waiting does not help; `problem` says why
  */
-import { Client, socketIo } from "../vendor/natter.js";
+import { Client, eventsFirst, socketIo } from "../vendor/natter.js";
 import { Waiting } from "./keep.js";
 
 /** Tokens are revoked by the second: one that was made in the same second is not taken either. */
@@ -31,12 +31,12 @@ export class Connection {
   #early = false;
 
   /**
-   * `on` has `state()`, `ready(data)`, `event(event)`, `answered(event, answer)`, `taken(operation, error)`,
+   * `on` has `state()`, `ready(data)`, `event(event)`, `taken(operation, error)`,
    * `wire(direction, name, payload, took)`, `unreachable()`, `refused()`.
    */
   constructor({ url, key, user, tokens, on }) {
     Object.assign(this, { user, tokens, on });
-    const transport = (...given) => this.#open(...given);
+    const transport = eventsFirst((...given) => this.#open(...given));
     this.client = new Client({ url, key, user, transport, token: () => this.#provide(), storage: new Waiting() });
     this.client.on("event", (event) => on.event(event));
     this.client.on("refused", ({ operation, error }) => on.taken(operation, error));
@@ -159,8 +159,6 @@ export class Connection {
     this.on.wire("out", event, payload);
     const answer = await wire.call(event, payload, within);
     this.on.wire("ack", event, answer, performance.now() - began);
-    // Before the client calls it done, so that what is drawn never goes back in between.
-    if (!answer.error) this.on.answered(event, answer);
     return answer;
   }
 
@@ -205,7 +203,7 @@ export class Rest {
 /** Somebody who asks over REST alone, and is not seen to be there. */
 export function host({ url, key, user, tokens }) {
   const nothing = () => {};
-  const names = ["state", "ready", "event", "answered", "taken", "wire", "unreachable", "refused"];
+  const names = ["state", "ready", "event", "taken", "wire", "unreachable", "refused"];
   const on = Object.fromEntries(names.map((name) => [name, nothing]));
   const connection = new Connection({ url, key, user, tokens, on });
   connection.disconnect();

@@ -142,26 +142,24 @@ export class Conversation {
 
   #send(text, extra) {
     this.list.pinned = true;
-    const { store } = this.place;
-    if (store.hasAfter) this.session.places.latest(this.place);
-    store.send(text, extra);
+    if (this.place.hasAfter) this.session.places.latest(this.place);
+    this.place.send(text, extra);
     this.on.draw();
   }
 
   #act(verb, id, { text, emoji, target, button, row }) {
-    const { store } = this.place;
-    if (verb === "save") store.edit(id, text);
-    else if (verb === "remove") store.remove(id);
-    else if (verb === "hide") store.hide(id);
-    else if (verb === "restore") store.restore(id);
-    else if (verb === "versions") this.session.versions.toggle(store.shown(id));
-    else if (verb === "retry") store.retry(id);
-    else if (verb === "discard") store.discard(id);
-    else if (verb === "react") pickEmoji(button, (chosen) => store.react(id, chosen), () => row.focus());
-    else if (verb === "react-with") store.react(id, emoji);
-    else if (verb === "quote") this.composer.quote(store.shown(id));
-    else if (verb === "thread") this.on.thread(store.shown(id));
-    else if (verb === "pin") this.on.pin(store.shown(id), button, row);
+    const { place } = this;
+    if (verb === "save") place.edit(id, text);
+    else if (verb === "remove" || verb === "discard") place.remove(id);
+    else if (verb === "hide") place.hide(id);
+    else if (verb === "restore") place.restore(id);
+    else if (verb === "versions") this.session.versions.toggle(place.shown(id));
+    else if (verb === "retry") place.retry(id);
+    else if (verb === "react") pickEmoji(button, (chosen) => place.react(id, chosen), () => row.focus());
+    else if (verb === "react-with") place.react(id, emoji);
+    else if (verb === "quote") this.composer.quote(place.shown(id));
+    else if (verb === "thread") this.on.thread(place.shown(id));
+    else if (verb === "pin") this.on.pin(place.shown(id), button, row);
     else if (verb === "go") this.go(target);
     this.on.draw();
   }

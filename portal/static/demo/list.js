@@ -39,18 +39,14 @@ export class MessageList {
     this.loading = false;
   }
 
-  get store() {
-    return this.place.store;
-  }
-
   render() {
     if (!this.place) return;
     this.context = this.around();
     this.#look();
     const anchor = this.pinned ? null : this.#anchor();
-    const { me, newAfter, loaded, hasBefore, hasAfter } = this.store;
-    const messages = this.store.view();
-    const { readers } = this.place;
+    if (this.pinned) this.place.trim();
+    const { me, newAfter, loaded, hasBefore, hasAfter, readers } = this.place;
+    const messages = this.place.view();
     this.#patch(timeline(messages, { me, newAfter, now: new Date(), readers, named: this.context.authors }));
     this.root.dataset.content = this.place.problem ? "failed" : messages.length ? "messages" : loaded ? "empty" : "loading";
     this.beginning.hidden = !loaded || hasBefore || !messages.length;
@@ -62,7 +58,7 @@ export class MessageList {
 
   /** Whether the newest message is in sight. */
   get atEnd() {
-    return this.pinned && Boolean(this.place) && !this.store.hasAfter;
+    return this.pinned && Boolean(this.place) && !this.place.hasAfter;
   }
 
   /** Bring a message of the window into sight, marked for a moment. */
@@ -83,7 +79,7 @@ export class MessageList {
   async end({ smooth = false } = {}) {
     if (!this.place) return;
     this.pinned = true;
-    if (this.store.hasAfter) await this.latest();
+    if (this.place.hasAfter) await this.latest();
     this.#toEnd(smooth);
     this.#countBelow();
     this.moved();
@@ -97,7 +93,7 @@ export class MessageList {
   }
 
   editLast() {
-    const own = this.store.view().filter((message) => message.user_id === this.store.me && !message.deleted_at);
+    const own = this.place.view().filter((message) => message.user_id === this.place.me && !message.deleted_at);
     if (own.length) this.edit(own.at(-1).id);
   }
 
@@ -161,7 +157,7 @@ export class MessageList {
     const { scrollTop, clientHeight, scrollHeight } = this.log;
     if (scrollTop === this.position) return;
     this.position = scrollTop;
-    this.pinned = scrollHeight - scrollTop - clientHeight < NEAR_END && !this.place?.store.hasAfter;
+    this.pinned = scrollHeight - scrollTop - clientHeight < NEAR_END && !this.place?.hasAfter;
   }
 
   /** The first message in sight and where it stands: a day's line moves up when older messages of that day come. */
@@ -179,9 +175,9 @@ export class MessageList {
   }
 
   #countBelow() {
-    if (this.atEnd) this.seen = this.store.lastNumber;
-    const below = Math.max(0, this.store.lastNumber - this.seen);
-    this.jump.hidden = this.pinned && !this.store.hasAfter;
+    if (this.atEnd) this.seen = this.place.lastNumber;
+    const below = Math.max(0, this.place.lastNumber - this.seen);
+    this.jump.hidden = this.pinned && !this.place.hasAfter;
     this.jump.querySelector("[data-part=jump-count]").textContent = below ? String(below) : "";
     this.jump.setAttribute("aria-label", below ? `Jump to latest, ${below} new` : "Jump to latest");
   }
@@ -205,8 +201,8 @@ export class MessageList {
       this.#look();
       if (!this.place) return;
       const left = this.log.scrollHeight - this.position - this.log.clientHeight;
-      if (this.position < LOAD_AHEAD && this.store.hasBefore) this.#load(this.older, "older");
-      else if (left < LOAD_AHEAD && this.store.hasAfter) this.#load(this.newer, "newer");
+      if (this.position < LOAD_AHEAD && this.place.hasBefore) this.#load(this.older, "older");
+      else if (left < LOAD_AHEAD && this.place.hasAfter) this.#load(this.newer, "newer");
       this.#countBelow();
       this.moved();
     });

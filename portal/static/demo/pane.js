@@ -81,29 +81,30 @@ export class Pane {
     const { session, conversation } = this;
     const seen = part(this.root, "conversation").offsetParent !== null;
     const { current } = session.places;
-    return seen && this.page.attends(this) && conversation.list.atEnd && !session.replaying && Boolean(current?.store.loaded);
+    return seen && this.page.attends(this) && conversation.list.atEnd && !session.replaying && Boolean(current?.loaded);
   }
 
   async markRead() {
     const { session } = this;
     const place = session.places.current;
-    if (!place || !this.reading || !place.store.unread || !session.online || this.marking) return;
-    this.marking = true;
+    if (!place || !this.reading || !place.unread || !session.online) return;
+    const { id, lastNumber: number, marked } = place;
+    if (marked === number) return;
+    place.marked = number; // once: that it is read, an event tells
     try {
-      const position = { channel_id: place.id, number: place.store.lastNumber };
-      const read = await session.connection.emit("receipt.read", position);
-      place.store.read(read);
+      await session.connection.emit("receipt.read", { channel_id: id, number });
     } catch {
-      // It stays unread; the next look or reconnect marks it.
-    } finally {
-      this.marking = false;
+      place.marked = null; // the next look or reconnect marks it
     }
   }
 
   /** Its user turned to the other pane or another window. */
   left() {
-    const store = this.session.places.current?.store;
-    if (store && !store.unread) store.clearNew();
+    const place = this.session.places.current;
+    if (!place) return;
+    place.marked = null; // who looks again has read again
+    if (!place.unread) place.clearNew();
+    this.drawSoon();
   }
 
   /** Draw in the next frame, once, however much happens until then. */
@@ -172,8 +173,7 @@ export class Pane {
     const members = channel.member_count;
     const count = members === 1 ? "1 member" : `${members.toLocaleString()} members`;
     const is = (id) => id === this.user || ["online", "away"].includes(this.session.people.presence(id)?.status);
-    const there = this.session.online ? place.present?.filter(is) : null;
-    const here = place.crowd ?? there?.length;
+    const here = this.session.online && place.here(is);
     const states = [
       [channel.frozen, "frozen"],
       [channel.slow_mode, "slow mode"],

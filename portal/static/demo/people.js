@@ -1,15 +1,14 @@
-/** Who people are and where they are: names are asked for in batches when they are first needed. */
+/** Who people are, and where, as the SDK knows it: names are asked for in batches when they are first needed. */
 const TOGETHER = 30;
 const BATCH = 100;
 
 export class People {
   #profiles = new Map();
-  #presence = new Map();
   #wanted = new Set();
   #timer = null;
 
-  constructor(rest, changed) {
-    Object.assign(this, { rest, changed });
+  constructor(client, changed) {
+    Object.assign(this, { client, changed });
   }
 
   /** What to call somebody now; the id until the name is known. */
@@ -19,18 +18,12 @@ export class People {
   }
 
   presence(id) {
-    return this.#presence.get(id) ?? null;
+    return this.client.state.presence[id] ?? null;
   }
 
   /** A profile, as the server says it. */
   learn(user) {
     this.#profiles.set(user.id, user);
-    this.changed();
-  }
-
-  /** `[{user_id, status, text, last_active_at}]` */
-  saw(list) {
-    for (const each of list) this.#presence.set(each.user_id, each);
     this.changed();
   }
 
@@ -47,7 +40,7 @@ export class People {
     });
     this.#timer = this.#wanted.size ? setTimeout(() => this.#ask(), TOGETHER) : null;
     try {
-      const { users } = await this.rest.call("POST", "/v1/users/query", { filter: { id: { $in: ids } }, limit: BATCH });
+      const { users } = await this.client.request("POST", "/v1/users/query", { filter: { id: { $in: ids } }, limit: BATCH });
       users.forEach((user) => this.#profiles.set(user.id, user));
       this.changed();
     } catch {

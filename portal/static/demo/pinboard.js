@@ -3,6 +3,8 @@ import { avatar, copy, element, part } from "./elements.js";
 import { openMenu } from "./menu.js";
 import { shortly, until } from "./times.js";
 
+const LONGEST_WAIT = 2 ** 31 - 1;
+
 const HOUR = 3_600_000;
 const TERMS = [
   { text: "Until it is unpinned", value: null },
@@ -37,7 +39,7 @@ export class Pinboard {
   draw(open) {
     const pins = this.#pins;
     const latest = this.#latest;
-    const loaded = Boolean(this.main.place?.store.loaded);
+    const loaded = Boolean(this.main.place?.loaded);
     this.strip.hidden = !latest;
     if (latest) set(part(this.strip, "pinned-text"), said(latest.message));
     if (latest) set(part(this.strip, "pinned-title"), pins.length > 1 ? `Pinned message, newest of ${pins.length}` : "Pinned message");
@@ -45,10 +47,20 @@ export class Pinboard {
     set(this.count, String(pins.length));
     if (open) this.#fill(pins, loaded);
     else this.drawn = null;
+    this.#await(pins);
+  }
+
+  /** Draw again when the next pin ends: no event says so. */
+  #await(pins) {
+    clearTimeout(this.ending);
+    const ends = pins.filter((pin) => pin.expires_at).map((pin) => Date.parse(pin.expires_at));
+    if (!ends.length) return;
+    const left = Math.min(...ends) - Date.now() + 1;
+    this.ending = setTimeout(() => this.session.on.changed(), Math.min(left, LONGEST_WAIT));
   }
 
   get #pins() {
-    return this.main.place?.store.pins.all() ?? [];
+    return this.main.place?.pins ?? [];
   }
 
   get #latest() {

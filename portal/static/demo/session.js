@@ -5,7 +5,6 @@
  */
 import { Channels } from "./channels.js";
 import { Connection, Rest } from "./connection.js";
-import { Hidden } from "./hidden.js";
 import { Invites } from "./invites.js";
 import { Keep } from "./keep.js";
 import { Operations } from "./operations.js";
@@ -37,7 +36,6 @@ export class Session {
         state: () => on.changed(),
         ready: (data) => this.#ready(data),
         event: (event) => this.#event(event),
-        answered: (event, answer) => this.#answered(event, answer),
         taken: (operation, error) => this.#taken(operation, error),
         wire: (...line) => on.wire(...line),
         unreachable: () => on.askPortal(),
@@ -47,13 +45,12 @@ export class Session {
     const { client } = this.connection;
     this.operations = new Operations(client);
     this.rest = new Rest(this.connection);
-    this.people = new People(this.rest, () => on.changed());
+    this.people = new People(client, () => on.changed());
     this.versions = new Versions(this.rest, () => on.changed());
     this.invites = new Invites(client, this.rest, () => on.changed());
-    this.hidden = new Hidden();
     this.channels = new Channels(user, client);
     this.places = new Places(this);
-    client.subscribe((state) => state, () => on.changed());
+    client.subscribe((state) => state, () => this.#told());
     client.subscribe((state) => Object.keys(state.channels).length, () => this.#lookAhead());
   }
 
@@ -61,15 +58,10 @@ export class Session {
     return this.connection.online;
   }
 
-  /** Send an event whose answer nobody waits for long: what comes in passing. */
-  say(event, payload) {
-    if (this.online) this.connection.emit(event, payload).catch(() => {});
-  }
-
   /** Change how a channel stands in this user's own list. */
   async arrange(entry, wish) {
     try {
-      this.#arranged(await this.connection.emit("membership.arrange", { channel_id: entry.id, ...wish }));
+      await this.connection.emit("membership.arrange", { channel_id: entry.id, ...wish });
     } catch (error) {
       this.failed(error);
     }
@@ -102,10 +94,10 @@ export class Session {
     }, TOLD_FOR);
   }
 
-  /** Something that was done is stored. */
-  #answered(event, answer) {
-    if (event === "message.hide") this.#hid(answer);
-    else if (answer.message) this.places.acknowledged(event, answer.message);
+  /** The SDK knows more, or other things. */
+  #told() {
+    this.places.look();
+    this.on.changed();
   }
 
   /** Something that was done is refused, and taken back. A message stays, and says why. */
@@ -115,17 +107,16 @@ export class Session {
 
   // -- the connection --------------------------------------------------------------------------------------------------
 
-  async #ready(data) {
+  #ready(data) {
     this.trouble = null;
     if (data.recovered) this.#beginReplay();
     if (data.recovered === false) {
       this.channels.forget();
-      this.places.reopen();
       this.#lookAhead();
     }
     if (!data.user.name) this.rest.call("PATCH", "/v1/users/me", { name: this.name }).catch(() => {});
     this.people.learn({ ...data.user, name: data.user.name || this.name });
-    await this.places.connected();
+    this.places.connected();
     this.invites.load(() => this.online);
     this.on.changed();
   }
@@ -182,11 +173,10 @@ export class Session {
     this.following ??= new Set();
     this.following.add(user);
     clearTimeout(this.followSoon);
-    this.followSoon = setTimeout(async () => {
+    this.followSoon = setTimeout(() => {
       const user_ids = [...this.following].slice(0, 100);
       this.following.clear();
-      const answer = await this.connection.emit("presence.subscribe", { user_ids }).catch(() => null);
-      if (answer?.presence) this.people.saw(answer.presence);
+      this.connection.client.followPresence(user_ids).catch(() => {});
     }, 100);
   }
 
@@ -220,40 +210,19 @@ export class Session {
       if (type === "channel.deleted") this.#left(channel_id);
       return;
     }
-    if (type === "unread.changed") this.#read(data);
-    else if (type === "unread.cleared") data.channels.forEach((each) => this.#read(each));
-    else if (type === "message.hidden") this.#hid(data);
+    if (type === "unread.changed" && data.marked_unread) this.places.markedUnread(data);
+    else if (type === "message.hidden") this.look([data.channel_id]);
     else if (type === "membership.added") this.look([data.channel.id]);
     else if (type === "membership.removed") this.#left(data.channel_id);
-    else if (type === "membership.arranged") this.#arranged(data);
     else if (type === "user.updated") this.people.learn(data.user);
   }
 
-  #passing({ type, data, channel_id, actor }) {
+  #passing({ type, data, channel_id }) {
     if (type === "profile.changed") this.people.learn(data.user);
-    else if (type === "presence.changed") this.people.saw([{ user_id: actor, ...data }]);
-    else if (type === "presence.counted") this.places.counted(channel_id, data);
     else if (type === "event.sent" && data.type === WAVE) this.places.waved(channel_id, data.user_id);
-    else if (type === "receipts.read") this.places.receipts(channel_id, data);
-  }
-
-  #read(position) {
-    this.hidden.count(position.channel_id, position.hidden_numbers);
-    this.places.read(position);
-  }
-
-  #arranged(data) {
-    this.places.seenFrom(data.channel_id, data.history_from);
-  }
-
-  #hid(message) {
-    this.hidden.add(message);
-    this.places.hid(message);
-    this.look([message.channel_id]);
   }
 
   #left(id) {
-    this.hidden.forget(id);
     this.channels.forget(id);
     this.places.close(id);
     this.on.gone(id);

@@ -31,10 +31,9 @@ export type Action =
   | { readonly do: "page"; readonly channel_id: string; readonly entered: number; readonly thread_id: string | null; readonly messages: readonly Message[]; readonly stretch: Stretch; readonly newest: boolean; readonly meanwhile: readonly ServerEvent[] }
   | { readonly do: "thread"; readonly channel_id: string; readonly thread_id: string }
   | { readonly do: "members"; readonly channel_id: string; readonly entered: number; readonly members: readonly Member[]; readonly whole: boolean; readonly meanwhile: readonly ServerEvent[] }
-  | { readonly do: "pins"; readonly channel_id: string; readonly entered: number; readonly pins: readonly (Pin & { readonly message?: Json })[]; readonly meanwhile: readonly ServerEvent[] }
+  | { readonly do: "pins"; readonly channel_id: string; readonly entered: number; readonly pins: readonly Pin[]; readonly meanwhile: readonly ServerEvent[] }
   | { readonly do: "invites"; readonly invites: readonly Invite[] }
   | { readonly do: "threads"; readonly threads: readonly Json[] }
-  | { readonly do: "users"; readonly users: readonly User[] }
   | { readonly do: "watched"; readonly answer: Watched }
   | { readonly do: "unwatched"; readonly channel_id: string }
   | { readonly do: "presence"; readonly presence: readonly (Presence & { user_id: string })[] }
@@ -85,9 +84,11 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
     case "pins": {
       const channel = draft.channel(action.channel_id);
       if (channel?.entered !== action.entered) return;
-      const shown = action.pins.filter(({ message_id, message_seq }) => !now.hidden[message_id] && message_seq >= firstSeq(channel));
-      // Messages are held where they stand.
-      channel.pins = Object.fromEntries(shown.map(({ message: _, ...pin }) => [pin.message_id, pin]));
+      channel.pins = Object.fromEntries(
+        action.pins
+          .filter(({ message_id, message_seq }) => !now.hidden[message_id] && message_seq >= firstSeq(channel))
+          .map((pin) => [pin.message_id, pin]),
+      );
       action.meanwhile.forEach((event) => again(draft, event));
       return;
     }
@@ -97,8 +98,6 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
     }
     case "threads":
       return draft.set({ threads: { ...now.threads, ...Object.fromEntries(action.threads.map((each) => placed(now, each))) } });
-    case "users":
-      return draft.set({ users: { ...now.users, ...Object.fromEntries(action.users.map((user) => [user.id, user])) } });
     case "watched":
       return watched(draft, action.answer);
     case "unwatched": {

@@ -199,9 +199,10 @@ export class Client {
     return this.#do("older", channel_id, thread_id);
   }
 
-  /** Read the messages around one, for `messagesAround`. Its `seq`, null if it is not there. */
-  loadAround(channel_id: string, message_id: string): Promise<number | null> {
-    return this.#do("around", channel_id, message_id);
+  /** Read the messages around one, for `messagesAround`; or those before or after one that is there, as `loadBefore` and
+   * `loadAfter` do. Its `seq`, null if it is not there. */
+  loadAround(channel_id: string, message_id: string, side?: "after" | "before"): Promise<number | null> {
+    return this.#do("around", channel_id, message_id, side);
   }
 
   /** Read the next hundred members. Whether there are more. */

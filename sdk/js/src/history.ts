@@ -68,12 +68,16 @@ export class History {
     });
   }
 
-  /** Messages around one, unless it is held; its `seq`, null if it is not there. */
-  async around(channel_id: string, message_id: string): Promise<number | null> {
+  /** Messages around one, unless it is held, or more before or after one that is; its `seq`, null if it is not there. */
+  async around(channel_id: string, message_id: string, side?: "after" | "before"): Promise<number | null> {
     const held = (): number | undefined => messagesOf(this.#channel(channel_id).timeline).find(({ id }) => id === message_id)?.seq;
-    if (held() === undefined) {
+    const known = held();
+    if (!known || side) {
       const live = stretchAt(this.#channel(channel_id).timeline, Infinity)[0];
-      await this.#page(channel_id, null, `&around=${message_id}`, (page) => [reachesBack(page), page.has_after ? page.messages.at(-1)!.seq : live], false);
+      await this.#page(channel_id, null, `&${side ?? "around"}=${message_id}`, (page) => [
+        Math.min(known ?? live, reachesBack(page)),
+        Math.max(known ?? 0, page.has_after ? page.messages.at(-1)!.seq : live),
+      ], false);
     }
     return held() ?? null;
   }
@@ -94,12 +98,12 @@ export class History {
     });
   }
 
-  /** What is pinned, unless it was read. */
+  /** What is pinned, unless it and its messages are known. */
   pins(channel_id: string): Promise<void> {
     this.#want(channel_id, "pins", () => this.pins(channel_id));
     return this.#once(`pins ${channel_id}`, async () => {
       const { pins, entered } = this.#channel(channel_id);
-      if (pins) return;
+      if (pins && Object.values(pins).every((pin) => pin.message)) return;
       const [answer, meanwhile] = await this.#reading(channel_id, () => this.read("GET", `/v1/channels/${channel_id}/pins`));
       this.store.do({ do: "pins", channel_id, entered, pins: answer.pins as Pin[], meanwhile });
     });

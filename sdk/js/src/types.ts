@@ -122,6 +122,8 @@ export interface Pin {
   readonly pinned_by: string | null;
   readonly pinned_at: string;
   readonly expires_at: string | null;
+  /** As it is now; missing where it was pinned just now and is not held: `loadPins` reads it. */
+  readonly message?: Message;
 }
 
 export interface Block {

@@ -406,6 +406,36 @@ async def test_older_messages_load_and_nothing_jumps(house: House, house_tab: Ho
     await expect(demo.pane(GRACE).get_by_text("The channel begins here.")).to_be_visible()
 
 
+async def test_a_message_far_above_is_brought_into_sight_and_there_is_a_way_back(
+    house: House, house_tab: HouseTab
+) -> None:
+    page = await house_tab()
+    demo, app = await opened(house, page)
+    await send(house, app, ADA, "Message 0.")
+    path = f"{nodes(house)[0]}/v1/messages/{(await history(house, app))[0]['id']}/pin"
+    assert (await house.whole.http.put(path, headers={"authorization": f"Bearer {app.secret_key}"})).status_code == 201
+    texts = [f"Message {number}." for number in range(140)]
+    await send(house, app, ADA, *texts[1:])
+    await page.reload()
+    await demo.online()
+    await expect(demo.row(GRACE, texts[-1])).to_be_visible()
+    await demo.pane(GRACE).locator("[data-part=pinned-strip]").click()
+    await expect(demo.row(GRACE, texts[0])).to_be_focused()
+    await expect(demo.row(GRACE, texts[-1])).to_have_count(0)
+    await expect(demo.pane(GRACE).get_by_text("The channel begins here.")).to_be_visible()
+    # Further on, page by page, until what was found meets the newest.
+    log, rows = demo.conversation(GRACE).locator("[data-part=log]"), demo.conversation(GRACE).locator("li.message")
+    while (loaded := await rows.count()) < len(texts):
+        await log.evaluate("log => { log.scrollTop = log.scrollHeight }")
+        await expect(rows).not_to_have_count(loaded)
+    assert await demo.texts(GRACE) == texts
+    await log.evaluate("log => { log.scrollTop = 0 }")
+    await demo.conversation(GRACE).locator("[data-part=jump]").click()
+    await expect(demo.row(GRACE, texts[-1])).to_be_in_viewport()
+    await demo.say(ADA, "Afterwards.")
+    await demo.until_texts(GRACE, [*texts, "Afterwards."])
+
+
 async def test_who_reads_above_is_told_what_comes_below(house: House, house_tab: HouseTab) -> None:
     demo, app = await opened(house, await house_tab())
     await send(house, app, ADA, *(f"Message {number}." for number in range(40)))

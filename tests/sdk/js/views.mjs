@@ -9,11 +9,13 @@ const entries = (record, change) => Object.fromEntries(Object.entries(record).ma
 export function views(state, followed, at) {
   // What was refused is the user's own affair.
   const stored = (id) => messagesIn(state, id).filter((each) => each.state !== "failed").map(({ state: _, ...message }) => [message.id, message]);
+  // A pin is compared without its message, which is compared where it stands.
+  const pins = (id) => pinsIn(state, id, at).map(({ message: _, ...pin }) => [pin.message_id, pin]);
   return {
     channels: entries(state.channels, (_, id) => channelOf(state, id)),
     members: entries(state.channels, ({ members }) => members),
     messages: entries(state.channels, (_, id) => Object.fromEntries(stored(id))),
-    pins: entries(state.channels, (_, id) => Object.fromEntries(pinsIn(state, id, at).map((pin) => [pin.message_id, pin]))),
+    pins: entries(state.channels, (_, id) => Object.fromEntries(pins(id))),
     unread: unreadOf(state),
     grants: state.grants,
     invites: Object.fromEntries(

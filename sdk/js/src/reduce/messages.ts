@@ -48,7 +48,7 @@ export const MESSAGE_REDUCERS: Record<string, Reducer> = {
     const held = atSeq(channel.timeline, data.message_seq);
     // Who catches up may know already that it is deleted.
     if (data.message_seq < firstSeq(channel) || held?.deleted_at || draft.now.hidden[data.message_id]) return;
-    channel.pins = { ...channel.pins, [data.message_id]: data as Pin };
+    channel.pins = { ...channel.pins, [data.message_id]: { message: held, ...channel.pins[data.message_id], ...data } as Pin };
   },
   "message.unpinned": (draft, { channel_id, data }) => unpin(draft.channel(channel_id!)!, data.message_id),
 };
@@ -116,6 +116,7 @@ function changed(draft: Draft, { type, channel_id, data }: Parameters<Reducer>[1
   quotes(channel, message);
   // What it says is left out for whoever has hidden it, but not of its quotes; and what is before a cut is not quoted.
   if (channel.quoting[message.id] && message.seq >= firstSeq(channel) && (!message.hidden || message.deleted_at)) requote(channel, message);
+  if (channel.pins?.[message.id]) channel.pins = { ...channel.pins, [message.id]: { ...channel.pins[message.id]!, message } };
   threadChanged(channel, data.thread);
   if (type === "message.deleted" || message.deleted_at !== null) unpin(channel, message.id);
 }

@@ -53,7 +53,7 @@ export function token(clock, seconds) {
 }
 
 /** A client, and the server that it meets: `wires` are its connections, each with what was asked on it. */
-export function world({ answers = {}, random = () => 0.5, lasts = 900, ...options } = {}) {
+export function world({ answers = {}, random = () => 0.5, lasts = 900, wrapped = (transport) => transport, ...options } = {}) {
   const clock = new Clock();
   const wires = [];
   const tokens = [];
@@ -85,6 +85,6 @@ export function world({ answers = {}, random = () => 0.5, lasts = 900, ...option
     const { status = 200, body = {}, headers = {} } = options.rest?.(String(address), requests.length) ?? {};
     return new Response(JSON.stringify(body), { status, headers });
   };
-  const client = new Client({ key: "pk_1", user: "ada", token: provide, url: "http://node", clock, random, transport, fetch, ...options });
+  const client = new Client({ key: "pk_1", user: "ada", token: provide, url: "http://node", clock, random, transport: wrapped(transport), fetch, ...options });
   return { client, clock, wires, tokens, requests, server };
 }
