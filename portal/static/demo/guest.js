@@ -79,7 +79,7 @@ class GuestPage {
       [this.ada, this.channel.guest].forEach((host) => host.connection.close());
       pane.session.trouble = null;
       if (!pane.session.places.current) pane.open(this.channel.id, { look: false });
-      if (pane.connection.state === "connecting") pane.connection.connect();
+      if (pane.connection.state !== "off") pane.connection.connect();
     } catch (error) {
       pane.session.fail(error);
       this.retry = setTimeout(() => this.#letIn(), AGAIN_AFTER);
