@@ -231,6 +231,14 @@ class WebSocketSession(Line):
         """Whether the system has taken everything."""
         return self._corked is None and self.buffered() == 0
 
+    def pause(self) -> None:
+        """Leave what the client sends to the system, whose buffers are small: soon the client's own send waits."""
+        self.stop_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        self.read_on()
+
     def close(self) -> None:
         """Send what waits, then close."""
         self._stop_timer()

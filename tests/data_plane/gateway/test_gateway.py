@@ -55,6 +55,12 @@ class Line:
     def passed(self, mark: int) -> bool:
         return self.fetched is None or self.fetched >= mark
 
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed = True
 
