@@ -17,8 +17,8 @@ PATIENCE: Final = Rate(SECOND // 50, 1_000)
 stop a client that does not listen."""
 
 MOST_UNANSWERED: Final = 4
-"""Refusals of one connection that may be held; until the first of them is answered, nothing more is read from it. So who
-floods on a hundred events in flight costs no more than who waits for answers: what it sends stays with itself."""
+"""Refusals of one connection that may be held; until the first of them is answered, nothing more is read from it. So
+who floods on a hundred events in flight costs no more than who waits for answers: what it sends stays with itself."""
 
 
 class SocketLimits:

@@ -42,8 +42,8 @@ class PollingSession:
     """A client that polls. A `Transport`."""
 
     __slots__ = (
-        "_awaits_pong", "_ending", "_judging", "_paused", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting",
-        "answered", "broken", "brought", "over", "sid", "taken", "upgrading",
+        "_awaits_pong", "_ending", "_judging", "_paused", "_poll", "_queue", "_receiver", "_server", "_timer",
+        "_waiting", "answered", "broken", "brought", "over", "sid", "taken", "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
