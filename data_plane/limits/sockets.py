@@ -37,8 +37,7 @@ class SocketLimits:
     def held(self, connection: Connection, event: str, refusal: RateLimited, answer: Callable[[], None]) -> None:
         """Have a refusal of `check` answered when it is time: at once, or later if there were many lately. A timer is
         all that it costs to hold it, and some patience of the client: see `MOST_UNANSWERED`."""
-        bucket = self._buckets(connection, event)[0]
-        if wait := self._limiter.hold(bucket, refusal):
+        if wait := self._limiter.hold(self._buckets(connection, event), refusal):
             connection.held += 1
             if connection.held == MOST_UNANSWERED:
                 connection.transport.pause()

@@ -17,11 +17,12 @@ from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.identity.caller import Caller, UserCaller
 from data_plane.limits import limiter as module
 from data_plane.limits.limiter import Limiter
-from data_plane.limits.policies import MESSAGES_USER
+from data_plane.limits.policies import MESSAGES, MESSAGES_APP, MESSAGES_USER
 from data_plane.limits.sockets import MOST_UNANSWERED, SocketLimits
 from data_plane.limits.store import BucketStore
 from kernel.clock import SystemClock
 from kernel.contracts import RateLimit
+from kernel.errors import RateLimited
 from kernel.redis import connect_redis
 from tests.data_plane.limits.test_nodes import app
 
@@ -131,6 +132,20 @@ async def test_who_floods_is_not_read_until_it_has_an_answer(room: Room, monkeyp
             await asyncio.sleep(0.005)
     assert room.connection.held < MOST_UNANSWERED
     assert len(room.wire.sent) > POLITE, "the first answer comes before the next is read"
+
+
+async def test_all_users_of_an_app_that_is_over_wait_in_one_line(redis_url: str) -> None:
+    limiter = Limiter(BucketStore(connect_redis(redis_url), "s0"), SystemClock(), CollectorRegistry())
+    limiter.away = True
+    plan = app(RateLimit(policy=MESSAGES_APP.name, per_second=0.001, burst=1))
+    limiter.try_pass(limiter.buckets(MESSAGES, plan, "the first"))
+    held = 0
+    for number in range(10 * POLITE):
+        buckets = limiter.buckets(MESSAGES, plan, f"user {number}")
+        with pytest.raises(RateLimited) as refused:
+            limiter.try_pass(buckets)
+        held += limiter.hold(buckets, refused.value) > 0
+    assert held >= 9 * POLITE, "each of them has been refused once"
 
 
 async def test_who_has_too_many_in_flight_is_told_at_once(room: Room) -> None:
