@@ -360,6 +360,7 @@ async def _post(server: "EngineServer", session: PollingSession, mark: str | Non
     for number, packet in enumerate(body.split(protocol.SEPARATOR), 1):
         if session.broken or session.over:
             break
+        await session.takes_more()
         session.take(packet)
         if number % _PACKETS_AT_ONCE == 0:
             await asyncio.sleep(0)

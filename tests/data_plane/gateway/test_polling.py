@@ -78,9 +78,10 @@ async def test_requests_without_a_mark_are_all_different(poller: Poller) -> None
 
 async def test_who_is_paused_waits_for_its_answer_and_can_be_told(poller: Poller) -> None:
     loop = poller.loop
-    paused = asyncio.create_task(poller.post("p1", "4pause"))
+    paused = asyncio.create_task(poller.post("p1", "4pause\x1e4on"))
     assert await poller.get("g1") == "4pause"
     assert not paused.done(), "the client's next request waits for this one"
+    assert poller.echo.heard == [b"pause"], "and so does what came along with it"
     loop.call_soon_threadsafe(poller.echo.transport.resume)
     assert await paused == "ok"
     assert await poller.post("p2", "4on") == "ok"
