@@ -230,7 +230,9 @@ class Limiter:
         return True
 
     async def _queue(self, buckets: Sequence[Bucket], cost: int) -> None:
-        for bucket in buckets:
+        # Only where a settlement is wanted: behind a user that is fast nobody else of its app waits.
+        unsettled = [b for b in buckets if b.waiting or b.debt + cost > b.slack]
+        for bucket in unsettled:
             bucket.waiting += 1
         try:
             while True:
@@ -238,7 +240,7 @@ class Limiter:
                 if self._try(buckets, cost, queued=True):
                     return
         finally:
-            for bucket in buckets:
+            for bucket in unsettled:
                 bucket.waiting -= 1
 
     async def _admit_exactly(self, buckets: Sequence[Bucket], cost: int) -> None:

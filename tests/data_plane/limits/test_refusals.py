@@ -148,6 +148,19 @@ async def test_all_users_of_an_app_that_is_over_wait_in_one_line(redis_url: str)
     assert held >= 9 * POLITE, "each of them has been refused once"
 
 
+async def test_nobody_waits_behind_somebody_elses_settlement(redis_url: str) -> None:
+    limiter = Limiter(BucketStore(connect_redis(redis_url), "s0"), SystemClock(), CollectorRegistry())
+    plan = app()
+    fast = limiter.buckets(MESSAGES, plan, "fast")
+    while limiter.try_pass(fast):
+        pass  # until what has passed must be settled first
+    waits = asyncio.create_task(limiter.admit(fast))
+    await asyncio.sleep(0)
+    assert limiter.try_pass(limiter.buckets(MESSAGES, plan, "another"))
+    await limiter.settle()
+    await waits
+
+
 async def test_who_has_too_many_in_flight_is_told_at_once(room: Room) -> None:
     for _ in range(POLITE + 100):
         room.send()
