@@ -893,6 +893,25 @@ async def test_a_long_list_of_channels_is_searched_opened_and_kept_small(house: 
     await expect(demo.pane(ADA).locator("[data-part=channel-title]")).to_have_text("Channel 7")
 
 
+async def test_what_is_quoted_far_above_in_a_thread_is_brought_into_sight(house: House, house_tab: HouseTab) -> None:
+    demo, app = await opened(house, await house_tab())
+    async with server_of(house, app) as natter:
+        ada = natter.for_user(ADA).messages
+        root = (await ada.send("demo", text="Where do we meet?")).id
+        replies = [(await ada.send("demo", text=f"Reply {number}.", thread_id=root)).id for number in range(120)]
+        await ada.send("demo", text="As I said.", thread_id=root, quoted_id=replies[3])
+    asked: list[str] = []
+    demo.page.on("request", lambda request: asked.append(request.url) if "/replies" in request.url else None)
+    await demo.conversation(GRACE).locator("li.message .thread-link").click()
+    beside = demo.pane(GRACE).locator("[data-part=beside]")
+    await beside.locator(".quote").click()
+    await expect(beside.locator("li.message").filter(has_text="Reply 3.").first).to_be_focused()
+    assert [url.partition("?")[2] for url in asked] == ["limit=50", f"limit=50&around={replies[3]}"]
+    await expect(beside.locator("li.message").filter(has_text="Reply 0.")).to_have_count(1)
+    await beside.get_by_role("button", name="Jump to latest").click()
+    await expect(beside.locator("li.message").filter(has_text="As I said.")).to_be_visible()
+
+
 async def test_quotes_threads_and_mentions_are_seen_by_both_until_all_is_taken_away(
     house: House, house_tab: HouseTab
 ) -> None:
