@@ -60,7 +60,8 @@ async def begin(node: str, tokens: Mapping[str, str], channel_id: str) -> int:
         except APIError as refusal:
             raise NodeRefused(refusal.detail, reason=refusal.code or str(refusal.status)) from refusal
         except NatterError as error:
-            raise NodeSilent(f"No answer from {node} to the portal: {error}") from error
+            said = f"The portal itself cannot reach {node}. This page can, so write the first message yourself."
+            raise NodeSilent(said) from error
 
 
 async def _talk(ada: Speaker, grace: Speaker, channel_id: str) -> int:

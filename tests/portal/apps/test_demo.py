@@ -106,7 +106,7 @@ async def test_what_keeps_the_portal_from_filling_it_is_told(
         await conversation.begin(url, wrong, "demo")
     assert refused.value.data["reason"] == "token_invalid"
     nobody = f"http://127.0.0.1:{free_ports(1)[0]}"
-    with pytest.raises(conversation.NodeSilent, match=nobody):
+    with pytest.raises(conversation.NodeSilent, match=f"cannot reach {nobody}"):
         await conversation.begin(nobody, wrong, "demo")
 
 
