@@ -101,6 +101,7 @@ def _snapshot(
         "anonymous": app.anonymous,
         "quotas": [_quota(entitlement, month_of(now)) for entitlement in entitlements],
         "limits": app.settings.get("limits", []),
+        "features": app.settings.get("features", {}),
     }
     return msgspec.convert(document, AppSnapshot)
 
@@ -115,8 +116,9 @@ def _signing_key(app: App, key: AppSigningKey, vault: Vault) -> SigningKey:
 
 
 def _quota(entitlement: Entitlement, period: str) -> Quota:
-    # The standing of a past month is nothing used in this one, also before anybody has computed it anew.
-    current = entitlement.period == period
+    # The standing of a past month is nothing used in this one, also before anybody has computed it anew. What is stored
+    # stays stored.
+    current = entitlement.period == period or entitlement.meter == "storage_bytes"
     document = {
         "meter": entitlement.meter,
         "period": period,
