@@ -82,6 +82,7 @@ def _snapshot(
     vault: Vault,
     now: datetime,
 ) -> AppSnapshot:
+    features = app.settings.get("features", {})
     document = {
         "app_id": app.public_id,
         "organization_id": format_id("org", app.organization_id),
@@ -97,11 +98,11 @@ def _snapshot(
         ],
         "signing_keys": [_signing_key(app, key, vault) for key in signing_keys],
         "allowed_origins": app.allowed_origins,
-        "guests": app.guests,
-        "anonymous": app.anonymous,
+        "guests": app.guests and features.get("guests", True),
+        "anonymous": app.anonymous and features.get("anonymous", True),
         "quotas": [_quota(entitlement, month_of(now)) for entitlement in entitlements],
         "limits": app.settings.get("limits", []),
-        "features": app.settings.get("features", {}),
+        "features": features,
     }
     return msgspec.convert(document, AppSnapshot)
 
