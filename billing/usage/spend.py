@@ -1,14 +1,15 @@
 """What the running month of an app costs so far, and whether its budget is spent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.invoices.charges import Line, charges
-from billing.plans import load_catalog
+from billing.plans import Plan, load_catalog
 from billing.terms import Fact, InForce, in_force, load
+from billing.usage.periods import month_bounds
 from billing.usage.rollup import month_totals
 from kernel.clock import month_of
 
@@ -51,3 +52,39 @@ async def budget_is_spent(session: AsyncSession, app_id: UUID, *, now: datetime)
     """Whether the app has a budget for the month that is spent."""
     found = await spend(session, app_id, now=now)
     return found is not None and found.budget_spent
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """What another plan would mean: when it begins, what this month costs with it, and its price for a whole month."""
+
+    plan: Plan
+    begins: datetime
+    now: int
+    then: int
+    lines: list[Line]
+
+
+async def preview_change(session: AsyncSession, app_id: UUID, plan_id: str, *, now: datetime) -> PlanChange:
+    """The running month with a change of plan, by what has been used so far. It prices as the invoice will.
+
+    Raises `InvalidInput` for a plan that there is not.
+    """
+    catalog, found = load_catalog(), await spend(session, app_id, now=now)
+    plan = catalog.newest(plan_id)
+    if found is None:
+        return PlanChange(plan, now, 0, plan.price or 0, [])
+    base = next(fact for fact in reversed(found.facts) if fact.kind == "plan" and fact.began_at <= now)
+    begins = now
+    if found.terms.trial_ends_at is None and catalog.rank(plan.id) < catalog.rank(base.value["plan"]):
+        begins = month_bounds(month_of(now))[1]
+    kept = [fact for fact in found.facts if not (fact.kind == "plan" and fact.began_at > now)]
+    wish = replace(base, value={"plan": plan.id, "version": plan.version}, began_at=begins)
+    added = [wish]
+    if found.terms.trial_ends_at is not None:
+        # It ends with the change.
+        kept = [fact for fact in kept if not (fact.kind == "trial" and fact.began_at > now)]
+        added.append(replace(base, kind="trial", value=None, began_at=now))
+    known = sorted([*kept, *added], key=lambda fact: fact.began_at)
+    lines = charges(app_id, known, found.month, found.used, catalog)
+    return PlanChange(plan, begins, found.amount, sum(line.amount for line in lines), lines)

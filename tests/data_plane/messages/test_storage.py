@@ -1,4 +1,4 @@
-"""Stored bytes: what the usage rows add up to is what a look at the messages finds, after everything one can do to them."""
+"""Stored bytes: what the usage rows add up to is what a look at the messages finds, after all one can do to them."""
 
 from datetime import timedelta
 
@@ -71,7 +71,9 @@ async def test_what_a_truncation_or_a_deleted_channel_wipes_is_stored_no_more(de
     for n in range(5):
         await app.send("den", "bob", f"message {n}")
     assert await stored(app, world) == 45
-    answer = await app.call("POST", "/v1/channels/den/truncate", {"hard": True, "message": {"text": "gone", "user_id": "ann"}})
+    answer = await app.call(
+        "POST", "/v1/channels/den/truncate", {"hard": True, "message": {"text": "gone", "user_id": "ann"}}
+    )
     assert answer.status_code == 200, answer.text
     for _ in range(6):
         left = await stored(app, world)
