@@ -24,6 +24,7 @@ from kernel.contracts import Meter
 
 LineKind = Literal["plan", "addon", "usage", "adjustment"]
 _LAST: Final = timedelta(microseconds=1)
+_WORTH_A_LINE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ def stretches(
 
 
 def _plan_lines(app_id: UUID, facts: Sequence[Fact], begin: datetime, end: datetime, catalog: Catalog) -> list[Line]:
+    """A moment on a free plan, as of an app that was just made, is no line."""
     merged: list[tuple[datetime, datetime, str, int]] = []
     for start, stop, terms in stretches(facts, begin, end, catalog):
         what = f"{terms.plan.name} plan, version {terms.plan.version}"
@@ -121,6 +123,7 @@ def _plan_lines(app_id: UUID, facts: Sequence[Fact], begin: datetime, end: datet
             amount=prorate(price, start, stop, (begin, end)),
         )
         for start, stop, what, price in merged
+        if price or stop - start >= _WORTH_A_LINE
     ]
 
 

@@ -51,8 +51,8 @@ async def put_index(
     caller.require_server("indexes")
     async with shard.unit_of_work(caller.app_id) as uow:
         row, fresh = await IndexService(shard, caller.app_id).declare(
-        uow, _resource(resource), field, data.type, most=caller.app.features.get("indexes", MAX_INDEXES)
-    )
+            uow, _resource(resource), field, data.type, most=caller.app.features.get("indexes", MAX_INDEXES)
+        )
     return Response(index_view(row), status_code=201 if fresh else 200)
 
 

@@ -31,7 +31,8 @@ class IndexService:
     async def declare(
         self, uow: UnitOfWork, resource: IndexedResource, field: str, type: IndexType, *, most: int = MAX_INDEXES
     ) -> tuple[FieldIndex, bool]:
-        """Declare a field and have its values gathered; false when it was declared so before. `most`: what the plan allows.
+        """Declare a field and have its values gathered; false when it was declared so before. `most`: what the plan
+        allows of a resource.
 
         Raises `IndexExists`, `TooManyIndexes`, `InvalidInput`.
         """

@@ -11,7 +11,7 @@ from billing.terms.service import change_plan, end_trial, keep_plan, set_addon, 
 from billing.usage.spend import preview_change, spend
 from control_plane.entitlements import METERS, WORDS
 from kernel.errors import InvalidInput, NatterError, NotFound
-from portal.apps.plan.words import price_words, terms_words, waiting
+from portal.apps.plan.words import included_words, price_words, terms_words, waiting
 from portal.apps.usage.units import NAMES, amount
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
@@ -178,7 +178,7 @@ async def _plan_page(request: Pages, visit: Visit, scope: AppScope, *, form: For
         plans=[catalog.newest(plan_id) for plan_id in catalog.ids()],
         rank=catalog.rank,
         price_of=lambda one: price_words(one, catalog.currency),
-        included=lambda one: [terms_words(one.terms(meter), meter)[0] for meter in METERS],
+        included=included_words,
         addons=[(addon, packs.get(addon.id, 0)) for addon in catalog.addons()],
         amount=amount,
         money=_money,

@@ -6,6 +6,7 @@ from datetime import datetime
 from billing.money import amount_text
 from billing.plans import Catalog, MeterTerms, Plan, load_catalog
 from billing.terms import Fact
+from control_plane.entitlements import METERS
 from kernel.contracts import Meter
 from portal.apps.usage.units import amount
 
@@ -32,6 +33,13 @@ def terms_words(terms: MeterTerms, meter: Meter) -> tuple[str, str]:
     price = amount_text(terms.overage.price, load_catalog().currency)
     each = amount(meter, terms.overage.per) if terms.overage.per > 1 else amount(meter, 1).removeprefix("1 ")
     return included, f"{price} for every {each}"
+
+
+def included_words(plan: Plan) -> list[str]:
+    """What a plan includes, a line for each meter."""
+    if all(plan.terms(meter).included is None for meter in METERS):
+        return ["Limits as agreed", "Rates as agreed"]
+    return [terms_words(plan.terms(meter), meter)[0] for meter in METERS]
 
 
 def waiting(facts: Sequence[Fact], now: datetime, catalog: Catalog) -> list[tuple[str, datetime]]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from data_plane.channels.jobs import ChannelJobs
 from data_plane.messages.jobs import MessageJobs
@@ -99,3 +100,12 @@ async def test_the_check_finds_bytes_that_nobody_counted(den, world):
     await den.fetch("update chat.messages set text = 'hello!', content_hash = '' where app_id = $1 returning 1")
     with pytest.raises(AssertionError):
         await stored(den, world)
+
+
+async def test_a_request_counts_for_its_own_app_alone(den, world):
+    other = world.app()
+    async with world.shard.unit_of_work(den.id) as uow:
+        for app in (den, other):
+            values = {"app": app.id, "at": world.clock.now()}
+            await uow.session.execute(text("select chat.count_storage(:app, 7, :at)"), values)
+    assert [(await app.fetch(COUNTED))[0]["n"] for app in (den, other)] == [7, 0]

@@ -16,7 +16,10 @@ set local role natter_engine;
 -- A change of what an app stores. It may be called by who may change messages; usage rows can be written by nobody else.
 create function chat.count_storage(p_app uuid, p_bytes bigint, p_at timestamptz) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    insert into chat.usage_outbox (app_id, meter, quantity, at) select p_app, 'storage_bytes', p_bytes, p_at where p_bytes <> 0
+    insert into chat.usage_outbox (app_id, meter, quantity, at)
+    select p_app, 'storage_bytes', p_bytes, p_at
+    -- A request counts for its own app alone; jobs name none.
+    where p_bytes <> 0 and coalesce(nullif(current_setting('natter.app_id', true), ''), p_app::text) = p_app::text
 $$;
 
 create function chat.count_edit() returns trigger
