@@ -65,9 +65,7 @@ async def test_what_is_stored_can_be_edited_but_not_added_to_once_it_is_full(nod
 async def test_beyond_a_limit_that_throttles_an_app_has_a_tenth_of_its_rates(node, meter):
     own = (RateLimit(policy="messages.app", per_second=300, burst=1_500),)
     for throttled in (False, True):
-        app = msgspec.structs.replace(
-            with_quota(node, quota(meter, over="throttle", exceeded=throttled)), limits=own
-        )
+        app = msgspec.structs.replace(with_quota(node, quota(meter, over="throttle", exceeded=throttled)), limits=own)
         rates = limits_of(app).rates
         assert round(rates["messages.app"].per_second) == (30 if throttled else 300)
         assert rates["messages.app"].burst == (150 if throttled else 1_500)
