@@ -83,7 +83,7 @@ async def test_a_seeded_tenant_is_consistent(app, world, shard_database, monkeyp
 async def test_what_a_seed_made_goes_on(app, world, shard_database):
     await seeded(app, shard_database, WISH)
     ada = next(iter(GUESTS))
-    channels, _, horizon = await channels_of_user(world.shard, app.id, ada)
+    channels, _, _, horizon = await channels_of_user(world.shard, app.id, ada)
     assert len(channels) > 4
     busiest = max(channels, key=lambda channel: channel["last_number"])
     page = (await app.call("GET", f"/v1/channels/{busiest['id']}/messages", as_user=ada)).json()

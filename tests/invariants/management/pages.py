@@ -390,6 +390,15 @@ PAGES: dict[Operation, list[Entry]] = {
     ("GET", "/apps/{app_id}/usage"): [Inside(lambda k: f"/apps/{k.app}/usage", needs="usage.read")],
     ("GET", "/apps/{app_id}/demo"): [Inside(lambda k: f"/apps/{k.app}/demo", needs="demo.use")],
     ("GET", "/apps/{app_id}/demo/guest"): [Inside(lambda k: f"/apps/{k.app}/demo/guest", needs="demo.use")],
+    ("POST", "/apps/{app_id}/demo/conversation"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/demo/conversation",
+            lambda k: {"channel": "demo"},
+            needs="demo.use",
+            done=409,
+            changes=False,
+        )
+    ],
     ("POST", "/apps/{app_id}/demo/session"): [
         # No node of the app runs here, so there is nowhere to chat.
         Inside(
