@@ -7,6 +7,7 @@ from pathlib import Path
 
 import uvloop
 
+from control_plane.mail.delivery import Courier, mailer_of
 from data_plane.backoff import Backoff
 from data_plane.channels.jobs import ChannelJobs
 from data_plane.grants.store import GrantStore
@@ -43,6 +44,7 @@ class Worker:
             raise SettingsError("Jobs need a Redis that is no cluster: set NATTER_JOBS_REDIS_URL.")
         self._credentials = {shard.id: _credential(settings, shard) for shard in self._shards}
         self._vault = Vault(settings.master_key)
+        self._mailer = mailer_of(settings)
         self._clock = SystemClock()
         self._databases: list[Database] = []
 
@@ -56,6 +58,8 @@ class Worker:
         queue.start()
         tasks = [asyncio.create_task(worker.run(), name=worker.name) for worker in workers]
         tasks.append(asyncio.create_task(hand_over_for_ever(queue), name="hand-over"))
+        courier = Courier(control, self._vault, self._clock, self._mailer)
+        tasks.append(asyncio.create_task(courier.run(), name="courier"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:
             await asyncio.to_thread(ready_file.write_text, str(os.getpid()))
