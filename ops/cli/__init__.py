@@ -17,6 +17,7 @@ _COMMANDS = {
     "credential": "Credentials of nodes and relays.",
     "tenant": "Customers of this installation.",
     "staff": "People who operate this installation.",
+    "audit": "Verify the audit log's chains of hashes.",
     "outbox": "Print a link that opens the mail outbox once.",
     "seed": "Fill an app with people, channels and months of messages.",
     "bench": "Measure on this machine; prints JSON.",

@@ -53,6 +53,7 @@ from control_plane.apps.service import (
     set_guests,
     suspend_app,
 )
+from control_plane.audit.service import note_export
 from control_plane.context import Context, Deps
 from control_plane.credentials.service import authenticate, create_credential, revoke_credential
 from control_plane.keys.api_keys import (
@@ -208,6 +209,7 @@ CALLS: dict[Any, Call] = {
         ctx, stage.owner, name="X", environment="development", plan=FREE
     ),
     open_app: lambda ctx, stage: open_app(ctx, stage.owner, name="X"),
+    note_export: lambda ctx, stage: note_export(ctx, stage.owner, {}),
     rename_app: lambda ctx, _: _on_app(ctx, rename_app, "Renamed"),
 }
 

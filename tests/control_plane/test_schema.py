@@ -87,6 +87,7 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "node_workers": add,
         "entitlements": add,
         "audit_entries": add,
+        "audit_chain": add,
         "usage_ledger": add,
         "usage_quarantine": add,
         "usage_hourly": add,
@@ -105,7 +106,7 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
     may_change: dict[str, set[str]] = {}
     for row in columns:
         may_change.setdefault(row["table_name"], set()).add(row["column_name"])
-    assert not may_change.keys() & {"audit_entries", "usage_ledger", "usage_subjects"}
+    assert not may_change.keys() & {"audit_entries", "audit_chain", "usage_ledger", "usage_subjects"}
     assert may_change["mails"] == {"state", "attempts", "due_at", "delivered_at", "reply_code", "reply"}
     assert may_change["organizations"] == {"name"}
     assert may_change["accounts"] == {"name", "password_hash", "verified_at", "staff"}

@@ -229,6 +229,7 @@ async def busy(portal: Portal) -> list[Shot]:
         Shot("leave-last-owner", f"{base}/leave", ada, last_owner),
         Shot("audit", f"{base}/audit", ada),
         Shot("audit-details", f"{base}/audit", ada, open_entry),
+        Shot("audit-checked", f"{base}/audit?check=yes&since=2026-01-01&action=app.renamed", ada),
         Shot("audit-filtered-nothing", f"{base}/audit?actor=system%3Aquota", ada),
         Shot("organization-settings", f"{base}/settings", ada),
         Shot("organization-settings-saved", f"{base}/settings", ada, rename),

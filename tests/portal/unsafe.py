@@ -115,6 +115,7 @@ by_owner("/theme", "/account", lambda _: {"theme": "dark"}, changes=False)
 by_owner("/organizations/new", "/organizations/new", lambda _: {"organization": "A second one"})
 by_owner(f"{_ORGANIZATION}/apps/new", f"{_ORGANIZATION}/apps/new", lambda _: {"app": "Another"})
 by_owner(f"{_ORGANIZATION}/settings", f"{_ORGANIZATION}/settings", lambda _: {"organization": "Renamed"})
+by_owner(f"{_ORGANIZATION}/audit/export", f"{_ORGANIZATION}/audit")
 by_owner(f"{_ORGANIZATION}/members/invite", f"{_ORGANIZATION}/members/invite", lambda s: {"email": s.address()})
 by_owner(
     f"{_ORGANIZATION}/members/{{account_id}}/role",

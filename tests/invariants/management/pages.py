@@ -261,6 +261,15 @@ PAGES: dict[Operation, list[Entry]] = {
             filters=Slots({"member"}),
         ),
     ],
+    ("POST", "/organizations/{organization_id}/audit/export"): [
+        Inside(lambda k: f"/organizations/{k.organization}/audit/export", lambda k: {}, needs="audit.read"),
+        Inside(
+            lambda k: f"/organizations/{k.organization}/audit/export",
+            lambda k: {"app": k.app},
+            needs="audit.read",
+            filters=Slots({"app"}),
+        ),
+    ],
     # -- apps ----------------------------------------------------------------------------------------------------------
     ("GET", "/apps/{app_id}"): [Inside(lambda k: f"/apps/{k.app}", needs="apps.read")],
     ("GET", "/apps/{app_id}/quickstart"): [Inside(lambda k: f"/apps/{k.app}/quickstart", needs="apps.read")],
