@@ -74,8 +74,7 @@ async def test_it_is_narrowed_to_days_exported_and_proved(portal: Portal) -> Non
     assert [json.loads(line)["action"] for line in narrowed.text.splitlines()] == ["app.renamed"]
 
     await portal.sql(
-        "do $$ begin set local session_replication_role = replica; "
-        "update control.audit_entries set actor = 'x'; end $$"
+        "do $$ begin set local session_replication_role = replica; update control.audit_entries set actor = 'x'; end $$"
     )
     page = (await client.get(f"{path}?check=yes")).text
     assert "The log does not fit together." in page
