@@ -204,7 +204,17 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
         "UPDATE": {
             "organizations": ["name"],
             "configuration": ["version"],
-            "apps": ["allowed_origins", "name", "plan", "plan_version", "settings", "version"],
+            "apps": [
+                "allowed_origins",
+                "environment",
+                "name",
+                "plan",
+                "plan_version",
+                "promoted_at",
+                "settings",
+                "status",
+                "version",
+            ],
             "api_keys": ["expires_at", "revoked_at", "revoked_version"],
             "signing_keys": ["mint", "revoked_at", "revoked_version"],
             "entitlements": ["included", "over"],

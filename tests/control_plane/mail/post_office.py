@@ -67,7 +67,7 @@ class PostOffice:
 async def open_post_office(folder: Path, *, tls: bool = True) -> AsyncIterator[PostOffice]:
     """Open for the length of the block. Without `tls` it offers no STARTTLS and asks nobody who he is."""
     office = PostOffice()
-    certificate, office.ca = _certificate(folder)
+    certificate, office.ca = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
@@ -85,7 +85,7 @@ async def open_post_office(folder: Path, *, tls: bool = True) -> AsyncIterator[P
         await server.wait_closed()
 
 
-def _certificate(folder: Path) -> tuple[str, str]:
+def make_certificate(folder: Path) -> tuple[str, str]:
     """A key with its certificate, and the certificate alone; both as files."""
     key = generate_private_key(SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "post office of a test")])
