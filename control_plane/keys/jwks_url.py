@@ -101,7 +101,7 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
         # All of them: one that leads inside shows what the name is for.
         if not addresses or not all(map(self._permitted, addresses)):
-            raise _bad("leads to an address that is not on the internet")
+            raise _bad("leads to a machine that is not on the internet")
         return await self._inner.connect_tcp(str(addresses[0]), port, timeout, local_address, socket_options)
 
 
