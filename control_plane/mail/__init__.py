@@ -5,9 +5,11 @@ from control_plane.mail.letters import (
     account_exists,
     confirm_address,
     invitation,
+    invoice_ready,
     no_account,
     password_changed,
     reset_password,
+    usage_alert,
 )
 from control_plane.mail.service import post
 
@@ -16,8 +18,10 @@ __all__ = [
     "account_exists",
     "confirm_address",
     "invitation",
+    "invoice_ready",
     "no_account",
     "password_changed",
     "post",
     "reset_password",
+    "usage_alert",
 ]

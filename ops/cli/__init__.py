@@ -16,6 +16,8 @@ _COMMANDS = {
     "doctor": "Check this machine and the engines; say what to do about each problem.",
     "credential": "Credentials of nodes and relays.",
     "tenant": "Customers of this installation.",
+    "usage": "Count what apps used, by every count there is.",
+    "billing": "Plans, credits, overrides and invoices, for operators.",
     "staff": "People who operate this installation.",
     "audit": "Verify the audit log's chains of hashes.",
     "outbox": "Print a link that opens the mail outbox once.",

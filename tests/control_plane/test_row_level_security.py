@@ -14,8 +14,21 @@ from tests.control_plane.fixtures import World
 
 TENANTS_COLUMNS = ("organization_id", "app_id", "account_id")
 
-NOT_A_TENANTS = {"alembic_version", "configuration", "credentials", "node_workers", "outbox", "throttles"}
+NOT_A_TENANTS = {
+    "alembic_version",
+    "configuration",
+    "credentials",
+    "node_workers",
+    "outbox",
+    "throttles",
+    "invoice_counter",
+}
 """The installation's own: nodes, jobs, versions, and throttles, whose keys name nobody."""
+
+BILLINGS = (
+    "terms", "credit_grants", "credit_entries", "coupon_redemptions", "invoices", "billing_months", "usage_alerts",
+)  # fmt: skip
+"""What was agreed and charged: pages read it, and add terms and coupons."""
 
 IDENTITYS = {"sessions", "one_time_tokens", "mails"}
 """Nothing for pages: only the system's role has a policy for all of them."""
@@ -171,11 +184,14 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "audit_chain",
                 "usage_hourly",
                 "configuration",
+                *BILLINGS,
+                "usage_levels",
+                "usage_ledger",
             ),
             True,
         )
         | {
-            "accounts": ["email", "id", "name"],
+            "accounts": ["email", "id", "name", "verified_at"],
             "invitations": [
                 "accepted_at",
                 "created_at",
@@ -198,10 +214,13 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "audit_entries",
                 "invitations",
                 "mails",
+                "terms",
+                "coupon_redemptions",
             ),
             True,
         ),
         "UPDATE": {
+            "terms": ["cancelled_at"],
             "organizations": ["name"],
             "configuration": ["version"],
             "apps": [
@@ -225,6 +244,20 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
     }
 
 
+BILLED = (
+    "insert into control.usage_levels values (:app, '2026-01', 5)",
+    "insert into control.usage_ledger values ('relay:s0', 'b', :n, :app, 'messages', 1, :at, null, :at)",
+    "insert into control.usage_alerts values (:app, '2026-01', 'budget', 100, 50, 50, :at)",
+    "insert into control.credit_grants values (gen_random_uuid(), :org, 5, 0, 'Sorry', null, :at, 'operator:test')",
+    "insert into control.credit_entries select id, 0, organization_id, 'grant', 5, 5, :at, null "
+    "from control.credit_grants where organization_id = :org",
+    "insert into control.coupon_redemptions values (:org, 'WELCOME50', '2026-01', :at, 'operator:test')",
+    "insert into control.invoices values "
+    "(gen_random_uuid(), :org, '2025-12', :n, 'usd', 0, '{}', repeat('0', 64), :at, :at)",
+    "insert into control.billing_months values (:org, '2025-12', :at, :at, null)",
+)
+
+
 async def full_house(world: World) -> tuple[Member, Member]:
     """Two organizations with something in every table that a page can read."""
     owners = []
@@ -237,6 +270,10 @@ async def full_house(world: World) -> tuple[Member, Member]:
                 text("insert into control.usage_hourly values (:app, 'messages', :at, 5)"),
                 {"app": app.id, "at": world.clock.now().replace(minute=0)},
             )
+            for statement in BILLED:
+                values = {"app": app.id, "org": owner.organization_id, "at": world.clock.now(), "n": len(owners) + 1}
+                wanted = {name: values[name] for name in text(statement).compile().params}
+                await uow.session.execute(text(statement), wanted)
         owners.append(owner)
     return owners[0], owners[1]
 
@@ -244,7 +281,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 11
+    assert len(tables) == 20
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table
@@ -297,7 +334,7 @@ async def unscoped_rows(world: World, table: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "table", ["sessions", "one_time_tokens", "mails", "throttles", "credentials", "node_workers", "usage_ledger"]
+    "table", ["sessions", "one_time_tokens", "mails", "throttles", "credentials", "node_workers", "usage_quarantine"]
 )
 async def test_identity_nodes_and_ledger_are_out_of_its_reach(world: World, table: str) -> None:
     ada = await world.owner()

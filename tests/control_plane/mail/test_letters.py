@@ -29,6 +29,27 @@ def every_letter() -> dict[str, Letter]:
         mail.reset_password(SETTINGS, to=TO, token="t0ken"),
         mail.no_account(SETTINGS, to=TO),
         mail.password_changed(SETTINGS, to=TO, at=ManualClock().now()),
+        mail.usage_alert(
+            SETTINGS,
+            to=TO,
+            app=XSS,
+            app_id="app_1",
+            what="messages",
+            threshold=80,
+            used="80 messages",
+            limit="100 messages",
+            month="January 2026",
+            beyond="They stop.",
+        ),
+        mail.invoice_ready(
+            SETTINGS,
+            to=TO,
+            organization=XSS,
+            month="January 2026",
+            number="N-000001",
+            total="1.00 USD",
+            path="/organizations/org_1/invoices/inv_1",
+        ),
         mail.invitation(SETTINGS, to=TO, token="t0ken", organization=XSS, inviter="Grace", role="viewer"),
     ]
     return {letter.kind: letter for letter in letters}
