@@ -20,10 +20,16 @@ from control_plane.mail.outbox import list_letters
 from control_plane.members.invitations import invite
 from control_plane.organizations.service import rename_organization
 from kernel.ids import format_id
+from tests.billing.planted import plant_invoice
 from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
 from tests.portal.unsafe import PEM
 
 NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
+FILES = (
+    "/organizations/{organization_id}/invoices/{invoice_id}/pdf",
+    "/organizations/{organization_id}/invoices/{invoice_id}/lines/{place}/rows.csv",
+)
+"""Not to be looked at in a browser's page."""
 REDIRECTS = {"/", "/check-mail", "/welcome"}
 """They lead on to another page, for who has what they are about."""
 
@@ -39,6 +45,7 @@ class House:
     key_id: str
     signing_key_id: str
     mail_id: str
+    invoice_id: str
     verify: str
     reset: str
     invitation: str
@@ -81,6 +88,13 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
         key_id=format_id("key", keys[0]["id"]),
         signing_key_id=kid,
         mail_id=letters.items[0].public_id,
+        invoice_id=await plant_invoice(
+            portal.sql,
+            organization=(member.organization_id, words),
+            app=(made.app.id, words),
+            month="2025-12",
+            now=portal.deps.clock.now(),
+        ),
         verify=urlsplit(verify).path,
         reset=urlsplit(await portal.link(email)).path,
         invitation=urlsplit(await portal.link(guest)).path,
@@ -99,8 +113,9 @@ def path_of(route: str, house: House) -> str:
     if route in links:
         return links[route]
     route = route.replace("/signing-keys/{key_id}", f"/signing-keys/{house.signing_key_id}")
-    for name in ("organization_id", "app_id", "account_id", "key_id", "mail_id"):
+    for name in ("organization_id", "app_id", "account_id", "key_id", "mail_id", "invoice_id"):
         route = route.replace(f"{{{name}}}", getattr(house, name))
+    route = route.replace("{place}", "1").replace("{plan_id}", "growth")
     assert "{" not in route, f"{route} has a parameter that no house has"
     return route
 
@@ -109,5 +124,5 @@ def page_routes(app: Litestar) -> Iterator[str]:
     """Every page of the running application."""
     for route in app.routes:
         methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
-        if "GET" in methods and not route.path_format.startswith(NO_PAGES):
+        if "GET" in methods and not route.path_format.startswith(NO_PAGES) and route.path_format not in FILES:
             yield route.path_format

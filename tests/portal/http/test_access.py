@@ -7,7 +7,7 @@ from litestar.enums import MediaType
 
 from portal.http.guard import ACCESS
 from tests.portal.harness import Portal
-from tests.portal.pages import NO_PAGES, furnish, page_routes, path_of
+from tests.portal.pages import FILES, NO_PAGES, furnish, page_routes, path_of
 
 OPEN = {
     "/",
@@ -49,7 +49,7 @@ async def test_only_what_is_meant_to_be_open_is(shared_portal: Portal) -> None:
 async def test_strangers_are_sent_to_the_door(shared_portal: Portal, address: Callable[[], str]) -> None:
     house = await furnish(shared_portal, address, "Analytical Engines")
     client = await shared_portal.client()
-    for route in page_routes(shared_portal.app):
+    for route in [*page_routes(shared_portal.app), *FILES]:
         answer = await client.get(path_of(route, house))
         if route in OPEN:
             assert answer.status_code in (200, 303), route
