@@ -7,6 +7,7 @@ import httpx
 import pytest
 from litestar import Litestar, post
 
+from kernel.errors import NatterError
 from portal.http.csrf import UNSAFE
 from tests.portal.apps.forms import forms_of
 from tests.portal.harness import Portal
@@ -105,7 +106,15 @@ async def test_every_mutating_route_writes_an_audit_entry_or_says_why_not(
 ) -> None:
     """`faults` sees each case that changes something write one; what is left is listed, and nothing is listed twice."""
     scenery = await Scenery.make(shared_portal, address)
-    audited = {route for route in CASES if (await CASES[route](scenery)).changes}
+    audited = set()
+    for route, make in CASES.items():
+        try:
+            case = await make(scenery)
+        except NatterError:  # what another case prepared stands in its way
+            scenery = await Scenery.make(shared_portal, address)
+            case = await make(scenery)
+        if case.changes:
+            audited.add(route)
     assert audited.isdisjoint(UNAUDITED)
     assert audited | set(UNAUDITED) == set(unsafe_routes(shared_portal.app, of_programs=True))
 
