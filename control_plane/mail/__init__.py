@@ -3,21 +3,31 @@
 from control_plane.mail.letters import (
     Letter,
     account_exists,
+    address_changed,
     confirm_address,
+    confirm_new_address,
     invitation,
     no_account,
+    organization_notice,
+    ownership_offered,
     password_changed,
     reset_password,
+    security_notice,
 )
 from control_plane.mail.service import post
 
 __all__ = [
     "Letter",
     "account_exists",
+    "address_changed",
     "confirm_address",
+    "confirm_new_address",
     "invitation",
     "no_account",
+    "organization_notice",
+    "ownership_offered",
     "password_changed",
     "post",
     "reset_password",
+    "security_notice",
 ]

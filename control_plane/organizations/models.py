@@ -9,7 +9,7 @@ from control_plane.models import Base
 
 
 class Organization(Base):
-    """A customer. `owner_email` is in lower case."""
+    """A customer. `owner_email` is in lower case. With `closed_at` it is closed, with `erased_at` a mere tombstone."""
 
     __tablename__ = "organizations"
 
@@ -17,3 +17,7 @@ class Organization(Base):
     name: Mapped[str]
     owner_email: Mapped[str]
     created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[UUID | None]
+    erased_at: Mapped[datetime | None]
+    two_step_required: Mapped[bool]

@@ -10,6 +10,7 @@ from control_plane.members.scope import Member
 from control_plane.members.service import change_role, get_member, remove_member
 from kernel.errors import InvalidInput, NatterError
 from portal.http.forms import FormView, read_form
+from portal.http.guard import confirmed
 from portal.http.page import page, redirect
 from portal.http.scope import DepsDependency, MemberDependency, VisitDependency, path_id
 from portal.http.visit import Visit
@@ -45,6 +46,7 @@ async def submit_role(
     return redirect(request, _members(member))
 
 
+@confirmed
 @post("/organizations/{organization_id:str}/members/{account_id:str}/remove", status_code=200)
 async def submit_remove(
     request: Request[Any, Any, Any],

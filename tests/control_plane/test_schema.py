@@ -81,11 +81,11 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "configuration": ["SELECT"],
         "organizations": add,
         "apps": add,
-        "api_keys": add,
-        "signing_keys": add,
+        "api_keys": keep,
+        "signing_keys": keep,
         "credentials": add,
         "node_workers": add,
-        "entitlements": add,
+        "entitlements": keep,
         "audit_entries": add,
         "usage_ledger": add,
         "usage_quarantine": add,
@@ -94,6 +94,9 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "usage_minutes": add,
         "standings_due": keep,
         "accounts": add,
+        "authenticators": keep,
+        "recovery_codes": keep,
+        "ownership_offers": keep,
         "sessions": keep,
         "one_time_tokens": keep,
         "memberships": keep,
@@ -106,9 +109,18 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
     for row in columns:
         may_change.setdefault(row["table_name"], set()).add(row["column_name"])
     assert not may_change.keys() & {"audit_entries", "usage_ledger", "usage_subjects", "mails"}
-    assert may_change["organizations"] == {"name"}
-    assert may_change["accounts"] == {"name", "password_hash", "verified_at", "staff"}
-    assert may_change["sessions"] == {"last_seen_at"}
+    assert may_change["organizations"] == {
+        "name",
+        "owner_email",
+        "closed_at",
+        "closed_by",
+        "erased_at",
+        "two_step_required",
+    }
+    assert may_change["accounts"] == {"name", "email", "password_hash", "verified_at", "staff", "two_step_at"}
+    assert may_change["sessions"] == {"last_seen_at", "confirmed_at", "digest"}
+    assert may_change["authenticators"] == {"used_step"}
+    assert may_change["recovery_codes"] == {"used_at"}
     assert may_change["one_time_tokens"] == {"used_at"}
     assert may_change["memberships"] == {"role"}
     assert owned == 0

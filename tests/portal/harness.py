@@ -44,7 +44,7 @@ PASSWORD = "correct horse battery staple"
 CLIENT = Client("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "req_test")
 _MASTER_KEY = Vault.generate_master_key()
 _networks = itertools.count(1)
-_LINK = re.compile(r"https?://[^\s]+/(?:verify|reset|invitations)/[^\s]+")
+_LINK = re.compile(r"https?://[^\s]+/(?:verify|reset|invitations|email|email-back)/[^\s]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from litestar import Litestar
 
+from control_plane.accounts.addresses import request_change
 from control_plane.accounts.client import Client
 from control_plane.accounts.local import create_outbox_link
 from control_plane.accounts.reset import request_reset
@@ -20,9 +21,10 @@ from control_plane.members.invitations import invite
 from control_plane.organizations.service import rename_organization
 from kernel.ids import format_id
 from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
+from tests.portal.security import changed_address
 
 NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
-REDIRECTS = {"/", "/check-mail", "/welcome"}
+REDIRECTS = {"/", "/check-mail", "/welcome", "/sign-in/code", "/account/two-step"}
 """They lead on to another page, for who has what they are about."""
 
 
@@ -38,6 +40,8 @@ class House:
     mail_id: str
     verify: str
     reset: str
+    email: str
+    email_back: str
     invitation: str
     local: str
 
@@ -66,8 +70,14 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
     assert cookieless
     verify = await portal.link(newcomer)
     await request_reset(portal.deps, email=email, client=CLIENT)
+    reset = await portal.link(email)
     async with portal.deps.change(Actor("operator:test")) as ctx:
         local = await create_outbox_link(ctx)
+    moved, wanted = await portal.account(address(), words), address()
+    back = await changed_address(portal, moved, address())
+    await request_change(portal.deps, owner.person, email=wanted, client=CLIENT)
+    # Without an app, but the pages about it are there.
+    await portal.sql("update control.accounts set two_step_at = created_at where email = $1", email)
     keys = await portal.sql("select id from control.api_keys where app_id = $1 and kind = 'secret'", made.app.id)
     return House(
         owner=owner,
@@ -77,7 +87,9 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
         key_id=format_id("key", keys[0]["id"]),
         mail_id=letters.items[0].public_id,
         verify=urlsplit(verify).path,
-        reset=urlsplit(await portal.link(email)).path,
+        reset=urlsplit(reset).path,
+        email=urlsplit(await portal.link(wanted)).path,
+        email_back=back,
         invitation=urlsplit(await portal.link(guest)).path,
         local=urlsplit(local).path,
     )
@@ -88,6 +100,8 @@ def path_of(route: str, house: House) -> str:
     links = {
         "/verify/{token}": house.verify,
         "/reset/{token}": house.reset,
+        "/email/{token}": house.email,
+        "/email-back/{token}": house.email_back,
         "/invitations/{token}": house.invitation,
         "/local/{token}": house.local,
     }

@@ -220,7 +220,7 @@ async def busy(portal: Portal) -> list[Shot]:
         Shot("organization-settings", f"{base}/settings", ada),
         Shot("organization-settings-saved", f"{base}/settings", ada, rename),
         Shot("account", "/account", ada),
-        Shot("account-errors", "/account", ada, wrong_current),
+        Shot("security-errors", "/account/security", ada, wrong_current),
         Shot("outbox", "/outbox", ada),
         Shot("mail", f"/outbox/{mail}", ada),
         Shot("mail-text", f"/outbox/{mail}?form=text", ada),

@@ -120,6 +120,8 @@ PAGES: dict[Operation, list[Entry]] = {
     ("GET", "/check-mail"): [Door("/check-mail", done=303)],
     ("GET", "/sign-in"): [Door("/sign-in", signed_in=303)],
     ("POST", "/sign-in"): [Door("/sign-in", {"email": "", "password": ""}, done=422)],
+    ("GET", "/sign-in/code"): [Door("/sign-in/code", done=303)],
+    ("POST", "/sign-in/code"): [Door("/sign-in/code", {"code": "000000"}, done=303)],
     ("POST", "/sign-out"): [Elsewhere("test_pages.py")],
     ("GET", "/reset"): [Door("/reset")],
     ("POST", "/reset"): [Door("/reset", {"email": ""}, done=422)],
@@ -132,6 +134,10 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/verify/{token}"): [LINKS],
     ("GET", "/reset/{token}"): [LINKS],
     ("POST", "/reset/{token}"): [LINKS],
+    ("GET", "/email/{token}"): [LINKS],
+    ("POST", "/email/{token}"): [LINKS],
+    ("GET", "/email-back/{token}"): [LINKS],
+    ("POST", "/email-back/{token}"): [LINKS],
     ("GET", "/invitations/{token}"): [LINKS],
     ("POST", "/invitations/{token}"): [LINKS],
     ("GET", "/local/{token}"): [LINKS],
@@ -145,6 +151,21 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/account/password"): [
         Personal(lambda k: "/account/password", lambda k: {"current": "wrong", "new": "something new"}, done=422),
     ],
+    ("GET", "/account/security"): [Personal(lambda k: "/account/security")],
+    ("GET", "/confirm"): [Personal(lambda k: "/confirm?next=/account/security")],
+    ("POST", "/confirm"): [Personal(lambda k: "/confirm", lambda k: {"confirm_password": "wrong"}, done=422)],
+    ("POST", "/account/email"): [Personal(lambda k: "/account/email", lambda k: {"email": "no address"}, done=422)],
+    ("POST", "/account/two-step/offer"): [
+        Personal(lambda k: "/account/two-step/offer", lambda k: {}, done=303),
+    ],
+    # Who has just been offered an authenticator sees it; a code of another's is nothing.
+    ("GET", "/account/two-step"): [Personal(lambda k: "/account/two-step", done=303)],
+    ("POST", "/account/two-step"): [Personal(lambda k: "/account/two-step", lambda k: {"code": "000000"}, done=303)],
+    # Two-step sign-in is off, so there is nothing to turn off or to renew.
+    ("GET", "/account/two-step/off"): [Personal(lambda k: "/account/two-step/off", done=303)],
+    ("POST", "/account/two-step/off"): [Personal(lambda k: "/account/two-step/off", lambda k: {}, done=303)],
+    ("GET", "/account/recovery-codes"): [Personal(lambda k: "/account/recovery-codes", done=303)],
+    ("POST", "/account/recovery-codes"): [Personal(lambda k: "/account/recovery-codes", lambda k: {}, done=303)],
     ("POST", "/account/sessions/{session_id}/end"): [
         Personal(lambda k: f"/account/sessions/{k.session}/end", lambda k: {}, done=303, session=True),
     ],

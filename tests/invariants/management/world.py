@@ -31,6 +31,7 @@ from kernel.clock import ManualClock
 from kernel.ids import Ids, encode, format_id, parse_id
 from kernel.metrics import CollectorRegistry
 from portal.http import cookies, seal
+from tests.control_plane.accounts.second_steps import two_step_on
 from tests.control_plane.fixtures import World as Control
 from tests.control_plane.fixtures import make_deps
 from tests.engines import TemporaryDatabase
@@ -139,7 +140,7 @@ class World:
             "former member": await self.signed_in("former member", self.former),
             "staff": await self.signed_in("staff", await self._staff()),
             "machine's owner": await self._machines_owner(),
-            "nobody": self.browser("nobody", {}),
+            "nobody": self.stranger("nobody"),
         }
 
     async def end(self) -> None:
@@ -154,16 +155,12 @@ class World:
         """A browser in which a person is signed in."""
         async with self.deps.change(Actor(person.actor, "req_test")) as ctx:
             session = await begin_session(ctx, person, self.control.client())
-        return self.browser(name, {cookies.SESSION: session.token})
+        return Visitor(name, {cookies.SESSION: session.token}, f"session {session.session_id}")
 
-    def browser(self, name: str, held: dict[str, str]) -> Visitor:
-        """A browser with these cookies; a stranger's has the one that forms are bound to."""
-        if cookies.SESSION in held:
-            return Visitor(name, held, f"session {held[cookies.SESSION]}")
-        if cookies.OWNER in held:
-            return Visitor(name, held, f"owner {held[cookies.OWNER]}")
+    def stranger(self, name: str) -> Visitor:
+        """A browser in which nobody is signed in, with the cookie that its forms are bound to."""
         value = "v" * 43
-        return Visitor(name, held | {cookies.VISITOR: value}, f"visitor {value}")
+        return Visitor(name, {cookies.VISITOR: value}, f"visitor {value}")
 
     def csrf(self, visitor: Visitor) -> str:
         """The token of this browser's forms."""
@@ -223,6 +220,7 @@ class World:
     async def _victims_house(self) -> House:
         house = await self._make(self.victims_owner, f"{CANARY} house", f"{CANARY} app", self.victims_member)
         await self._join(house.id, self.former, "admin")
+        await two_step_on(self.control, self.victims_owner)
         await self.database.execute(
             "delete from control.memberships where organization_id = $1 and account_id = $2",
             house.id,
@@ -277,7 +275,7 @@ class World:
         async with self.as_operator() as ctx:
             link = await create_outbox_link(ctx)
         session = await open_local(self.deps, link.rpartition("/")[2], client=self.control.client())
-        return self.browser("machine's owner", {cookies.OWNER: session.token})
+        return Visitor("machine's owner", {cookies.OWNER: session.token}, f"owner {session.session_id}")
 
     async def _conditions(self) -> dict[str, Whose]:
         found: dict[str, Whose] = {}

@@ -15,6 +15,8 @@ OPEN = {
     "/check-mail",
     "/verify/{token}",
     "/sign-in",
+    "/sign-in/code",
+    "/email-back/{token}",
     "/reset",
     "/reset/{token}",
     "/invitations/{token}",
