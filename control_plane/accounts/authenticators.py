@@ -21,6 +21,8 @@ from control_plane.accounts.models import Account, Authenticator, RecoveryCode
 from control_plane.accounts.person import Person
 from control_plane.accounts.sessions import SignedIn, end_other_sessions
 from control_plane.context import Actor, Context, Deps
+from control_plane.members.models import Membership
+from control_plane.organizations.models import Organization
 from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.security import keys
 from kernel.security.vault import Vault
@@ -110,6 +112,15 @@ async def turn_off(ctx: Context, signed_in: SignedIn) -> None:
     account = await repository.get_for_change(ctx.session, person.account_id)
     if account.two_step_at is None:
         raise Conflict("Two-step sign-in is off already.")
+    wanting = (
+        select(Organization.name)
+        .join(Membership, Membership.organization_id == Organization.id)
+        .where(Membership.account_id == account.id, Organization.two_step_required)
+        .order_by(Organization.name)
+        .limit(1)
+    )
+    if (name := (await ctx.session.execute(wanting)).scalar_one_or_none()) is not None:
+        raise Forbidden(f"{name} is for members with two-step sign-in. Leave it first, or ask an owner to change that.")
     await forget(ctx, account)
     await end_other_sessions(ctx, account.id, keep=signed_in.session_id)
     mail.post(ctx, mail.security_notice(ctx.settings, to=account.email, change="two_step_off", at=ctx.now))

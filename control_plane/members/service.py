@@ -99,9 +99,7 @@ async def change_role(ctx: Context, member: Member, account_id: UUID, role: str)
     if before == wanted:
         return
     await _check_owner_stays(ctx.session, member, before)
-    statement = update(Membership).where(*_is(member, account_id)).values(role=wanted)
-    await ctx.session.execute(statement.execution_options(synchronize_session=False))
-    await _audit(ctx, member, account_id, "role_changed", before=before, after=wanted)
+    await set_role(ctx, member, account_id, before=before, after=wanted)
 
 
 async def remove_member(ctx: Context, member: Member, account_id: UUID) -> None:
@@ -132,6 +130,13 @@ async def lock_organization(session: AsyncSession, member: Member) -> Member:
     if role is None:
         raise NotFound()
     return dataclasses.replace(member, role=check_role(role))
+
+
+async def set_role(ctx: Context, member: Member, account_id: UUID, *, before: Role, after: Role) -> None:
+    """Write it. The caller holds the organization's lock and has decided that it may be."""
+    statement = update(Membership).where(*_is(member, account_id)).values(role=after)
+    await ctx.session.execute(statement.execution_options(synchronize_session=False))
+    await _audit(ctx, member, account_id, "role_changed", before=before, after=after)
 
 
 def check_may_touch(member: Member, *roles: Role) -> None:

@@ -21,3 +21,18 @@ class Organization(Base):
     closed_by: Mapped[UUID | None]
     erased_at: Mapped[datetime | None]
     two_step_required: Mapped[bool]
+
+
+class OwnershipOffer(Base):
+    """Open until it is accepted, ended, or over."""
+
+    __tablename__ = "ownership_offers"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    offered_by: Mapped[UUID]
+    offered_to: Mapped[UUID]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]

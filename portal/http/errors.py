@@ -13,6 +13,7 @@ from kernel.logging import get_logger
 from portal.http.forms import ConfirmForm, Submitted
 from portal.http.guard import SignInNeeded, way_back
 from portal.http.page import render
+from portal.http.scope import OrganizationClosed
 from portal.http.visit import ConfirmationNeeded, Visit, open_visit
 
 _log = get_logger(__name__)
@@ -31,6 +32,11 @@ def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         return _to_sign_in(visit, error.back)
     if isinstance(error, ConfirmationNeeded):
         return _to_confirm(request, visit, error)
+    if isinstance(error, OrganizationClosed) and error.member.role == "owner" and not visit.fragment:
+        target = f"/organizations/{error.member.public_organization_id}/closed"
+        if visit.boosted:
+            return Response(b"", status_code=403, headers={"hx-redirect": target})
+        return Response(b"", status_code=303, headers={"location": target})
     known = as_natter_error(error)
     if known.status >= 500 and not isinstance(error, NatterError):
         _log.error("portal.failed", exc_info=error, path=request.scope["path"], requestId=visit.request_id)

@@ -19,6 +19,7 @@ from portal.http.visit import ConfirmationNeeded, Visit, open_visit
 
 ACCESS: Final = "access"
 CONFIRMED: Final = "confirmed"
+ANYWAY: Final = "open_anyway"
 FORM: Final = "application/x-www-form-urlencoded"
 _Handler = TypeVar("_Handler", bound=BaseRouteHandler)
 
@@ -53,6 +54,13 @@ def confirmed(handler: _Handler) -> _Handler:
     return handler
 
 
+def open_anyway(handler: _Handler) -> _Handler:
+    """Mark a page of an organization that is there even while it is closed, for its owners, and for members without
+    the two-step sign-in that it wants: the ways out."""
+    handler.opt[ANYWAY] = True
+    return handler
+
+
 def portal_guard(deps: Deps) -> Guard:
     """The guard of the portal's router: it runs before anything else does, on every route of it."""
 
@@ -60,6 +68,7 @@ def portal_guard(deps: Deps) -> Guard:
         assert isinstance(connection, Request)
         visit = open_visit(connection, deps)
         check_query(connection)
+        visit.open_anyway = bool(handler.opt.get(ANYWAY))
         await _resolve(visit)
         access = handler.opt.get(ACCESS)
         if access == "outbox":

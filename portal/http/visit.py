@@ -60,6 +60,8 @@ class Visit:
     signed_in: SignedIn | None = None
     owner: SignedIn | None = None
     """The machine owner's session, which opens the outbox."""
+    open_anyway: bool = False
+    """The page is there for owners of a closed organization too, and for who lacks the two steps that one wants."""
     sent: tuple[tuple[str, str], ...] = ()
     """The fields of the form that was sent, so that it can be sent again once its sender has confirmed who he is."""
     navigation: Navigation | None = None

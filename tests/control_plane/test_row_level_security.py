@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from control_plane.members import Member
+from control_plane.organizations.ownership import offer_ownership
 from tests.control_plane.fixtures import World
 
 TENANTS_COLUMNS = ("organization_id", "app_id", "account_id")
@@ -224,6 +225,9 @@ async def full_house(world: World) -> tuple[Member, Member]:
         owner = await world.owner(f"{name}@example.com", f"Of {name}")
         await world.member(owner, f"{name}-2@example.com", "viewer")
         app = (await world.app(owner)).app
+        heir = await world.member(owner, f"{name}-3@example.com", "viewer")
+        async with world.deps.change_as(owner, "req_test") as ctx:
+            await offer_ownership(ctx, owner, heir.account_id)
         async with world.deps.database.unit_of_work() as uow:
             await uow.session.execute(
                 text("insert into control.usage_hourly values (:app, 'messages', :at, 5)"),

@@ -123,4 +123,5 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
     assert may_change["recovery_codes"] == {"used_at"}
     assert may_change["one_time_tokens"] == {"used_at"}
     assert may_change["memberships"] == {"role"}
+    assert may_change["ownership_offers"] == {"accepted_at", "ended_at"}
     assert owned == 0

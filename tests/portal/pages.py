@@ -24,7 +24,14 @@ from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
 from tests.portal.security import changed_address
 
 NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
-REDIRECTS = {"/", "/check-mail", "/welcome", "/sign-in/code", "/account/two-step"}
+REDIRECTS = {
+    "/",
+    "/check-mail",
+    "/welcome",
+    "/sign-in/code",
+    "/account/two-step",
+    "/organizations/{organization_id}/closed",
+}
 """They lead on to another page, for who has what they are about."""
 
 

@@ -17,6 +17,8 @@ from control_plane.accounts.sign_up import sign_up
 from control_plane.context import Actor
 from control_plane.members.invitations import invite
 from control_plane.members.scope import Member
+from control_plane.organizations.closing import close_organization
+from control_plane.organizations.ownership import offer_ownership
 from control_plane.tenants import NewApp
 from kernel.ids import format_id
 from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
@@ -143,6 +145,38 @@ by_owner(f"{_APP}/keys/publishable", f"{_APP}/keys")
 by_owner(f"{_APP}/keys/{{key_id}}/roll", f"{_APP}/keys/{{secret}}/roll")
 by_owner(f"{_APP}/quickstart", f"{_APP}/quickstart")
 by_owner(f"{_APP}/demo/session", f"{_APP}/settings", changes=False, form=False)
+
+
+by_owner(f"{_ORGANIZATION}/two-step", f"{_ORGANIZATION}/settings", lambda _: {"required": "no"})
+by_owner(f"{_ORGANIZATION}/transfer", f"{_ORGANIZATION}/transfer", lambda s: {"member": s.other.person.public_id})
+by_owner(f"{_ORGANIZATION}/close", f"{_ORGANIZATION}/close", lambda s: {"organization": s.member.organization_name})
+
+
+@case(f"{_ORGANIZATION}/transfer/accept")
+async def _accept_ownership(scenery: Scenery) -> Case:
+    await _offer(scenery)
+    path = f"{scenery.organization_path}/transfer"
+    return Case(await scenery.portal.client(scenery.other), path, f"{path}/accept")
+
+
+@case(f"{_ORGANIZATION}/transfer/end")
+async def _decline_ownership(scenery: Scenery) -> Case:
+    await _offer(scenery)
+    path = f"{scenery.organization_path}/transfer"
+    return Case(await scenery.portal.client(scenery.other), path, f"{path}/end")
+
+
+async def _offer(scenery: Scenery) -> None:
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        await offer_ownership(ctx, scenery.member, scenery.other.person.account_id)
+
+
+@case(f"{_ORGANIZATION}/restore")
+async def _restore(scenery: Scenery) -> Case:
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        await close_organization(ctx, scenery.member)
+    client = await scenery.portal.client(scenery.owner)
+    return Case(client, f"{scenery.organization_path}/closed", f"{scenery.organization_path}/restore")
 
 
 @case(f"{_APP}/settings/origins/remove")

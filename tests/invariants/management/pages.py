@@ -158,9 +158,11 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/account/two-step/offer"): [
         Personal(lambda k: "/account/two-step/offer", lambda k: {}, done=303),
     ],
-    # Who has just been offered an authenticator sees it; a code of another's is nothing.
-    ("GET", "/account/two-step"): [Personal(lambda k: "/account/two-step", done=303)],
-    ("POST", "/account/two-step"): [Personal(lambda k: "/account/two-step", lambda k: {"code": "000000"}, done=303)],
+    # The settled one has been offered an authenticator.
+    ("GET", "/account/two-step"): [Personal(lambda k: "/account/two-step", newcomer=303)],
+    ("POST", "/account/two-step"): [
+        Personal(lambda k: "/account/two-step", lambda k: {"code": "000000"}, done=422, newcomer=303)
+    ],
     # Two-step sign-in is off, so there is nothing to turn off or to renew.
     ("GET", "/account/two-step/off"): [Personal(lambda k: "/account/two-step/off", done=303)],
     ("POST", "/account/two-step/off"): [Personal(lambda k: "/account/two-step/off", lambda k: {}, done=303)],
@@ -207,6 +209,71 @@ PAGES: dict[Operation, list[Entry]] = {
             needs="organization.update",
             done=303,
         ),
+    ],
+    ("POST", "/organizations/{organization_id}/two-step"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/two-step",
+            lambda k: {"required": "no"},
+            needs="organization.update",
+            done=303,
+        ),
+    ],
+    ("GET", "/organizations/{organization_id}/transfer"): [
+        Inside(lambda k: f"/organizations/{k.organization}/transfer"),
+    ],
+    ("POST", "/organizations/{organization_id}/transfer"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/transfer",
+            lambda k: {"member": k.member},
+            needs="organization.own",
+            done=303,
+        ),
+    ],
+    # Each house is offered to its viewer.
+    ("POST", "/organizations/{organization_id}/transfer/accept"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/transfer/accept",
+            lambda k: {},
+            done=404,
+            by_role={"viewer": 303},
+            changes=False,
+        ),
+    ],
+    ("POST", "/organizations/{organization_id}/transfer/end"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/transfer/end",
+            lambda k: {},
+            done=404,
+            by_role={"viewer": 303, "owner": 303},
+            changes=False,
+        ),
+    ],
+    ("GET", "/organizations/{organization_id}/close"): [
+        Inside(lambda k: f"/organizations/{k.organization}/close", needs="organization.own"),
+    ],
+    ("POST", "/organizations/{organization_id}/close"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/close",
+            lambda k: {"organization": k.organization_name},
+            needs="organization.own",
+            done=303,
+        ),
+    ],
+    # It is open, so there is nothing to see and nothing to restore. Closed ones are swept in a test of their own.
+    ("GET", "/organizations/{organization_id}/closed"): [
+        Inside(lambda k: f"/organizations/{k.organization}/closed", done=303),
+    ],
+    ("POST", "/organizations/{organization_id}/restore"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/restore",
+            lambda k: {},
+            needs="organization.own",
+            done=303,
+            changes=False,
+        ),
+    ],
+    ("GET", "/organizations/{organization_id}/export"): [
+        Inside(lambda k: f"/organizations/{k.organization}/export", needs="organization.own"),
     ],
     ("GET", "/organizations/{organization_id}/members"): [
         Inside(lambda k: f"/organizations/{k.organization}/members", needs="members.read"),

@@ -25,13 +25,14 @@ from control_plane.keys.reads import list_api_keys
 from control_plane.members.invitations import invite
 from control_plane.members.roles import ROLES
 from control_plane.members.scope import Member
+from control_plane.organizations.ownership import offer_ownership
 from control_plane.organizations.service import create_organization
 from data_plane.reference import openapi_document
 from kernel.clock import ManualClock
 from kernel.ids import Ids, encode, format_id, parse_id
 from kernel.metrics import CollectorRegistry
 from portal.http import cookies, seal
-from tests.control_plane.accounts.second_steps import two_step_on
+from tests.control_plane.accounts.second_steps import offered_app, two_step_on
 from tests.control_plane.fixtures import World as Control
 from tests.control_plane.fixtures import make_deps
 from tests.engines import TemporaryDatabase
@@ -131,6 +132,7 @@ class World:
 
         self.conditions = await self._conditions()
         self.people = {role: await self.control.person(f"{role}@house.example", role.title()) for role in ROLES}
+        await offered_app(self.control, self.people["owner"])
         self.former = await self.control.person("former@example.com", "Former")
         self.victims_owner = await self.control.person(f"{CANARY}@example.com", f"{CANARY} owner")
         self.victims_member = await self.control.person(f"{CANARY}-member@example.com", f"{CANARY} member")
@@ -234,6 +236,7 @@ class World:
         await self._join(scope.organization_id, member, "viewer")
         async with self.deps.change_as(scope, "req_test") as ctx:
             made = await open_app(ctx, scope, name=app)
+            await offer_ownership(ctx, scope, member.account_id)
             invited = await invite(ctx, scope, email=f"guest-{scope.organization_id.hex}@example.com", role="viewer")
         async with self.deps.read(scope) as uow:
             keys = {key.kind: key for key in await list_api_keys(uow.session, made.app, now=self.deps.clock.now())}

@@ -35,7 +35,7 @@ create policy tenant on control.ownership_offers to natter_portal
     using (organization_id = nullif(current_setting('natter.organization_id', true), '')::uuid)
     with check (organization_id = nullif(current_setting('natter.organization_id', true), '')::uuid);
 
-grant select, insert, delete on control.ownership_offers to natter_control;
+grant select, insert, delete, update (accepted_at, ended_at) on control.ownership_offers to natter_control;
 grant select, insert, update (accepted_at, ended_at) on control.ownership_offers to natter_portal;
 grant update (closed_at, closed_by, two_step_required) on control.organizations to natter_portal;
 
