@@ -20,7 +20,8 @@ from control_plane.mail.outbox import list_letters
 from control_plane.members.invitations import invite
 from control_plane.organizations.service import rename_organization
 from kernel.ids import format_id
-from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
+from tests.portal.harness import PASSWORD, Portal, Somebody
+from tests.portal.harness import newcomer as fresh
 from tests.portal.security import changed_address
 
 NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
@@ -33,6 +34,8 @@ REDIRECTS = {
     "/organizations/{organization_id}/closed",
 }
 """They lead on to another page, for who has what they are about."""
+FILES = {"/organizations/{organization_id}/export"}
+"""A browser saves them and shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +76,16 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
     async with portal.deps.database.unit_of_work(read_only=True) as uow:
         # The invitation: its subject and its text hold the names.
         letters = await list_letters(uow.session, portal.deps.vault, limit=1)
-    cookieless = await sign_up(portal.deps, email=newcomer, name=words, password=PASSWORD, client=CLIENT)
+    cookieless = await sign_up(portal.deps, email=newcomer, name=words, password=PASSWORD, client=fresh())
     assert cookieless
     verify = await portal.link(newcomer)
-    await request_reset(portal.deps, email=email, client=CLIENT)
+    await request_reset(portal.deps, email=email, client=fresh())
     reset = await portal.link(email)
     async with portal.deps.change(Actor("operator:test")) as ctx:
         local = await create_outbox_link(ctx)
     moved, wanted = await portal.account(address(), words), address()
     back = await changed_address(portal, moved, address())
-    await request_change(portal.deps, owner.person, email=wanted, client=CLIENT)
+    await request_change(portal.deps, owner.person, email=wanted, client=fresh())
     # Without an app, but the pages about it are there.
     await portal.sql("update control.accounts set two_step_at = created_at where email = $1", email)
     keys = await portal.sql("select id from control.api_keys where app_id = $1 and kind = 'secret'", made.app.id)
@@ -124,5 +127,5 @@ def page_routes(app: Litestar) -> Iterator[str]:
     """Every page of the running application."""
     for route in app.routes:
         methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
-        if "GET" in methods and not route.path_format.startswith(NO_PAGES):
+        if "GET" in methods and route.path_format not in FILES and not route.path_format.startswith(NO_PAGES):
             yield route.path_format

@@ -8,7 +8,7 @@ from control_plane.accounts.addresses import confirm_change, request_change
 from control_plane.accounts.authenticators import offer, offered, turn_on
 from control_plane.accounts.sessions import SignedIn
 from control_plane.context import Actor
-from tests.portal.harness import CLIENT, Portal, Somebody
+from tests.portal.harness import Portal, Somebody, newcomer
 
 
 async def secret_of(portal: Portal, somebody: Somebody) -> bytes:
@@ -29,12 +29,12 @@ async def two_step_on(portal: Portal, somebody: Somebody) -> list[str]:
     """Turn it on; the recovery codes. The account's other sessions end."""
     code = await offered_code(portal, somebody)
     signed_in = SignedIn(somebody.session.session_id, "account", somebody.person)
-    return await turn_on(portal.deps, signed_in, code=code, client=CLIENT)
+    return await turn_on(portal.deps, signed_in, code=code, client=newcomer())
 
 
 async def changed_address(portal: Portal, somebody: Somebody, email: str) -> str:
     """Change the address; the path of the link that takes it back."""
-    await request_change(portal.deps, somebody.person, email=email, client=CLIENT)
+    await request_change(portal.deps, somebody.person, email=email, client=newcomer())
     token = urlsplit(await portal.link(email)).path.rpartition("/")[2]
-    await confirm_change(portal.deps, somebody.person, token, client=CLIENT)
+    await confirm_change(portal.deps, somebody.person, token, client=newcomer())
     return urlsplit(await portal.link(somebody.person.email)).path

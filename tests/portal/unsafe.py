@@ -21,7 +21,7 @@ from control_plane.organizations.closing import close_organization
 from control_plane.organizations.ownership import offer_ownership
 from control_plane.tenants import NewApp
 from kernel.ids import format_id
-from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
+from tests.portal.harness import PASSWORD, Portal, Somebody, newcomer
 from tests.portal.security import changed_address, offered_code, two_step_on
 
 Values = dict[str, str]
@@ -265,7 +265,7 @@ async def _renew_codes(scenery: Scenery) -> Case:
 @case("/sign-in/code")
 async def _code(scenery: Scenery) -> Case:
     codes = await two_step_on(scenery.portal, scenery.owner)
-    entered = await sign_in(scenery.portal.deps, email=scenery.owner.person.email, password=PASSWORD, client=CLIENT)
+    entered = await sign_in(scenery.portal.deps, email=scenery.owner.person.email, password=PASSWORD, client=newcomer())
     client = await scenery.portal.client(natter_second=entered.token)
     return Case(client, "/sign-in/code", "/sign-in/code", {"code": codes[0]})
 
@@ -273,7 +273,7 @@ async def _code(scenery: Scenery) -> Case:
 @case("/email/{token}")
 async def _new_address(scenery: Scenery) -> Case:
     email = scenery.address()
-    await request_change(scenery.portal.deps, scenery.owner.person, email=email, client=CLIENT)
+    await request_change(scenery.portal.deps, scenery.owner.person, email=email, client=newcomer())
     path = urlsplit(await scenery.portal.link(email)).path
     return Case(await scenery.portal.client(scenery.owner), path, path)
 
@@ -303,7 +303,7 @@ async def _reset(scenery: Scenery) -> Case:
 
 @case("/reset/{token}")
 async def _new_password(scenery: Scenery) -> Case:
-    await request_reset(scenery.portal.deps, email=scenery.owner.person.email, client=CLIENT)
+    await request_reset(scenery.portal.deps, email=scenery.owner.person.email, client=newcomer())
     path = urlsplit(await scenery.portal.link(scenery.owner.person.email)).path
     return Case(await scenery.portal.client(), path, path, {"password": "another password altogether"})
 
@@ -311,7 +311,7 @@ async def _new_password(scenery: Scenery) -> Case:
 @case("/verify/{token}")
 async def _verify(scenery: Scenery) -> Case:
     email = scenery.address()
-    cookie = await sign_up(scenery.portal.deps, email=email, name="Ada", password=PASSWORD, client=CLIENT)
+    cookie = await sign_up(scenery.portal.deps, email=email, name="Ada", password=PASSWORD, client=newcomer())
     path = urlsplit(await scenery.portal.link(email)).path
     return Case(await scenery.portal.client(natter_signup=cookie), path, path)
 
