@@ -132,7 +132,7 @@ async def _show_codes(request: Request[Any, Any, Any], visit: Visit, codes: list
 def _picture(uri: str) -> str:
     """A QR code as the address of an image: the policy of pages lets nothing inline through but images of that kind.
     Black on white in dark pages too, for cameras that know no other."""
-    return segno.make(uri, error="m", micro=False).svg_data_uri(scale=5, border=4, dark="#000", light="#fff")
+    return segno.make(uri, error="m", micro=False).svg_data_uri(omitsize=True, border=4, dark="#000", light="#fff")
 
 
 ROUTES: Final = [

@@ -1,5 +1,6 @@
 """Who may open what. Nothing is open that does not say so."""
 
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,7 +16,7 @@ from kernel.errors import NatterError, NotFound, Unauthenticated
 from portal.http import cookies
 from portal.http.csrf import CONFIRMING, FIELD, UNSAFE, check_source
 from portal.http.query import check_query
-from portal.http.visit import ConfirmationNeeded, Visit, open_visit
+from portal.http.visit import ConfirmationNeeded, Despite, Visit, open_visit
 
 ACCESS: Final = "access"
 CONFIRMED: Final = "confirmed"
@@ -54,11 +55,15 @@ def confirmed(handler: _Handler) -> _Handler:
     return handler
 
 
-def open_anyway(handler: _Handler) -> _Handler:
-    """Mark a page of an organization that is there even while it is closed, for its owners, and for members without
-    the two-step sign-in that it wants: the ways out."""
-    handler.opt[ANYWAY] = True
-    return handler
+def open_anyway(*despite: Despite) -> Callable[[_Handler], _Handler]:
+    """Mark a page of an organization that is there, for its owners, even while it is `closed`, or for members without
+    the `two-step` sign-in that it wants: the ways out."""
+
+    def mark(handler: _Handler) -> _Handler:
+        handler.opt[ANYWAY] = frozenset(despite)
+        return handler
+
+    return mark
 
 
 def portal_guard(deps: Deps) -> Guard:
@@ -68,7 +73,7 @@ def portal_guard(deps: Deps) -> Guard:
         assert isinstance(connection, Request)
         visit = open_visit(connection, deps)
         check_query(connection)
-        visit.open_anyway = bool(handler.opt.get(ANYWAY))
+        visit.open_anyway = handler.opt.get(ANYWAY, frozenset())
         await _resolve(visit)
         access = handler.opt.get(ACCESS)
         if access == "outbox":

@@ -145,11 +145,12 @@ class TwoStepRequired(Forbidden):
 
 def _check_open(visit: Visit, member: Member, organizations: list[Member]) -> None:
     """Raises `OrganizationClosed` and `TwoStepRequired`, both in the navigation of the organization."""
-    owner_anyway = visit.open_anyway and member.role == "owner"
+    owner_anyway = "closed" in visit.open_anyway and member.role == "owner"
     if member.closed_at is not None and not owner_anyway:
         visit.navigation = Navigation(organizations, member)
         raise OrganizationClosed(member)
-    if member.two_step_required and not (visit.person and visit.person.two_step) and not visit.open_anyway:
+    with_two_steps = visit.person is not None and visit.person.two_step
+    if member.two_step_required and not with_two_steps and "two-step" not in visit.open_anyway:
         visit.navigation = Navigation(organizations, member)
         raise TwoStepRequired(
             f"{member.organization_name} is for members who sign in with two steps. Turn it on, then come back."

@@ -23,6 +23,7 @@ from portal.http.navigation import Navigation
 
 Theme = Literal["light", "dark", "system"]
 Tone = Literal["good", "danger"]
+Despite = Literal["closed", "two-step"]
 _VISITOR: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _STATE: Final = "visit"
 
@@ -60,8 +61,8 @@ class Visit:
     signed_in: SignedIn | None = None
     owner: SignedIn | None = None
     """The machine owner's session, which opens the outbox."""
-    open_anyway: bool = False
-    """The page is there for owners of a closed organization too, and for who lacks the two steps that one wants."""
+    open_anyway: frozenset[Despite] = frozenset()
+    """What the page of an organization is there in spite of, see `guard.open_anyway`."""
     sent: tuple[tuple[str, str], ...] = ()
     """The fields of the form that was sent, so that it can be sent again once its sender has confirmed who he is."""
     navigation: Navigation | None = None

@@ -41,13 +41,13 @@ async def submit_close(
     return redirect(request, f"/organizations/{member.public_organization_id}/closed")
 
 
-@open_anyway
+@open_anyway("closed")
 @get("/organizations/{organization_id:str}/closed")
 async def closed_page(request: Request[Any, Any, Any], member: MemberDependency, deps: DepsDependency) -> Response[Any]:
     return _show(request, member, None)
 
 
-@open_anyway
+@open_anyway("closed")
 @confirmed
 @post("/organizations/{organization_id:str}/restore", status_code=200)
 async def submit_restore(
@@ -64,7 +64,7 @@ async def submit_restore(
     return redirect(request, f"/organizations/{member.public_organization_id}")
 
 
-@open_anyway
+@open_anyway("closed")
 @confirmed
 @get("/organizations/{organization_id:str}/export")
 async def export(member: MemberDependency, deps: DepsDependency) -> Stream:

@@ -1,4 +1,4 @@
-"""A closed organization has nothing for anybody but the ways out, and those for its owners alone."""
+"""An organization that is closed, or wants two-step sign-in, has nothing but the ways out for whom it concerns."""
 
 import pytest
 
@@ -35,4 +35,21 @@ async def test_every_page_of_a_closed_organization_is_closed(visits: Visits, rol
         assert answer.status == (303 if role == "owner" else 403), f"{operation}: {answer}"
         if role == "owner":
             assert dict(answer.headers)["location"] == closed
+        assert await world.rows_of(house) == before, f"{operation} changed something"
+
+
+@pytest.mark.parametrize("role", ["owner", "viewer"])
+async def test_who_lacks_the_two_steps_that_it_wants_can_only_leave(visits: Visits, role: str) -> None:
+    world = visits.world
+    house = await world.house(with_role=role)
+    await world.database.execute("update control.organizations set two_step_required = true where id = $1", house.id)
+    visitor = await world.signed_in(role, world.people[role])
+    for operation, entry in entries(Inside):
+        form = dict(entry.form(house.kit)) if entry.form else None
+        before = await world.rows_of(house)
+        answer = await visits.ask(operation[0], entry.path(house.kit), visitor, form=form)
+        if operation[1].endswith("/leave"):
+            assert answer.status != 403
+            continue
+        assert answer.status == 403, f"{operation}: {answer}"
         assert await world.rows_of(house) == before, f"{operation} changed something"
