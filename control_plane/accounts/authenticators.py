@@ -19,10 +19,11 @@ from control_plane.accounts.client import Client
 from control_plane.accounts.errors import WrongCode
 from control_plane.accounts.models import Account, Authenticator, RecoveryCode
 from control_plane.accounts.person import Person
-from control_plane.accounts.sessions import SignedIn, end_other_sessions
+from control_plane.accounts.sessions import SignedIn, end_all_sessions, end_other_sessions
 from control_plane.context import Actor, Context, Deps
 from control_plane.members.models import Membership
 from control_plane.organizations.models import Organization
+from control_plane.validation import check_email
 from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.security import keys
 from kernel.security.vault import Vault
@@ -123,6 +124,20 @@ async def turn_off(ctx: Context, signed_in: SignedIn) -> None:
         raise Forbidden(f"{name} is for members with two-step sign-in. Leave it first, or ask an owner to change that.")
     await forget(ctx, account)
     await end_other_sessions(ctx, account.id, keep=signed_in.session_id)
+    mail.post(ctx, mail.security_notice(ctx.settings, to=account.email, change="two_step_off", at=ctx.now))
+
+
+async def let_in(ctx: Context, email: str) -> None:
+    """For who has lost the authenticator and every recovery code, by the operator, who has made sure who asks: two-step
+    sign-in is off, every session ends, a mail says so. Raises `NotFound`, and `Conflict` where it is off."""
+    found = await repository.by_email(ctx.session, check_email(email))
+    if found is None:
+        raise NotFound("There is no account with this address.")
+    account = await repository.get_for_change(ctx.session, found.id)
+    if account.two_step_at is None:
+        raise Conflict("Two-step sign-in is off already.")
+    await forget(ctx, account)
+    await end_all_sessions(ctx, account.id)
     mail.post(ctx, mail.security_notice(ctx.settings, to=account.email, change="two_step_off", at=ctx.now))
 
 

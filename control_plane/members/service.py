@@ -7,10 +7,10 @@ each other, the later one is no owner any more.
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane import audit
@@ -41,11 +41,23 @@ class MemberView:
     name: str
     role: Role
     since: datetime
+    two_step: bool
+    """Signs in with a code besides the password."""
 
     @property
     def public_id(self) -> str:
         """`acc_…`"""
         return format_id("acc", self.account_id)
+
+
+_COLUMNS: Final = (
+    Account.id,
+    Account.email,
+    Account.name,
+    Membership.role,
+    Membership.created_at,
+    Account.two_step_at,
+)
 
 
 async def list_members(
@@ -54,7 +66,7 @@ async def list_members(
     """Members by address; `search` is looked for in name and address. Raises `Forbidden`, `InvalidInput`."""
     member.require("members.read")
     query = (
-        select(Account.id, Account.email, Account.name, Membership.role, Membership.created_at)
+        select(*_COLUMNS)
         .join(Membership, Membership.account_id == Account.id)
         .where(Membership.organization_id == member.organization_id)
         .order_by(Account.email)
@@ -67,26 +79,18 @@ async def list_members(
         last = select(Account.email).where(Account.id == parse_id("acc", cursor, field="cursor")).scalar_subquery()
         query = query.where(Account.email > last)
     rows = (await session.execute(query)).all()
-    members = [
-        MemberView(account_id, email, name, check_role(role), since)
-        for account_id, email, name, role, since in rows[:limit]
-    ]
+    members = [_view(row) for row in rows[:limit]]
     return Page(members, members[-1].public_id if len(rows) > limit else None)
 
 
 async def get_member(session: AsyncSession, member: Member, account_id: UUID) -> MemberView:
     """One member. Raises `Forbidden`, and `NotFound` for who belongs to another organization or to none."""
     member.require("members.read")
-    query = (
-        select(Account.id, Account.email, Account.name, Membership.role, Membership.created_at)
-        .join(Membership, Membership.account_id == Account.id)
-        .where(*_is(member, account_id))
-    )
+    query = select(*_COLUMNS).join(Membership, Membership.account_id == Account.id).where(*_is(member, account_id))
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NotFound("There is no such member.")
-    found, email, name, role, since = row
-    return MemberView(found, email, name, check_role(role), since)
+    return _view(row)
 
 
 async def change_role(ctx: Context, member: Member, account_id: UUID, role: str) -> None:
@@ -145,6 +149,11 @@ def check_may_touch(member: Member, *roles: Role) -> None:
         raise Forbidden(
             f"Only an owner of {member.organization_name} may make, change or remove owners.", role=member.role
         )
+
+
+def _view(row: Row[*tuple[Any, ...]]) -> MemberView:
+    account_id, email, name, role, since, two_step_at = row
+    return MemberView(account_id, email, name, check_role(role), since, two_step_at is not None)
 
 
 async def _end(ctx: Context, member: Member, account_id: UUID, role: Role, verb: str) -> None:

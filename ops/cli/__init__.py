@@ -16,6 +16,7 @@ _COMMANDS = {
     "doctor": "Check this machine and the engines; say what to do about each problem.",
     "credential": "Credentials of nodes and relays.",
     "tenant": "Customers of this installation.",
+    "account": "People with an account.",
     "staff": "People who operate this installation.",
     "outbox": "Print a link that opens the mail outbox once.",
     "seed": "Fill an app with people, channels and months of messages.",

@@ -35,6 +35,10 @@ async def submit_role(
     member.require("members.manage")
     form = await read_form(request, RoleForm)
     wanted = path_id("acc", account_id)
+    async with deps.read(member) as uow:
+        before = (await get_member(uow.session, member, wanted)).role
+    if "owner" in (before, form.data.role):
+        visit.require_confirmed()
     try:
         form.check()
         async with deps.change_as(member, visit.request_id) as ctx:

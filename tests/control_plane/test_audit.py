@@ -33,7 +33,7 @@ from control_plane.accounts.addresses import (
     request_change,
     revert_change,
 )
-from control_plane.accounts.authenticators import forget, offer, renew_codes, tell_of_code, turn_off, turn_on
+from control_plane.accounts.authenticators import forget, let_in, offer, renew_codes, tell_of_code, turn_off, turn_on
 from control_plane.accounts.local import create_outbox_link, look_up_local, open_local
 from control_plane.accounts.models import Account
 from control_plane.accounts.person import Person
@@ -200,6 +200,11 @@ async def _forget(ctx: Context, stage: Stage) -> None:
     await forget(ctx, await _with_two_steps(ctx, stage))
 
 
+async def _let_in(ctx: Context, stage: Stage) -> None:
+    await _with_two_steps(ctx, stage)
+    await let_in(ctx, stage.ada.email)
+
+
 async def _tell_of_code(ctx: Context, stage: Stage) -> None:
     await tell_of_code(ctx, await _with_two_steps(ctx, stage), "recovery code")
 
@@ -235,6 +240,7 @@ CALLS: dict[Any, Call] = {
     turn_off: _turn_off,
     renew_codes: _renew_codes,
     forget: _forget,
+    let_in: _let_in,
     tell_of_code: _tell_of_code,
     enter: _enter,
     open_organization: lambda ctx, _: open_organization(ctx, email="new@example.com", name="New"),

@@ -192,6 +192,22 @@ async def test_removing_a_member_wants_it(portal: Portal) -> None:
     assert (await (await portal.client(grace)).get(path)).status_code == 404
 
 
+@pytest.mark.parametrize(("role", "asked"), [("owner", True), ("viewer", False)])
+async def test_making_an_owner_wants_it(portal: Portal, role: str, asked: bool) -> None:
+    ada, grace = await portal.account("ada@example.com"), await portal.account("grace@example.com", "Grace")
+    member = await portal.organization(ada)
+    await portal.join(member, grace)
+    base = f"/organizations/{member.public_organization_id}/members"
+    client = await portal.client(ada)
+    person = f"{base}/{grace.person.public_id}"
+    by_role = await kept_form(portal, client, person, f"{person}/role", {"role": role})
+    by_mail = await kept_form(
+        portal, client, f"{base}/invite", f"{base}/invite", {"email": "x@example.com", "role": role}
+    )
+    assert [answer.status_code for answer in (by_role, by_mail)] == [403 if asked else 303] * 2
+    assert ((await portal.member(grace, member.organization_id)).role == role) is not asked
+
+
 async def test_a_new_address_is_confirmed_by_its_account_alone(portal: Portal) -> None:
     ada, bob = await portal.account("ada@example.com"), await portal.account("bob@example.com", "Bob")
     client = await portal.client(ada)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from control_plane.accounts.authenticators import offer, renew_codes, standing, turn_off, turn_on
+from control_plane.accounts.authenticators import let_in, offer, renew_codes, standing, turn_off, turn_on
 from control_plane.accounts.errors import LinkInvalid, WrongCode, WrongCredentials
 from control_plane.accounts.profile import change_password
 from control_plane.accounts.reset import request_reset, reset_password
@@ -14,7 +14,7 @@ from control_plane.accounts.second_step import SecondStep, finish_sign_in
 from control_plane.accounts.sessions import NewSession, resolve
 from control_plane.accounts.sign_in import sign_in
 from control_plane.accounts.step_up import GOOD_FOR, confirm_session, is_confirmed
-from kernel.errors import Conflict, InvalidInput, RateLimited
+from kernel.errors import Conflict, InvalidInput, NotFound, RateLimited
 from tests.control_plane.accounts.second_steps import first_step, offered_app, signed_in, two_step_on
 from tests.control_plane.fixtures import PASSWORD, World
 
@@ -174,6 +174,20 @@ async def test_off_is_off(world: World) -> None:
         with pytest.raises(Conflict):
             async with world.change() as ctx:
                 await use_case(ctx)
+
+
+async def test_the_operator_lets_in_who_has_lost_everything(world: World) -> None:
+    ada = await world.person()
+    _, _, session = await two_step_on(world, ada)
+    async with world.change() as ctx:
+        await let_in(ctx, "ADA@example.com")
+    assert await resolve(world.deps, session.token) is None
+    assert (await world.letters(ada.email))[0].subject == "Two-step sign-in is off"
+    assert isinstance(await sign_in(world.deps, email=ada.email, password=PASSWORD, client=world.client()), NewSession)
+    for email, refusal in ((ada.email, Conflict), ("nobody@example.com", NotFound)):
+        with pytest.raises(refusal):
+            async with world.change() as ctx:
+                await let_in(ctx, email)
 
 
 async def test_a_session_is_confirmed_for_ten_minutes_and_then_by_password_or_code(world: World) -> None:
