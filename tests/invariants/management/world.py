@@ -141,7 +141,7 @@ class World:
             "stranger": await self.signed_in("stranger", self.people["owner"]),
             "former member": await self.signed_in("former member", self.former),
             "staff": await self.signed_in("staff", await self._staff()),
-            "machine's owner": await self._machines_owner(),
+            "machine's owner": await self.machines_owner(),
             "nobody": self.stranger("nobody"),
         }
 
@@ -274,7 +274,7 @@ class World:
             await create_staff(ctx, email="staff@example.com")
         return replace(person, staff=True)
 
-    async def _machines_owner(self) -> Visitor:
+    async def machines_owner(self) -> Visitor:
         async with self.as_operator() as ctx:
             link = await create_outbox_link(ctx)
         session = await open_local(self.deps, link.rpartition("/")[2], client=self.control.client())
