@@ -90,6 +90,8 @@ class AppSnapshot(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     quotas: tuple[Quota, ...] = ()
     limits: tuple[RateLimit, ...] = ()
     """What the plan sets; every other rate is the node's default."""
+    features: dict[str, bool | int] = {}
+    """Named features of the plan: on, off or a number. One that is not named is not restricted."""
 
 
 class SnapshotPage(_Contract, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,6 +112,7 @@ class UsageRow(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     app_id: str
     meter: Meter
     quantity: int
+    """Never below zero, but for `storage_bytes`: there it is a change of what is stored."""
     at: datetime
     subject: str | None = None
     """For `mau`: 32 hex characters that stand for the user within its app, without naming it."""

@@ -1,5 +1,25 @@
 """Plans: versioned configuration in `plans.toml`."""
 
-from billing.plans.catalog import Catalog, MeterTerms, Overage, Plan, PlanFileError, load_catalog
+from billing.plans.catalog import (
+    AddOn,
+    Catalog,
+    Coupon,
+    MeterTerms,
+    Overage,
+    Plan,
+    PlanFileError,
+    Tax,
+    load_catalog,
+)
 
-__all__ = ["Catalog", "MeterTerms", "Overage", "Plan", "PlanFileError", "load_catalog"]
+__all__ = [
+    "AddOn",
+    "Catalog",
+    "Coupon",
+    "MeterTerms",
+    "Overage",
+    "Plan",
+    "PlanFileError",
+    "Tax",
+    "load_catalog",
+]

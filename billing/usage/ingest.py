@@ -112,8 +112,10 @@ def check_rows(report: UsageReport) -> list[Entry]:
 def _entry(row: UsageRow, where: str) -> Entry:
     if not 0 <= row.seq <= _MAX_SEQ:
         raise InvalidInput(f"`{where}.seq` must be 0 to 2^63 - 1.", field=f"{where}.seq")
-    if not 0 <= row.quantity <= MAX_QUANTITY:
-        raise InvalidInput(f"`{where}.quantity` must be 0 to {MAX_QUANTITY}.", field=f"{where}.quantity")
+    # What is deleted is stored no more: changes of a level have a sign, counts have none.
+    least = -MAX_QUANTITY if row.meter == "storage_bytes" else 0
+    if not least <= row.quantity <= MAX_QUANTITY:
+        raise InvalidInput(f"`{where}.quantity` must be {least} to {MAX_QUANTITY}.", field=f"{where}.quantity")
     if row.at.tzinfo is None:
         raise InvalidInput(f"`{where}.at` must have an offset from UTC.", field=f"{where}.at")
     if (row.meter == "mau") != (row.subject is not None):

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from billing import alerts
 from billing.usage.rollup import month_totals
+from billing.usage.spend import spend
 from control_plane import entitlements
 from control_plane.context import Deps
 from kernel.clock import month_of
@@ -75,11 +77,20 @@ class QuotaKeeper:
                 if claim and (await session.execute(_CLAIM, {"app_id": app_id})).first() is None:
                     return False
                 await entitlements.lock(session, app_id)
-                # A statement of its own after the lock: it sees whatever the previous holder saw, and more.
-                used = await month_totals(session, app_id, month_of(now))
+                # Statements of their own after the lock: they see whatever the previous holder saw, and more.
+                found = await spend(session, app_id, now=now)
+                if found is not None:
+                    # What began or ended since the last look: a plan, a trial, an add-on; or a budget is spent.
+                    grant = found.terms.grant(budget_spent=found.budget_spent)
+                    await entitlements.apply(session, app_id, grant, now=now)
+                    await alerts.raise_alerts(uow, app_id, found, now=now)
+                used = found.used if found is not None else await month_totals(session, app_id, month_of(now))
                 standing = await entitlements.write_standings(session, app_id, used, now=now)
+                later = [fact.began_at for fact in found.facts if fact.began_at > now] if found is not None else []
                 if standing.look_again_at is not None:
-                    await entitlements.mark_due(session, [app_id], at=standing.look_again_at)
+                    later.append(standing.look_again_at)
+                if later:
+                    await entitlements.mark_due(session, [app_id], at=min(later))
         except Exception:
             # The due rows are still there. One app's trouble must not stop the others' standings.
             _log.exception("quota.settle_failed", appId=str(app_id))

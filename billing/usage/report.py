@@ -3,7 +3,8 @@
 The forecast is a straight line from the month's first instant through what was used up to now: total x length of the
 month / time gone. It is given for meters that add up, while the month runs, once a day of it is over; before that it
 would be noise. For active users it says too much rather than too little, because a user counts in a month once. A peak
-is a level, which no line through the past foretells, so it has none.
+is a level, which no line through the past foretells, so it has none; nor have stored bytes, of which a day shows
+what was stored at its end.
 """
 
 from dataclasses import dataclass
@@ -45,16 +46,25 @@ _TOTALS = text(
         (case when meter = 'peak_connections' then max(quantity) else sum(quantity) end)::bigint as quantity
     from control.usage_hourly
     where app_id in (select id from control.apps where organization_id = :organization and status <> 'deleted')
-        and hour >= :begin and hour < :end
+        and hour >= :begin and hour < :end and meter <> 'storage_bytes'
     group by 1, 2
+    union all
+    select app_id, 'storage_bytes', greatest(sum(quantity), 0)::bigint from control.usage_levels
+    where app_id in (select id from control.apps where organization_id = :organization and status <> 'deleted')
+        and month <= :month
+    group by 1
     """
+)
+_BEFORE = text(
+    "select coalesce(sum(quantity), 0)::bigint from control.usage_levels where app_id = :app and month < :month"
 )
 _FIRST = text("select min(hour) from control.usage_hourly where app_id = :app_id")
 
 
 @dataclass(frozen=True, slots=True)
 class DayPoint:
-    """One UTC day. `total` is the month's up to its end: the sum so far, of a peak the highest so far."""
+    """One UTC day. `total` is the month's up to its end: the sum so far, of a peak the highest so far, of stored
+    bytes those that are there then (`value` is the same)."""
 
     day: date
     value: int
@@ -116,7 +126,8 @@ async def month_report(session: AsyncSession, app: App, month: str, *, now: date
     limits = {row.meter: row for row in await entitlements.read(session, app.id)}
     gone = min(now, end) - begin
     stretch = (end - begin) / gone if begin <= now < end and gone >= _FORECAST_AFTER else None
-    meters = [_meter(meter, limits.get(meter), _points(meter, days, used), stretch) for meter in METERS]
+    stored: int = (await session.execute(_BEFORE, {"app": app.id, "month": month})).scalar_one()
+    meters = [_meter(meter, limits.get(meter), _points(meter, days, used, stored), stretch) for meter in METERS]
     return MonthReport(
         month=month,
         begin=begin.date(),
@@ -133,7 +144,8 @@ async def totals_by_app(session: AsyncSession, member: Member, month: str) -> di
     """The month's totals by app and meter; an app without usage is left out. Raises `Forbidden`, `InvalidInput`."""
     member.require("usage.read")
     begin, end = month_bounds(month)
-    rows = await session.execute(_TOTALS, {"organization": member.organization_id, "begin": begin, "end": end})
+    values = {"organization": member.organization_id, "begin": begin, "end": end, "month": month}
+    rows = await session.execute(_TOTALS, values)
     totals: dict[UUID, dict[str, int]] = {}
     for row in rows:
         totals.setdefault(row.app_id, dict.fromkeys(METERED, 0))[row.meter] = row.quantity
@@ -153,7 +165,7 @@ async def months_with_usage(session: AsyncSession, app: App, *, now: datetime) -
 
 def _meter(meter: Meter, limit: Entitlement | None, points: tuple[DayPoint, ...], stretch: float | None) -> MeterReport:
     """`stretch`: how many times as long as up to now the whole month is, if it is time for a forecast."""
-    measured, adds_up = meter in METERED, meter != "peak_connections"
+    measured, adds_up = meter in METERED, meter in ("messages", "mau")
     total = (points[-1].total if points else 0) if measured else None
     included = limit.included if limit else None
     return MeterReport(
@@ -170,12 +182,16 @@ def _meter(meter: Meter, limit: Entitlement | None, points: tuple[DayPoint, ...]
     )
 
 
-def _points(meter: Meter, days: list[date], used: dict[tuple[str, date], int]) -> tuple[DayPoint, ...]:
-    points, total = [], 0
+def _points(meter: Meter, days: list[date], used: dict[tuple[str, date], int], stored: int) -> tuple[DayPoint, ...]:
+    """`stored`: bytes at the month's begin."""
+    points, total = [], stored if meter == "storage_bytes" else 0
     for day in days:
         value = used.get((meter, day), 0)
         total = max(total, value) if meter == "peak_connections" else total + value
-        points.append(DayPoint(day, value, total))
+        if meter == "storage_bytes":
+            points.append(DayPoint(day, max(0, total), max(0, total)))
+        else:
+            points.append(DayPoint(day, value, total))
     return tuple(points)
 
 

@@ -5,7 +5,8 @@
   the size of the set, however many sources report the same user, in whatever order.
 - peak_connections: in each minute the greatest sample of each source, summed over sources; the hour and the month
   hold their greatest minute. Nothing is summed over time.
-- storage_bytes: in the ledger only, until it is measured.
+- storage_bytes: a level. An hour holds the sum of its changes, which may be below zero, `usage_levels` that of a month;
+  what is stored at a month's end is the sum of all changes up to it.
 """
 
 from collections import defaultdict
@@ -77,15 +78,29 @@ _TOTALS = text(
     """
 )
 
-METERED: Final = ("messages", "mau", "peak_connections")
+_LEVELS = text(
+    """
+    insert into control.usage_levels as l (app_id, month, quantity)
+    select * from unnest(cast(:apps as uuid[]), cast(:months as text[]), cast(:quantities as bigint[])) order by 1, 2
+    on conflict (app_id, month) do update set quantity = l.quantity + excluded.quantity
+    """
+)
+
+_LEVEL = text(
+    "select coalesce(sum(quantity), 0)::bigint from control.usage_levels where app_id = :app and month <= :month"
+)
+
+METERED: Final = ("messages", "mau", "peak_connections", "storage_bytes")
+ADDED: Final = ("messages", "storage_bytes")
+"""Meters of which an hour is the sum of its rows."""
 
 
 async def roll_up(session: AsyncSession, source: str, fresh: Sequence[Entry]) -> None:
     """Add rows that the ledger has just got, in this transaction, from one source."""
     hours: dict[_Hour, int] = defaultdict(int)
     for entry in fresh:
-        if entry.meter == "messages":
-            hours[entry.app_id, "messages", _hour(entry.at)] += entry.quantity
+        if entry.meter in ADDED:
+            hours[entry.app_id, entry.meter, _hour(entry.at)] += entry.quantity
     for key in await _new_subjects(session, [entry for entry in fresh if entry.meter == "mau"]):
         hours[key] += 1
     peaks = await _samples(session, source, [entry for entry in fresh if entry.meter == "peak_connections"])
@@ -102,13 +117,36 @@ async def roll_up(session: AsyncSession, source: str, fresh: Sequence[Entry]) ->
         await session.execute(_HOURS, values)
     if peaks:
         await session.execute(_PEAKS, {"apps": [app for app, _ in peaks], "hours": [hour for _, hour in peaks]})
+    levels: dict[tuple[UUID, str], int] = defaultdict(int)
+    for entry in fresh:
+        if entry.meter == "storage_bytes":
+            levels[entry.app_id, month_of(entry.at)] += entry.quantity
+    if levels:
+        values = {
+            "apps": [app_id for app_id, _ in levels],
+            "months": [month for _, month in levels],
+            "quantities": list(levels.values()),
+        }
+        await session.execute(_LEVELS, values)
 
 
 async def month_totals(session: AsyncSession, app_id: UUID, month: str) -> dict[str, int]:
-    """Units by meter in a UTC month; a meter without usage is 0. Raises `InvalidInput`."""
+    """Units by meter in a UTC month, of stored bytes those at its end or now; a meter without usage is 0.
+
+    Raises `InvalidInput`.
+    """
     begin, end = month_bounds(month)
     rows = await session.execute(_TOTALS, {"app_id": app_id, "begin": begin, "end": end})
-    return {meter: 0 for meter in METERED} | {row.meter: row.total for row in rows}
+    totals = dict.fromkeys(METERED, 0) | {row.meter: row.total for row in rows}
+    totals["storage_bytes"] = await level(session, app_id, month)
+    return totals
+
+
+async def level(session: AsyncSession, app_id: UUID, month: str) -> int:
+    """Bytes stored at the end of a month, or now. What arrives out of order may have it below zero for a moment:
+    then 0."""
+    stored: int = (await session.execute(_LEVEL, {"app": app_id, "month": month})).scalar_one()
+    return max(0, stored)
 
 
 async def _new_subjects(session: AsyncSession, entries: Sequence[Entry]) -> list[_Hour]:

@@ -105,16 +105,5 @@ async def set_anonymous(ctx: Context, app_id: UUID, allowed: bool) -> App:
     return app
 
 
-async def change_plan(ctx: Context, app_id: UUID, plan: PlanGrant) -> App:
-    """Put an app on a plan: its limits change, what it has used this month stays."""
-    app = await repository.get_for_change(ctx.session, app_id)
-    before = f"{app.plan}@{app.plan_version}"
-    app.plan, app.plan_version = plan.plan, plan.version
-    app.settings = {**app.settings, **plan.settings()}
-    await entitlements.write_grants(ctx.session, app.id, plan.grants, now=ctx.now)
-    await _audit(ctx, app, "plan_changed", before=before, after=f"{plan.plan}@{plan.version}")
-    return app
-
-
 async def _audit(ctx: Context, app: App, verb: str, **data: object) -> None:
     await audit.record(ctx, f"app.{verb}", app.public_id, organization_id=app.organization_id, app_id=app.id, **data)

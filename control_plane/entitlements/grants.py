@@ -1,16 +1,20 @@
 """What a plan grants an app."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, get_args
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane import configuration
+from control_plane.apps.models import App
 from control_plane.entitlements.due import mark_due
+from control_plane.entitlements.features import Feature
+from control_plane.entitlements.models import Entitlement
 from kernel.clock import month_of
 from kernel.contracts import Meter, OverLimit, RateLimit
 
@@ -28,16 +32,17 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class PlanGrant:
-    """A version of a plan as entitlements: one grant a meter, and the rates that are not the nodes' defaults."""
+    """What is granted to an app: one grant a meter, the rates that are not the nodes' defaults, the named features."""
 
     plan: str
     version: int
     grants: tuple[Grant, ...]
     limits: tuple[RateLimit, ...] = ()
+    features: dict[str, Feature] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
-        """What the app's own row keeps of it: rates have no standing, so they need no row of their own."""
-        return {"limits": msgspec.to_builtins(self.limits)}
+        """What the app's own row keeps of it: these have no standing, so they need no row of their own."""
+        return {"limits": [msgspec.to_builtins(limit) for limit in self.limits], "features": dict(self.features)}
 
 
 _WRITE = text(
@@ -67,3 +72,35 @@ async def write_grants(session: AsyncSession, app_id: UUID, grants: Sequence[Gra
         }
         await session.execute(_WRITE, values)
     await mark_due(session, [app_id], at=now)
+
+
+async def apply(session: AsyncSession, app_id: UUID, grant: PlanGrant, *, now: datetime) -> bool:
+    """Let an app have exactly this, and its nodes hear of it; false when it has it already and nothing was written.
+
+    What it has used stays. Raises `NotFound`.
+    """
+    if await _has(session, app_id, grant):
+        return False
+    await configuration.touch(session, app_id)
+    app = (await session.execute(_app(app_id))).scalar_one()
+    app.plan, app.plan_version = grant.plan, grant.version
+    app.settings = {**app.settings, **grant.settings()}
+    await session.flush()
+    await write_grants(session, app_id, grant.grants, now=now)
+    return True
+
+
+async def _has(session: AsyncSession, app_id: UUID, grant: PlanGrant) -> bool:
+    app = (await session.execute(_app(app_id))).scalar_one_or_none()
+    if app is None or (app.plan, app.plan_version) != (grant.plan, grant.version):
+        return False
+    if any(app.settings.get(name) != value for name, value in grant.settings().items()):
+        return False
+    rows = await session.execute(
+        select(Entitlement.meter, Entitlement.included, Entitlement.over).where(Entitlement.app_id == app_id)
+    )
+    return {tuple(row) for row in rows} == {(one.meter, one.included, one.over) for one in grant.grants}
+
+
+def _app(app_id: UUID) -> Select[App]:
+    return select(App).where(App.id == app_id).execution_options(populate_existing=True)

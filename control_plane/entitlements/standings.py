@@ -73,7 +73,7 @@ async def write_standings(session: AsyncSession, app_id: UUID, used: Mapping[str
         await configuration.touch(session, app_id)
     for row in await read(session, app_id, lock_rows=True):
         total = used.get(row.meter, 0)
-        told = row.published_used if row.period == period else 0
+        told = row.published_used if row.period == period or row.meter == "storage_bytes" else 0
         values = {
             "period": period,
             "used": total,
@@ -94,7 +94,8 @@ def _decide(rows: Sequence[Entitlement], used: Mapping[str, int], *, now: dateti
         exceeded = is_exceeded(row.meter, total, row.included)
         # A node ignores the standing of a past month, so one that is exceeded in two months running must be told.
         urgent |= exceeded != row.exceeded or (exceeded and row.period != period)
-        move = abs(total - (row.published_used if row.period == period else 0))
+        current = row.period == period or row.meter == "storage_bytes"
+        move = abs(total - (row.published_used if current else 0))
         if row.included is not None and move > 0:
             urgent |= move * 100 >= row.included
             told_at.append(row.published_at)

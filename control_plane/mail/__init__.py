@@ -7,12 +7,14 @@ from control_plane.mail.letters import (
     confirm_address,
     confirm_new_address,
     invitation,
+    invoice_ready,
     no_account,
     organization_notice,
     ownership_offered,
     password_changed,
     reset_password,
     security_notice,
+    usage_alert,
 )
 from control_plane.mail.service import post
 
@@ -23,6 +25,7 @@ __all__ = [
     "confirm_address",
     "confirm_new_address",
     "invitation",
+    "invoice_ready",
     "no_account",
     "organization_notice",
     "ownership_offered",
@@ -30,4 +33,5 @@ __all__ = [
     "post",
     "reset_password",
     "security_notice",
+    "usage_alert",
 ]

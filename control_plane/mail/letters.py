@@ -22,6 +22,8 @@ Kind = Literal[
     "address_changed",
     "ownership_offered",
     "organization_notice",
+    "usage_alert",
+    "invoice_ready",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -69,6 +71,40 @@ def invitation(settings: Settings, *, to: str, token: str, organization: str, in
     subject = f"{inviter} invites you to {organization}"
     url = f"{settings.portal}/invitations/{token}"
     return _letter("invitation", to, subject, settings, url=url, organization=organization, inviter=inviter, role=role)
+
+
+def usage_alert(
+    settings: Settings,
+    *,
+    to: str,
+    app: str,
+    app_id: str,
+    what: str,
+    threshold: int,
+    used: str,
+    limit: str,
+    month: str,
+    beyond: str,
+) -> Letter:
+    """To whoever looks after billing. `used` and `limit` with their units; `beyond`: what happens past the limit."""
+    subject = f"{app}: {threshold} % of the {what} used"
+    url = f"{settings.portal}/apps/{app_id}/spend"
+    return _letter(
+        "usage_alert", to, subject, settings,
+        url=url, app=app, what=what, threshold=str(threshold), used=used, limit=limit, month=month, beyond=beyond,
+    )  # fmt: skip
+
+
+def invoice_ready(
+    settings: Settings, *, to: str, organization: str, month: str, number: str, total: str, path: str
+) -> Letter:
+    """To whoever looks after billing, once an invoice is final."""
+    subject = f"Invoice {number} for {month}"
+    url = f"{settings.portal}{path}"
+    return _letter(
+        "invoice_ready", to, subject, settings,
+        url=url, organization=organization, month=month, number=number, total=total,
+    )  # fmt: skip
 
 
 SecurityChange = Literal["two_step_on", "two_step_off", "codes_renewed", "code_used"]

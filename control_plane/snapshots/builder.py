@@ -106,6 +106,7 @@ def _snapshot(
     vault: Vault,
     now: datetime,
 ) -> AppSnapshot:
+    features = app.settings.get("features", {})
     document = {
         "app_id": app.public_id,
         "organization_id": format_id("org", app.organization_id),
@@ -121,10 +122,11 @@ def _snapshot(
         ],
         "signing_keys": [_signing_key(app, key, vault) for key in signing_keys],
         "allowed_origins": app.allowed_origins,
-        "guests": app.guests,
-        "anonymous": app.anonymous,
+        "guests": app.guests and features.get("guests", True),
+        "anonymous": app.anonymous and features.get("anonymous", True),
         "quotas": [_quota(entitlement, month_of(now)) for entitlement in entitlements],
         "limits": app.settings.get("limits", []),
+        "features": features,
     }
     return msgspec.convert(document, AppSnapshot)
 
@@ -139,8 +141,9 @@ def _signing_key(app: App, key: AppSigningKey, vault: Vault) -> SigningKey:
 
 
 def _quota(entitlement: Entitlement, period: str) -> Quota:
-    # The standing of a past month is nothing used in this one, also before anybody has computed it anew.
-    current = entitlement.period == period
+    # The standing of a past month is nothing used in this one, also before anybody has computed it anew. What is stored
+    # stays stored.
+    current = entitlement.period == period or entitlement.meter == "storage_bytes"
     document = {
         "meter": entitlement.meter,
         "period": period,

@@ -259,6 +259,10 @@ class Hub:
         stream = self._streams.get(key)
         return stream if stream is not None and recipient in stream.recipients else None
 
+    def hears(self, recipient: Recipient, key: LogKey) -> bool:
+        """Whether it has joined this log and not left it, however far it has caught up."""
+        return key in self._by_recipient.get(recipient, ())
+
     def recipients(self, key: LogKey) -> Collection[Recipient]:
         """Who hears this log here. Not to be changed, nor kept."""
         stream = self._streams.get(key)

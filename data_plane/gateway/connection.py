@@ -36,6 +36,14 @@ class Transport(Protocol):
         """Whether what was sent before this mark has left for the client, as far as this side can tell."""
         ...
 
+    def pause(self) -> None:
+        """Take nothing more from the client until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Go on taking what the client sends."""
+        ...
+
     def close(self) -> None:
         """Send what is queued, then close."""
         ...
@@ -45,7 +53,7 @@ class Connection:
     """A connection of whoever may have one. A `Recipient` of the hub."""
 
     __slots__ = (
-        "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expiry", "hidden", "id",
+        "app_id", "caller", "closed", "credit", "credit_at", "cursor_at", "dirty", "expiry", "held", "hidden", "id",
         "in_flight", "leaving", "overdone", "told", "transport", "user_id", "watching",
     )  # fmt: skip
 
@@ -63,6 +71,8 @@ class Connection:
         """When there was credit last, in microseconds of the monotonic clock."""
         self.overdone = 0
         """Refusals that came at once, as a bucket's time."""
+        self.held = 0
+        """Refusals that wait to be answered."""
         self.hidden: Container[str] = ()
         """Users of whose doings in passing it hears nothing; kept up to date from its first `channel.watch` on."""
         self.watching: set[str] = set()
@@ -174,6 +184,12 @@ class _Over:
 
     def passed(self, mark: int) -> bool:
         return True
+
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
 
     def close(self) -> None:
         pass

@@ -39,6 +39,8 @@ class ConnectionReady(Data):
     channels: list[ChannelView] | msgspec.UnsetType = msgspec.UNSET
     grants: dict[str, dict[str, list[str]]] | msgspec.UnsetType = msgspec.UNSET
     blocks: list[BlockView] | msgspec.UnsetType = msgspec.UNSET
+    own_seq: int | msgspec.UnsetType = msgspec.UNSET
+    """The newest event of the user's own log that is in these; 0 for none. Pass over those up to it."""
 
 
 class SyncCursor(Data):

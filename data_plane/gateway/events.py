@@ -1,5 +1,6 @@
 """Events about the connection itself: its token, and the channels it watches."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -19,10 +20,14 @@ from data_plane.identity.caller import own_id
 from data_plane.log import LogKey, channel_log
 from data_plane.messages.schemas import ChannelId
 from data_plane.shard import Shard
-from kernel.errors import Conflict
+from kernel.errors import Conflict, Unavailable
 
 MOST_FOR_NOBODY: Final = 50
 """Channels that an anonymous visitor watches at once on one connection."""
+
+
+_PAUSES: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 1.0)
+"""Seconds until a channel is looked at again whose membership is just changing; a node hears of that within 2 s."""
 
 
 class TooManyWatched(Conflict):
@@ -71,7 +76,18 @@ def add_connection_events(
         return gateway.refresh(connection, packet.token)
 
     async def watch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:
-        channel_id = packet.channel_id
+        key = LogKey(connection.app_id, channel_log(packet.channel_id))
+        for pause in _PAUSES:
+            answer = await look(connection, packet.channel_id)
+            # Removed while this was read, it has heard so, and must not be told afterwards that it is a member, nor
+            # hear what passes by. Just added, it has not heard so yet, and its events do not go on from here.
+            if connection.closed or (hub.hears(connection, key) and connection in hub.watching(key)):
+                return answer
+            hub.unwatch(connection, key)
+            await asyncio.sleep(pause)
+        raise Unavailable("Whether you may hear this channel is just changing; watch it again.")
+
+    async def look(connection: Connection, channel_id: str) -> dict[str, Any]:
         announced = hub.announced
         async with shard.unit_of_work(connection.app_id, read_only=True) as uow:
             repository = ChannelRepository(uow.session, connection.app_id)
@@ -93,7 +109,7 @@ def add_connection_events(
             connection.hidden = await hidden.of(connection.app_id, connection.user_id)
         if not connection.closed:
             hub.watch(connection, LogKey(connection.app_id, channel_log(channel_id)))
-        # First the ears, then the look: what happens in between is heard.
+        # First the ears, then the look: what happens in between is heard. Whoever may not any more was stopped by then.
         return {"channel": view_of(state, standing), **await passing(connection, channel_id)}
 
     async def unwatch(connection: Connection, packet: WatchPacket) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from litestar.types import ControllerRouterHandler
 from data_plane.dependencies import SERVER, CallerDependency, ShardDependency
 from data_plane.indexes.errors import IndexExists, TooManyIndexes
 from data_plane.indexes.schemas import PutIndex
-from data_plane.indexes.service import IndexService
+from data_plane.indexes.service import MAX_INDEXES, IndexService
 from data_plane.indexes.views import Indexes, IndexView, index_view
 from data_plane.query.models import IndexedResource
 from kernel.errors import InvalidInput, NotFound
@@ -50,7 +50,9 @@ async def put_index(
     """
     caller.require_server("indexes")
     async with shard.unit_of_work(caller.app_id) as uow:
-        row, fresh = await IndexService(shard, caller.app_id).declare(uow, _resource(resource), field, data.type)
+        row, fresh = await IndexService(shard, caller.app_id).declare(
+            uow, _resource(resource), field, data.type, most=caller.app.features.get("indexes", MAX_INDEXES)
+        )
     return Response(index_view(row), status_code=201 if fresh else 200)
 
 

@@ -18,7 +18,7 @@ from kernel.db import UnitOfWork
 from kernel.errors import InvalidInput, NotFound
 
 MAX_INDEXES: Final = 20
-"""Declared fields of one resource of an app: each costs a row at every write."""
+"""Declared fields of one resource of an app, where its plan says nothing: each costs a row at every write."""
 
 
 class IndexService:
@@ -29,9 +29,10 @@ class IndexService:
         self._app_id = app_id
 
     async def declare(
-        self, uow: UnitOfWork, resource: IndexedResource, field: str, type: IndexType
+        self, uow: UnitOfWork, resource: IndexedResource, field: str, type: IndexType, *, most: int = MAX_INDEXES
     ) -> tuple[FieldIndex, bool]:
-        """Declare a field and have its values gathered; false when it was declared so before.
+        """Declare a field and have its values gathered; false when it was declared so before. `most`: what the plan
+        allows of a resource.
 
         Raises `IndexExists`, `TooManyIndexes`, `InvalidInput`.
         """
@@ -48,8 +49,8 @@ class IndexService:
         count = await uow.session.scalar(
             select(func.count()).where(FieldIndex.app_id == self._app_id, FieldIndex.resource == resource)
         )
-        if (count or 0) >= MAX_INDEXES:
-            raise TooManyIndexes(f"An app declares at most {MAX_INDEXES} fields of its {resource}.")
+        if (count or 0) >= most:
+            raise TooManyIndexes(f"An app on this plan declares at most {most} fields of its {resource}.")
         now = truncate_ms(self._shard.clock.now())
         statement = insert(FieldIndex).values(
             app_id=self._app_id, resource=resource, field=path, type=type, state="building", created_at=now

@@ -189,7 +189,7 @@ class Limiter:
             elif not self._try(buckets, cost, queued=False):
                 await self._queue(buckets, cost)
         except RateLimited as refusal:
-            await self.hold_back(buckets[0], refusal)
+            await self.hold_back(buckets, refusal)
             raise
 
     def give_back(self, bucket: Bucket, cost: int = 1) -> None:
@@ -230,7 +230,9 @@ class Limiter:
         return True
 
     async def _queue(self, buckets: Sequence[Bucket], cost: int) -> None:
-        for bucket in buckets:
+        # Only where a settlement is wanted: behind a user that is fast nobody else of its app waits.
+        unsettled = [b for b in buckets if b.waiting or b.debt + cost > b.slack]
+        for bucket in unsettled:
             bucket.waiting += 1
         try:
             while True:
@@ -238,7 +240,7 @@ class Limiter:
                 if self._try(buckets, cost, queued=True):
                     return
         finally:
-            for bucket in buckets:
+            for bucket in unsettled:
                 bucket.waiting -= 1
 
     async def _admit_exactly(self, buckets: Sequence[Bucket], cost: int) -> None:
@@ -273,17 +275,20 @@ class Limiter:
             policy=policy.name,
         )
 
-    async def hold_back(self, bucket: Bucket, refusal: RateLimited) -> None:
-        """Wait before a refusal is answered, if this bucket has had many lately."""
-        if wait := self.hold(bucket, refusal):
+    async def hold_back(self, buckets: Sequence[Bucket], refusal: RateLimited) -> None:
+        """Wait before a refusal is answered, if the bucket that is over has had many lately."""
+        if wait := self.hold(buckets, refusal):
             try:
                 await asyncio.sleep(wait)
             finally:
                 self.let_go()
 
-    def hold(self, bucket: Bucket, refusal: RateLimited) -> float:
+    def hold(self, buckets: Sequence[Bucket], refusal: RateLimited) -> float:
         """The same without a task: seconds to wait before this refusal is answered, after which `let_go` must be
         called; 0 when it is answered at once. What the refusal says of the time to wait is what is left then."""
+        # A thousand users of an app that is over are refused for the app's sake, and wait in its line.
+        policy = refusal.data.get("policy")
+        bucket = next((each for each in buckets if each.policy.name == policy), buckets[0])
         now = self.now()
         bucket.refusals = max(bucket.refusals, now) + _POLITE.every
         wait = min((bucket.refusals - now - _POLITE.window) / SECOND, MOST_SECONDS_HELD)

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from data_plane.tenancy.quotas import is_throttled
 from kernel.contracts import AppSnapshot
 from kernel.gcra import Rate, rate
 
@@ -210,6 +211,12 @@ EVENTS: Final = {
 """Socket events; every other is one of `REQUESTS`. Those that are answered from memory have `EVENTS_CONNECTION`."""
 
 
+THROTTLED: Final = ("messages.app", "requests.app", "tokens.app", "guests.app")
+"""What goes more slowly once a limit is reached whose plan or customer says `throttle`."""
+SLOWER: Final = 10
+"""How many times."""
+
+
 class AppLimits(msgspec.Struct, frozen=True):
     """The rates of one app, by policy; made once for each snapshot of it."""
 
@@ -222,4 +229,8 @@ def limits_of(app: AppSnapshot) -> AppLimits:
     for one in app.limits:
         if one.policy in rates and BY_NAME[one.policy].key != "ip":
             rates[one.policy] = rate(one.per_second, one.burst)
+    if is_throttled(app):
+        for name in THROTTLED:
+            slow = rates[name]
+            rates[name] = rate(max(1.0, slow.per_second / SLOWER), max(1, slow.burst // SLOWER))
     return AppLimits(rates)

@@ -16,6 +16,10 @@ PATIENCE: Final = Rate(SECOND // 50, 1_000)
 """Refusals that a connection gets at once before it is closed. Nothing holds those answers back, so only its end can
 stop a client that does not listen."""
 
+MOST_UNANSWERED: Final = 4
+"""Refusals of one connection that may be held; until the first of them is answered, nothing more is read from it. So
+who floods on a hundred events in flight costs no more than who waits for answers: what it sends stays with itself."""
+
 
 class SocketLimits:
     """What the dispatcher asks of the limiter."""
@@ -32,10 +36,12 @@ class SocketLimits:
 
     def held(self, connection: Connection, event: str, refusal: RateLimited, answer: Callable[[], None]) -> None:
         """Have a refusal of `check` answered when it is time: at once, or later if there were many lately. A timer is
-        all that it costs to hold it."""
-        bucket = self._buckets(connection, event)[0]
-        if wait := self._limiter.hold(bucket, refusal):
-            asyncio.get_running_loop().call_later(wait, self._let_go, answer)
+        all that it costs to hold it, and some patience of the client: see `MOST_UNANSWERED`."""
+        if wait := self._limiter.hold(self._buckets(connection, event), refusal):
+            connection.held += 1
+            if connection.held == MOST_UNANSWERED:
+                connection.transport.pause()
+            asyncio.get_running_loop().call_later(wait, self._let_go, connection, answer)
         else:
             answer()
 
@@ -68,6 +74,9 @@ class SocketLimits:
             return self._limiter.visitor_buckets(caller.app, caller.address)
         return self._limiter.buckets(EVENTS.get(event, REQUESTS), caller.app, caller.user_id)
 
-    def _let_go(self, answer: Callable[[], None]) -> None:
+    def _let_go(self, connection: Connection, answer: Callable[[], None]) -> None:
         self._limiter.let_go()
+        connection.held -= 1
         answer()
+        if connection.held == MOST_UNANSWERED - 1:
+            connection.transport.resume()

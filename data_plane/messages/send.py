@@ -36,7 +36,7 @@ from data_plane.messages.schemas import (
 )
 from data_plane.messages.views import MessageRow, MessageView, message_data, message_view
 from data_plane.shard import Shard
-from data_plane.tenancy.quotas import check_messages, check_new_active
+from data_plane.tenancy.quotas import check_messages, check_new_active, check_storage
 from kernel.errors import InvalidInput, NotFound, RateLimited
 from kernel.ids import decode, parse_id
 
@@ -111,6 +111,7 @@ class SendService:
         extra = extra_of(body)
         now = self._shard.clock.now()
         check_messages(caller.app, now)
+        check_storage(caller.app, now)
         active = self._activity.is_active(caller.app_id, user_id, now)
         if not active and check_new_active(caller.app, now):
             # The rare case of a full plan: asks the shard whether the author counts already, and refuses otherwise.

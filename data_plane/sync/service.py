@@ -24,7 +24,7 @@ class SyncService:
 
     async def since(self, app_id: UUID, user_id: str, cursor_text: str | None, *, limit: int) -> dict[str, Any]:
         """`{recovered, events, cursor, has_more}`, a prefix in commit order; or, when the cursor is absent, of another
-        epoch or too old, `{recovered: false, channels, grants, blocks, cursor, has_more: false}`.
+        epoch or too old, `{recovered: false, channels, grants, blocks, own_seq, cursor, has_more: false}`.
 
         For orjson: `events` are fragments, encoded already. Raises `BadCursor`.
         """
@@ -51,8 +51,8 @@ class SyncService:
         return changes if changes.cursor >= since else None
 
     async def fresh(self, app_id: UUID, user_id: str) -> dict[str, Any]:
-        """`{channels, grants, blocks, cursor}`: channels and grants of one snapshot; what changes later comes with the
-        cursor.
+        """`{channels, grants, blocks, own_seq, cursor}`: all but the blocks of one snapshot; what changes later comes
+        with the cursor.
 
         Blocks are read after it. What happened in between is in them already and comes again, which changes nothing.
         """
@@ -61,6 +61,7 @@ class SyncService:
             "channels": everything.channels,
             "grants": rows_view(everything.table),
             "blocks": await blocks_of_user(self._shard.system, app_id, user_id),
+            "own_seq": everything.own_seq,
             "cursor": self._cursor(everything.horizon),
         }
 

@@ -44,5 +44,7 @@ class FreshState(TypedDict):
     """What every role may do in every channel type: `{type: {role: [permission]}}`. `grants.updated` changes it."""
     blocks: list[BlockView]
     """Whom the user has blocked."""
+    own_seq: int
+    """`seq` of the newest event of the user's own log that is in this; 0 for none. Pass over those up to it."""
     cursor: str
     has_more: Literal[False]

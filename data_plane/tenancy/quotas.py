@@ -10,13 +10,26 @@ _NAMES: dict[Meter, str] = {
     "messages": "messages",
     "mau": "monthly active users",
     "peak_connections": "connections at once",
-    "storage_bytes": "bytes of stored files",
+    "storage_bytes": "bytes of stored messages",
+}
+
+
+_WAYS_OUT: dict[Meter, str] = {
+    "peak_connections": "Close some, or choose",
+    "storage_bytes": "Delete some for good, or choose",
 }
 
 
 def check_messages(app: AppSnapshot, now: datetime) -> None:
     """Raise `QuotaExceeded` when the app may send no more messages this month."""
     quota = _stopped(app, "messages", now)
+    if quota is not None:
+        raise quota_exceeded(quota)
+
+
+def check_storage(app: AppSnapshot, now: datetime) -> None:
+    """Raise `QuotaExceeded` when the app may store nothing more. What is there can be edited and deleted."""
+    quota = _stopped(app, "storage_bytes", now)
     if quota is not None:
         raise quota_exceeded(quota)
 
@@ -44,7 +57,7 @@ def quota_exceeded(quota: Quota, *, used: int | None = None) -> QuotaExceeded:
     """The error that names meter, limit, use, month and the way out."""
     used = quota.used if used is None else used
     limit = quota.limit if quota.limit is not None else 0
-    over = "Close some, or choose" if quota.meter == "peak_connections" else "Wait for the next month (UTC), or choose"
+    over = _WAYS_OUT.get(quota.meter, "Wait for the next month (UTC), or choose")
     return QuotaExceeded(
         f"The app's plan allows {limit:,} {_NAMES[quota.meter]}, and {used:,} are in use ({quota.period}). "
         f"{over} a larger plan in the portal.",
@@ -66,6 +79,11 @@ def kept_for_users(quota: Quota, *, used: int) -> QuotaExceeded:
         used=used,
         period=quota.period,
     )
+
+
+def is_throttled(app: AppSnapshot) -> bool:
+    """Whether a limit is reached beyond which the app goes on more slowly."""
+    return any(quota.over == "throttle" and quota.exceeded for quota in app.quotas)
 
 
 def _stopped(app: AppSnapshot, meter: Meter, now: datetime) -> Quota | None:

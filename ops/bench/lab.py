@@ -45,8 +45,8 @@ class Lab:
 
 
 @asynccontextmanager
-async def lab(*, nodes: int = 1) -> AsyncIterator[Lab]:
-    """`natter up` in a folder of its own; everything is removed afterwards."""
+async def lab(*, nodes: int = 1, plan: str = "enterprise") -> AsyncIterator[Lab]:
+    """`natter up` in a folder of its own, and an app on this plan; everything is removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="natter-bench-"))
     os.chmod(folder, 0o711)  # noqa: PTH101, S103 - the engines' user must pass through
     natter = [sys.executable, "-m", "ops.cli"]
@@ -60,7 +60,7 @@ async def lab(*, nodes: int = 1) -> AsyncIterator[Lab]:
         if not line:
             raise RuntimeError(f"natter up did not start; run it in {folder} to see why")
         urls = [node["url"] for node in json.loads(line)["nodes"]]
-        tenant = await _open_app(folder, "enterprise")
+        tenant = await _open_app(folder, plan)
         runtime = json.loads((folder / ".natter" / "runtime.json").read_text())
         secrets = json.loads((folder / ".natter" / "secrets.json").read_text())
         pids = [process["pid"] for name, process in runtime["processes"].items() if name.startswith("node-")]

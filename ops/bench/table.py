@@ -66,6 +66,7 @@ PEER: Final = (
 )
 OWN: Final = (
     Row("Neighbours' p99 while one channel is written at full speed", "neighbours", RATIO, 2.0, False),
+    Row("The same at what a plan lets one channel take", "neighbours --plan growth", RATIO, 2.0, False),
     Row("A neighbour app's p99 while another floods, on the free plan", "noisy --plan free", RATIO, 1.2, False),
     Row("The same on the growth plan: 1,000 sends and 1,000 reads a second", "noisy", RATIO, 1.2, False),
     Row("Others' p99 while 5,000 clients come back at once", "connect --herd", RATIO, 2.0, False),

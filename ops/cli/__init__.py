@@ -16,6 +16,8 @@ _COMMANDS = {
     "doctor": "Check this machine and the engines; say what to do about each problem.",
     "credential": "Credentials of nodes and relays.",
     "tenant": "Customers of this installation.",
+    "usage": "Count what apps used, by every count there is.",
+    "billing": "Plans, credits, overrides and invoices, for operators.",
     "account": "People with an account.",
     "staff": "People who operate this installation.",
     "outbox": "Print a link that opens the mail outbox once.",

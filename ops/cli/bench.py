@@ -194,17 +194,18 @@ def connect(sockets: int, room: int, herd: bool, rate: float, rounds: int, peer:
 
 
 @bench.command()
+@click.option("--plan", default="enterprise", show_default=True, help="The app's plan, and so its limits.")
 @click.option("--users", default=100, show_default=True, type=click.IntRange(10, 2_000), help="In rooms of ten.")
 @click.option("--rate", default=200.0, show_default=True, help="Sends a second of the neighbours together.")
 @click.option("--in-flight", default=8, show_default=True, type=click.IntRange(1, 100), help="Sends of each loud user.")
 @_seconds
 @_rounds
 @_json
-def neighbours(users: int, rate: float, in_flight: int, seconds: float, rounds: int, as_json: bool) -> None:
+def neighbours(plan: str, users: int, rate: float, in_flight: int, seconds: float, rounds: int, as_json: bool) -> None:
     """Neighbours' p99 while one channel is written at full speed from two nodes, over its usual."""
     from ops.bench.neighbours import bench_neighbours
 
-    work = bench_neighbours(users=users, rate=rate, in_flight=in_flight, seconds=seconds, rounds=rounds)
+    work = bench_neighbours(plan=plan, users=users, rate=rate, in_flight=in_flight, seconds=seconds, rounds=rounds)
     _run(work, as_json)
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import uvloop
 
+from billing.alerts import AlertJobs
+from billing.invoices.closing import Closer
+from control_plane.context import Deps
 from data_plane.backoff import Backoff
 from data_plane.channels.jobs import ChannelJobs
 from data_plane.grants.store import GrantStore
@@ -49,13 +52,15 @@ class Worker:
     async def run(self, stop: asyncio.Event, ready_file: Path | None = None) -> None:
         """Work until told to stop, then let running jobs finish. Once it works, `ready_file` holds the process id."""
         workers = [await self._shard_worker(shard) for shard in self._shards]
-        control = self._connect(self._settings.database_url, "natter_control")
+        deps = self._management()
         runners = {worker.name: worker.runner for worker in workers}
-        runners["control"] = OutboxRunner(control, "control", {}, self._clock)
+        handlers = AlertJobs(deps).handlers()
+        runners["control"] = OutboxRunner(deps.database, "control", handlers, self._clock)
         queue = JobQueue(self._jobs_redis_url, runners)
         queue.start()
         tasks = [asyncio.create_task(worker.run(), name=worker.name) for worker in workers]
         tasks.append(asyncio.create_task(hand_over_for_ever(queue), name="hand-over"))
+        tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:
             await asyncio.to_thread(ready_file.write_text, str(os.getpid()))
@@ -100,6 +105,17 @@ class Worker:
                 **MessageJobs(parts).handlers(),
                 **IndexJobs(parts).handlers(),
             },
+        )
+
+    def _management(self) -> Deps:
+        """The control plane's parts, for its jobs."""
+        url = self._settings.database_url
+        return Deps(
+            settings=self._settings,
+            database=self._connect(url, "natter_control"),
+            portal_database=self._connect(url, "natter_portal"),
+            vault=self._vault,
+            clock=self._clock,
         )
 
     def _connect(self, url: str, role: str) -> Database:

@@ -43,7 +43,9 @@ _STORE: Final = """
 """
 _COUNT: Final = """
     insert into chat.usage_outbox (app_id, meter, quantity, at)
-    select $1, 'messages', x.quantity, x.at from unnest($2::bigint[], $3::timestamptz[]) x(quantity, at) order by x.at
+    select $1, c.meter, c.quantity, x.at
+    from unnest($2::bigint[], $3::bigint[], $4::timestamptz[]) x(messages, bytes, at)
+    cross join lateral (values ('messages', x.messages), ('storage_bytes', x.bytes)) c(meter, quantity) order by x.at
 """
 _ACTIVE: Final = """
     with fresh as (
@@ -67,10 +69,12 @@ async def store(connection: Any, app: AppSnapshot, app_id: UUID, lines: Sequence
     """
     rooms = sorted({line.room.id for line in lines})
     hours: dict[datetime, int] = {}
+    sizes: dict[datetime, int] = {}
     actives: dict[tuple[str, str], datetime] = {}
     for line in lines:
         hour = line.at.replace(minute=0, second=0, microsecond=0)
         hours[hour] = hours.get(hour, 0) + 1
+        sizes[hour] = sizes.get(hour, 0) + len(line.text.encode())
         actives.setdefault((month_of(line.at), line.author), line.at)
     async with connection.transaction():
         await connection.execute(_LOCK, app_id, [f"c:{room}" for room in rooms])
@@ -86,7 +90,7 @@ async def store(connection: Any, app: AppSnapshot, app_id: UUID, lines: Sequence
         )
         if stored != len(lines):
             raise RuntimeError(f"{len(lines) - stored} messages have no channel any more")
-        await connection.execute(_COUNT, app_id, list(hours.values()), list(hours))
+        await connection.execute(_COUNT, app_id, list(hours.values()), list(sizes.values()), list(hours))
         await connection.execute(
             _ACTIVE,
             app_id,

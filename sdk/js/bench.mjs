@@ -50,7 +50,7 @@ function start(channels) {
     membership: { role: "member", read_number: 0, unread: 0, joined_at: "", history_from: 0, archived_at: null, hidden: false, muted_at: null, muted_until: null, pin_order: null },
   }));
   const user = { id: "ada", name: null, image: null, role: "user", custom: {} };
-  return act(begin(EMPTY, { channels: fresh, grants: {}, blocks: [], cursor: "x" }), { do: "user", user });
+  return act(begin(EMPTY, { channels: fresh, grants: {}, blocks: [], own_seq: 0, cursor: "x" }), { do: "user", user });
 }
 
 function best(work) {

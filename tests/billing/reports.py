@@ -45,7 +45,7 @@ async def recount(world: World, app_id: UUID, month: str = "2026-01") -> Recount
 
 def expected(reports: Iterable[tuple[str, UsageRow]], app_id: str) -> dict[str, int]:
     """What distinct rows, each with its source, come to: the definition of the meters, written down a second time."""
-    messages, users = 0, set()
+    messages, users, stored = 0, set(), 0
     samples: dict[datetime, dict[str, int]] = defaultdict(dict)
     for source, item in reports:
         if item.app_id != app_id:
@@ -54,8 +54,10 @@ def expected(reports: Iterable[tuple[str, UsageRow]], app_id: str) -> dict[str, 
             messages += item.quantity
         elif item.meter == "mau":
             users.add(item.subject)
+        elif item.meter == "storage_bytes":
+            stored += item.quantity
         else:
             minute = samples[item.at.replace(second=0, microsecond=0)]
             minute[source] = max(minute.get(source, 0), item.quantity)
     peak = max((sum(minute.values()) for minute in samples.values()), default=0)
-    return {"messages": messages, "mau": len(users), "peak_connections": peak}
+    return {"messages": messages, "mau": len(users), "peak_connections": peak, "storage_bytes": max(0, stored)}

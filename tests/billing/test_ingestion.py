@@ -28,9 +28,11 @@ def traffic(seed: int, apps: list[str], world: World, count: int = 300) -> list[
     for seq in range(count):
         at = begin + timedelta(seconds=rng.randrange(4 * 3600))
         app = rng.choice(apps)
-        match rng.randrange(3):
+        match rng.randrange(4):
             case 0:
                 rows.append(row(seq, app, "messages", at, rng.randrange(1, 50)))
+            case 2:
+                rows.append(row(seq, app, "storage_bytes", at, rng.randrange(-400, 1_000)))
             case 1:
                 rows.append(row(seq, app, "mau", at, subject=rng.randrange(60)))
             case _:
@@ -145,8 +147,13 @@ async def test_the_recount_notices_a_total_that_was_moved(world: World) -> None:
     await report(world.deps, relay, traffic(5, [tenant.app_id], world))
     assert (await recount(world, app_uuid(tenant))).agrees
 
-    for meter in ("messages", "mau", "peak_connections"):
-        change = text("update control.usage_hourly set quantity = quantity + :by where meter = :meter")
+    for meter in ("messages", "mau", "peak_connections", "storage_bytes"):
+        table = (
+            "levels set quantity = quantity + :by where :meter <> ''"
+            if meter == "storage_bytes"
+            else ("hourly set quantity = quantity + :by where meter = :meter")
+        )
+        change = text(f"update control.usage_{table}")
         async with world.deps.database.unit_of_work() as uow:
             await uow.session.execute(change, {"by": 1, "meter": meter})
         assert not (await recount(world, app_uuid(tenant))).agrees

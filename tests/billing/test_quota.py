@@ -9,11 +9,10 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from billing.plans import load_catalog
+from billing.terms.service import change_plan
 from billing.usage.quota import QuotaKeeper
 from billing.usage.rollup import month_totals
 from control_plane import configuration, entitlements
-from control_plane.apps.service import change_plan
 from control_plane.snapshots.builder import build_page
 from kernel.contracts import Quota
 from tests.billing.reports import report, reporter, row
@@ -149,7 +148,7 @@ async def test_a_bigger_plan_lifts_the_limit_and_a_smaller_one_sets_it(world: Wo
 
     for plan, exceeded in (("growth", False), ("free", True)):
         async with world.change() as ctx:
-            await change_plan(ctx, app_uuid(tenant), load_catalog().newest(plan).grant())
+            await change_plan(ctx, app_uuid(tenant), plan, at_once=True)
         await keeper.step()
         quota = (await quotas(world))["messages"]
         assert quota.used == 250_000
@@ -219,8 +218,8 @@ async def test_keepers_of_two_processes_and_plan_changes_do_not_block_or_overtak
         for n in range(20):
             for tenant in tenants:
                 async with world.change() as ctx:
-                    plan = load_catalog().newest("growth" if n % 2 == 0 else "free")
-                    await change_plan(ctx, app_uuid(tenant), plan.grant())
+                    plan = "growth" if n % 2 == 0 else "free"
+                    await change_plan(ctx, app_uuid(tenant), plan, at_once=True)
 
     keeping = [asyncio.create_task(keep(keeper)) for keeper in keepers]
     await asyncio.gather(use(world, 0), use(second, 1000), use(world, 2000), replan())

@@ -62,7 +62,7 @@ async def test_days_and_totals_say_the_same_as_the_ledger(world: World) -> None:
         date(2026, 1, 15),
         False,
     )
-    assert [len(meter.days) for meter in shown.meters] == [15, 15, 15, 0]
+    assert [len(meter.days) for meter in shown.meters] == [15, 15, 15, 15]
     assert curve(shown.meter("messages")) == {1: (15, 15), 10: (300, 315)}
     assert curve(shown.meter("mau")) == {1: (1, 1), 3: (1, 2)}
     assert curve(shown.meter("peak_connections")) == {2: (40, 40), 5: (90, 90), 7: (20, 90)}
@@ -70,10 +70,14 @@ async def test_days_and_totals_say_the_same_as_the_ledger(world: World) -> None:
     assert (await read(world, ada, app, "2025-12")).meter("messages").total == 1_000
 
 
-async def test_limits_are_the_plans_and_storage_says_that_it_is_not_measured(world: World) -> None:
+async def test_limits_are_the_plans_and_storage_is_what_is_there_at_a_days_end(world: World) -> None:
     ada = await world.owner()
     app = (await world.app(ada)).app
-    await usage(world, app, ("messages", NEW_YEAR, 200_000), ("peak_connections", NEW_YEAR, 100))
+    stored: list[tuple[Meter, datetime, int]] = [
+        ("storage_bytes", NEW_YEAR + timedelta(days=day), change)
+        for day, change in ((-40, 500), (1, 70), (1, -20), (9, -150))
+    ]
+    await usage(world, app, ("messages", NEW_YEAR, 200_000), ("peak_connections", NEW_YEAR, 100), *stored)
     shown = await read(world, ada, app)
     assert (shown.plan, shown.plan_version) == ("free", 1)
     assert {meter.meter: (meter.limit, meter.unit, meter.exceeded) for meter in shown.meters} == {
@@ -83,7 +87,9 @@ async def test_limits_are_the_plans_and_storage_says_that_it_is_not_measured(wor
         "storage_bytes": (1_000_000_000, "bytes", False),
     }
     storage = shown.meter("storage_bytes")
-    assert (storage.measured, storage.total, storage.days, storage.forecast) == (False, None, (), None)
+    assert (storage.measured, storage.total, storage.forecast) == (True, 400, None)
+    assert [storage.days[day].value for day in (0, 1, 8, 9, 14)] == [500, 550, 550, 400, 400]
+    assert (await read(world, ada, app, "2025-12")).meter("storage_bytes").total == 500
 
 
 async def test_the_forecast_is_a_straight_line_through_now(world: World) -> None:
@@ -114,7 +120,7 @@ async def test_an_app_without_usage_has_a_flat_month(world: World) -> None:
     ada = await world.owner()
     app = (await world.app(ada)).app
     shown = await read(world, ada, app)
-    assert [(meter.total, meter.forecast) for meter in shown.meters] == [(0, 0), (0, 0), (0, None), (None, None)]
+    assert [(meter.total, meter.forecast) for meter in shown.meters] == [(0, 0), (0, 0), (0, None), (0, None)]
     assert {point.value for meter in shown.meters for point in meter.days} == {0}
 
 
@@ -172,6 +178,6 @@ async def test_anothers_usage_is_nobodys(world: World) -> None:
     assert {meter.limit for meter in foreign.meters} == {None}
     async with world.deps.read(ada) as uow:
         assert await totals_by_app(uow.session, ada, "2026-01") == {
-            mine.id: {"messages": 7, "mau": 0, "peak_connections": 0}
+            mine.id: {"messages": 7, "mau": 0, "peak_connections": 0, "storage_bytes": 0}
         }
         assert await totals_by_app(uow.session, ada, "2025-12") == {}

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from billing.plans import load_catalog
 from billing.tenants import open_app
+from billing.terms.service import change_plan
 from control_plane import configuration
 from control_plane.apps.models import App
 from control_plane.apps.reads import get_app, list_apps
-from control_plane.apps.service import change_plan, rename_app, set_allowed_origins, set_anonymous, set_guests
+from control_plane.apps.service import rename_app, set_allowed_origins, set_anonymous, set_guests
 from control_plane.locate.service import locate
 from control_plane.members import Member
 from control_plane.snapshots.builder import build_page
@@ -155,7 +155,7 @@ async def test_nodes_hear_whom_an_app_lets_in_whatever_its_plan_becomes(world: W
     assert await told()
     assert await version(world) == before + 1
     async with world.change() as ctx:
-        await change_plan(ctx, app.id, load_catalog().newest("starter").grant())
+        await change_plan(ctx, app.id, "starter")
     assert await told()
 
 

@@ -20,8 +20,21 @@ from sqlalchemy.exc import DBAPIError
 import billing
 import control_plane
 from billing.app import create_app
+from billing.coupons import redeem
+from billing.credits import grant_credit
 from billing.plans import load_catalog
 from billing.tenants import open_app, open_tenant
+from billing.terms.service import (
+    change_plan,
+    end_trial,
+    keep_plan,
+    set_addon,
+    set_budget,
+    set_over,
+    set_override,
+    set_thresholds,
+    start_trial,
+)
 from billing.usage.ingest import ingest
 from billing.usage.quarantine import release_quarantined
 from control_plane.accounts import repository as accounts
@@ -55,7 +68,6 @@ from control_plane.accounts.sign_up import confirm, look_up_confirmation, sign_u
 from control_plane.accounts.staff import create_staff
 from control_plane.accounts.step_up import confirm_session
 from control_plane.apps.service import (
-    change_plan,
     create_app_record,
     rename_app,
     resume_app,
@@ -92,7 +104,7 @@ from control_plane.organizations.service import (
     rename_organization,
     require_two_step,
 )
-from control_plane.tenants import create_app_with_keys, create_tenant
+from control_plane.tenants import NewApp, create_app_with_keys, create_tenant
 from kernel.contracts import UsageReport, UsageRow
 from tests.control_plane.accounts.second_steps import first_step, offered_app, signed_in, two_step_on
 from tests.control_plane.fixtures import PASSWORD, World, app_uuid
@@ -125,7 +137,6 @@ def public_coroutines(first_argument: type, *packages: ModuleType) -> dict[str, 
 
 
 FREE = load_catalog().newest("free").grant()
-GROWTH = load_catalog().newest("growth").grant()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +147,7 @@ class Stage:
     ada: Person
     session: NewSession
     owner: Member
+    app: NewApp
     viewer: Member
     invitation: InvitationView
     invitation_token: str
@@ -152,6 +164,7 @@ class Stage:
             ada=ada,
             session=await sign_in(world.deps, email=ada.email, password=PASSWORD, client=world.client()),
             owner=bob,
+            app=await world.app(bob),
             viewer=viewer,
             invitation=invitation,
             invitation_token=await world.link(ada.email),
@@ -162,11 +175,15 @@ Call = Callable[[Context, Stage], Awaitable[Any]]
 
 
 async def _app(ctx: Context) -> Any:
-    return (await ctx.session.execute(text("select id from control.apps limit 1"))).scalar_one()
+    return (await ctx.session.execute(text("select id from control.apps order by id desc limit 1"))).scalar_one()
 
 
 async def _key(ctx: Context) -> Any:
-    return (await ctx.session.execute(text("select id from control.api_keys where kind = 'secret'"))).scalar_one()
+    return (
+        await ctx.session.execute(
+            text("select id from control.api_keys where kind = 'secret' order by id desc limit 1")
+        )
+    ).scalar_one()
 
 
 async def _revoke_signing_key(ctx: Context, _: Stage) -> None:
@@ -180,6 +197,16 @@ async def _release(ctx: Context, _: Stage) -> None:
 async def _create_app(ctx: Context, _: Stage) -> None:
     organization = await open_organization(ctx, email="ada@example.com", name="Analytical")
     await create_app_record(ctx, organization, name="Another", environment="production", plan=FREE)
+
+
+async def _on_paid(ctx: Context, use_case: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    await change_plan(ctx, await _app(ctx), "starter")
+    await use_case(ctx, await _app(ctx), *args)
+
+
+async def _end_trial(ctx: Context, stage: Stage) -> None:
+    await start_trial(ctx, stage.app.app.id, "growth")
+    await end_trial(ctx, stage.app.app.id, keep=True)
 
 
 async def _claim(ctx: Context, stage: Stage) -> None:
@@ -252,7 +279,17 @@ CALLS: dict[Any, Call] = {
     set_allowed_origins: lambda ctx, _: _on_app(ctx, set_allowed_origins, ["https://a.example"]),
     set_anonymous: lambda ctx, _: _on_app(ctx, set_anonymous, allowed=True),
     set_guests: lambda ctx, _: _on_app(ctx, set_guests, allowed=True),
-    change_plan: lambda ctx, _: _on_app(ctx, change_plan, GROWTH),
+    change_plan: lambda ctx, _: _on_app(ctx, change_plan, "growth"),
+    keep_plan: lambda ctx, _: _on_app(ctx, keep_plan),
+    start_trial: lambda ctx, stage: start_trial(ctx, stage.app.app.id, "growth"),
+    end_trial: _end_trial,
+    set_addon: lambda ctx, _: _on_paid(ctx, set_addon, "storage_100gb", 1),
+    set_override: lambda ctx, _: _on_app(ctx, set_override, "mau.included", 5, reason="A pilot"),
+    set_over: lambda ctx, _: _on_paid(ctx, set_over, "messages", "stop"),
+    set_budget: lambda ctx, _: _on_app(ctx, set_budget, 10_000, "stop"),
+    grant_credit: lambda ctx, stage: grant_credit(ctx, stage.owner.organization_id, 5, reason="Sorry"),
+    redeem: lambda ctx, stage: redeem(ctx, stage.owner.organization_id, "WELCOME50"),
+    set_thresholds: lambda ctx, _: _on_app(ctx, set_thresholds, [90]),
     create_publishable_key: lambda ctx, _: _on_app(ctx, create_publishable_key),
     create_secret_key: lambda ctx, _: _on_app(ctx, create_secret_key),
     rotate_secret_key: lambda ctx, _: _on_key(ctx, rotate_secret_key, overlap=timedelta()),

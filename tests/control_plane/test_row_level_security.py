@@ -15,8 +15,21 @@ from tests.control_plane.fixtures import World
 
 TENANTS_COLUMNS = ("organization_id", "app_id", "account_id")
 
-NOT_A_TENANTS = {"alembic_version", "configuration", "credentials", "node_workers", "outbox", "throttles"}
+NOT_A_TENANTS = {
+    "alembic_version",
+    "configuration",
+    "credentials",
+    "node_workers",
+    "outbox",
+    "throttles",
+    "invoice_counter",
+}
 """The installation's own: nodes, jobs, versions, and throttles, whose keys name nobody."""
+
+BILLINGS = (
+    "terms", "credit_grants", "credit_entries", "coupon_redemptions", "invoices", "billing_months", "usage_alerts",
+)  # fmt: skip
+"""What was agreed and charged: pages read it, and add terms and coupons."""
 
 IDENTITYS = {"sessions", "one_time_tokens", "mails", "authenticators", "recovery_codes"}
 """Nothing for pages: only the system's role has a policy for all of them."""
@@ -172,11 +185,14 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "usage_hourly",
                 "configuration",
                 "ownership_offers",
+                *BILLINGS,
+                "usage_levels",
+                "usage_ledger",
             ),
             True,
         )
         | {
-            "accounts": ["email", "id", "name", "two_step_at"],
+            "accounts": ["email", "id", "name", "two_step_at", "verified_at"],
             "invitations": [
                 "accepted_at",
                 "created_at",
@@ -200,12 +216,15 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "invitations",
                 "mails",
                 "ownership_offers",
+                "terms",
+                "coupon_redemptions",
             ),
             True,
         ),
         "UPDATE": {
             "organizations": ["closed_at", "closed_by", "name", "two_step_required"],
             "ownership_offers": ["accepted_at", "ended_at"],
+            "terms": ["cancelled_at"],
             "configuration": ["version"],
             "apps": ["allowed_origins", "name", "plan", "plan_version", "settings", "version"],
             "api_keys": ["expires_at", "revoked_at", "revoked_version"],
@@ -216,6 +235,20 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
         },
         "DELETE": {"memberships": True},
     }
+
+
+BILLED = (
+    "insert into control.usage_levels values (:app, '2026-01', 5)",
+    "insert into control.usage_ledger values ('relay:s0', 'b', :n, :app, 'messages', 1, :at, null, :at)",
+    "insert into control.usage_alerts values (:app, '2026-01', 'budget', 100, 50, 50, :at)",
+    "insert into control.credit_grants values (gen_random_uuid(), :org, 5, 0, 'Sorry', null, :at, 'operator:test')",
+    "insert into control.credit_entries select id, 0, organization_id, 'grant', 5, 5, :at, null "
+    "from control.credit_grants where organization_id = :org",
+    "insert into control.coupon_redemptions values (:org, 'WELCOME50', '2026-01', :at, 'operator:test')",
+    "insert into control.invoices values "
+    "(gen_random_uuid(), :org, '2025-12', :n, 'usd', 0, '{}', repeat('0', 64), :at, :at)",
+    "insert into control.billing_months values (:org, '2025-12', :at, :at, null)",
+)
 
 
 async def full_house(world: World) -> tuple[Member, Member]:
@@ -233,6 +266,10 @@ async def full_house(world: World) -> tuple[Member, Member]:
                 text("insert into control.usage_hourly values (:app, 'messages', :at, 5)"),
                 {"app": app.id, "at": world.clock.now().replace(minute=0)},
             )
+            for statement in BILLED:
+                values = {"app": app.id, "org": owner.organization_id, "at": world.clock.now(), "n": len(owners) + 1}
+                wanted = {name: values[name] for name in text(statement).compile().params}
+                await uow.session.execute(text(statement), wanted)
         owners.append(owner)
     return owners[0], owners[1]
 
@@ -240,7 +277,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 11
+    assert len(tables) == 20
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table
@@ -293,7 +330,7 @@ async def unscoped_rows(world: World, table: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "table", ["sessions", "one_time_tokens", "mails", "throttles", "credentials", "node_workers", "usage_ledger"]
+    "table", ["sessions", "one_time_tokens", "mails", "throttles", "credentials", "node_workers", "usage_quarantine"]
 )
 async def test_identity_nodes_and_ledger_are_out_of_its_reach(world: World, table: str) -> None:
     ada = await world.owner()

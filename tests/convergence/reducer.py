@@ -82,8 +82,8 @@ class State:
 
     @classmethod
     def begin(cls, user: Json, fresh: Json) -> "State":
-        """From fresh state: `{channels, grants, blocks}`."""
-        state = cls(user=dict(user), grants=dict(fresh["grants"]))
+        """From fresh state: `{channels, grants, blocks, own_seq}`."""
+        state = cls(user=dict(user), grants=dict(fresh["grants"]), applied={"": fresh["own_seq"]})
         state.blocks = {block["user_id"]: block for block in fresh["blocks"]}
         for channel in fresh["channels"]:
             state.enter(channel)
@@ -116,10 +116,19 @@ class State:
             return
         self.unloaded.discard(channel_id)
         self.members[channel_id] = {member["user_id"]: member for member in members}
-        self.messages[channel_id] = {message["id"]: message for message in messages if message["id"] not in self.hidden}
-        self.pins[channel_id] = {
-            pin["message_id"]: {name: value for name, value in pin.items() if name != "message"} for pin in pins
+        # It may have deleted some for itself since they were read, or all that is before a place.
+        first = first_seq(self.channels[channel_id])
+        self.messages[channel_id] = {
+            message["id"]: message
+            for message in messages
+            if message["id"] not in self.hidden and message["seq"] >= first
         }
+        self.pins[channel_id] = {
+            pin["message_id"]: {name: value for name, value in pin.items() if name != "message"}
+            for pin in pins
+            if pin["message_id"] not in self.hidden and pin["message_seq"] >= first
+        }
+        cut(self, channel_id, first)
         waiting, self.waiting[channel_id] = self.waiting[channel_id], []
         for event in waiting:
             REDUCERS[event["type"]](self, event, event["data"])
@@ -278,6 +287,22 @@ def seen(state: State, event: Json) -> Json:
     return channel
 
 
+def first_seq(channel: Json) -> int:
+    """The first place in a channel's log that the user may see."""
+    return max(channel["truncated_to"], (channel["membership"] or {"history_from": 0})["history_from"])
+
+
+def cut(state: State, channel_id: str, seq: int) -> None:
+    """Take away what is before a place: messages, what quotes show of them, and pins."""
+    kept = {key: one for key, one in state.messages[channel_id].items() if one["seq"] >= seq}
+    for message in kept.values():
+        if message.get("quoted", message)["seq"] < seq:
+            del message["quoted"]
+    pins = state.pins[channel_id]
+    state.messages[channel_id] = kept
+    state.pins[channel_id] = {id: pin for id, pin in pins.items() if pin["message_seq"] >= seq}
+
+
 # -- channels ----------------------------------------------------------------------------------------------------------
 
 
@@ -304,13 +329,7 @@ def channel_updated(state: State, event: Json, data: Json) -> None:
 def channel_truncated(state: State, event: Json, data: Json) -> None:
     channel = seen(state, event)
     channel |= {name: data[name] for name in ("truncated_to", "truncated_number")}
-    messages = state.messages[channel["id"]]
-    kept = {key: one for key, one in messages.items() if one["seq"] >= data["truncated_to"]}
-    for message in kept.values():
-        if message.get("quoted", message)["seq"] < data["truncated_to"]:
-            del message["quoted"]
-    state.messages[channel["id"]] = kept
-    unpin_before(state, channel["id"], data["truncated_to"])
+    cut(state, channel["id"], data["truncated_to"])
 
 
 @on("channel.deleted")
@@ -367,9 +386,7 @@ def membership_arranged(state: State, event: Json, data: Json) -> None:
     id = data["channel_id"]
     if id in state.channels:
         state.channels[id]["membership"] |= {name: value for name, value in data.items() if name != "channel_id"}
-        messages = state.messages[id]
-        state.messages[id] = {key: one for key, one in messages.items() if one["seq"] >= data["history_from"]}
-        unpin_before(state, id, data["history_from"])
+        cut(state, id, data["history_from"])
 
 
 @on("event.skipped")
@@ -405,15 +422,20 @@ def message_created(state: State, event: Json, data: Json) -> None:
 
 @on("message.updated", "message.deleted", "message.restored")
 def message_changed(state: State, event: Json, data: Json) -> None:
-    message = data["message"]
-    seen(state, event)
+    message, channel = data["message"], seen(state, event)
     kept = state.messages[event["channel_id"]]
+    # A deletion takes reactions and the pin away for good, whatever the message is like by now.
+    if event["type"] != "message.updated":
+        kept.get(message["id"], {}).pop("own_reactions", None)
     # What it does not have is of a thread alone, before its time, or what it has deleted for itself.
     if message["id"] in kept:
         put_message(state, kept, message)
-    quoted_changed(kept, message)
+    # What it says is left out for whoever has hidden it, but not of its quotes; what is before a cut is not quoted.
+    told = not message.get("hidden") or message["deleted_at"] is not None
+    if told and message["seq"] >= first_seq(channel):
+        quoted_changed(kept, message)
     thread_changed(kept, data)
-    if message["deleted_at"] is not None:
+    if event["type"] == "message.deleted" or message["deleted_at"] is not None:
         state.pins[event["channel_id"]].pop(message["id"], None)
 
 
@@ -532,7 +554,7 @@ def message_pinned(state: State, event: Json, data: Json) -> None:
         return
     message = state.messages[event["channel_id"]].get(data["message_id"], {"deleted_at": None})
     # Who catches up may know already that it is gone.
-    first = max(channel["truncated_to"], (membership or {"history_from": 0})["history_from"])
+    first = first_seq(channel)
     shown = message["deleted_at"] is None and data["message_id"] not in state.hidden
     if data["message_seq"] >= first and shown:
         state.pins[event["channel_id"]][data["message_id"]] = data
@@ -542,12 +564,6 @@ def message_pinned(state: State, event: Json, data: Json) -> None:
 def message_unpinned(state: State, event: Json, data: Json) -> None:
     seen(state, event)
     state.pins[event["channel_id"]].pop(data["message_id"], None)
-
-
-def unpin_before(state: State, channel_id: str, seq: int) -> None:
-    """What is gone is pinned no more."""
-    pins = state.pins[channel_id]
-    state.pins[channel_id] = {id: pin for id, pin in pins.items() if pin["message_seq"] >= seq}
 
 
 @on("unread.changed")

@@ -12,11 +12,11 @@ OPERATORS_TABLES = {"alembic_version", "app_snapshots", "commits", "outbox", "sh
 FOR_REQUESTS = {
     *("append_events", "horizon", "lock_logs", "mark_active", "xid"),
     # Of the tenant alone that the policies know, too.
-    "hidden_channels",
+    *("hidden_channels", "count_storage"),
     # Under row-level security, as whoever calls them.
     *("seq_at", "first_seen", "unread_channels", "unread_threads", "forget_additions", "shown_extra", "entry_extra"),
     # Of their arguments alone; they read no table.
-    *("fold_text", "words_of", "has_words", "field_rows"),
+    *("fold_text", "words_of", "has_words", "field_rows", "content_bytes"),
     *("hide_message", "is_hidden", "hidden_above", "hidden_replies_above", "forget_hidden", "purge_message"),
     *("custom_text", "custom_number", "custom_boolean", "custom_time"),
 }

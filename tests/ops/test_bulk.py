@@ -21,7 +21,7 @@ async def test_loaded_logs_are_whole_counted_and_readable(app, world, shard_data
     assert loaded == 12 * (30 + ENTRIES_A_CHANNEL)
     await app.check_logs()
     assert await miscounted(await world.shard.system.pool(), app.id) == []
-    channels, _, horizon = await channels_of_user(world.shard, app.id, "reader")
+    channels, _, _, horizon = await channels_of_user(world.shard, app.id, "reader")
     assert [channel["last_number"] for channel in channels] == [30] * 12
     page = (await app.call("GET", "/v1/channels/c7/messages", as_user="reader", params={"limit": "10"})).json()
     assert [message["number"] for message in page["messages"]] == list(range(21, 31))

@@ -267,6 +267,8 @@ def test_the_images_environment_is_the_locked_one_without_what_only_tests_need()
     plan = subprocess.run(["make", "-n", "-B", "image-install"], cwd=ROOT, capture_output=True, text=True, check=True)
     (sync,) = [line for line in plan.stdout.splitlines() if "pip sync" in line]
     assert sync.endswith("--require-hashes requirements-uv.lock requirements.lock")
+    (own,) = [line for line in plan.stdout.splitlines() if "--no-deps" in line]
+    assert own.endswith("--no-build-isolation --editable . --editable sdk/python"), "the portal's pages use the SDK"
     whole = subprocess.run(["make", "-n", "-B", "install"], cwd=ROOT, capture_output=True, text=True, check=True)
     (sync,) = [line for line in whole.stdout.splitlines() if "pip sync" in line]
     assert sync.endswith("--require-hashes requirements-uv.lock requirements.lock requirements-dev.lock")
@@ -294,7 +296,11 @@ def test_everything_that_is_copied_is_there_and_nothing_else_goes_in() -> None:
         for word in rule.split()
         if "." in word
     }
-    assert {each for each in needed if not any(fnmatch(each, keep) for keep in kept)} == set()
+    needed |= {word for word in re.findall(r"--editable (\S+)", (ROOT / "Makefile").read_text()) if word != "."}
+    assert "sdk/python" in needed
+    assert {
+        each for each in needed if not any(fnmatch(each, keep) or each.startswith(f"{keep}/") for keep in kept)
+    } == set()
     for secret in (".env", ".git", ".natter"):
         assert secret not in kept
 

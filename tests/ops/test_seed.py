@@ -66,6 +66,12 @@ async def test_a_seeded_tenant_is_consistent(app, world, shard_database, monkeyp
     )
     active = (await app.fetch("select count(*) from chat.active_users where app_id = $1"))[0][0]
     assert [tuple(row) for row in counted] == [("mau", active, 3, True), ("messages", 900, 3, True)]
+    bytes_ = await app.fetch(
+        "select (select sum(quantity) from chat.usage_outbox where app_id = $1 and meter = 'storage_bytes') "
+        "as counted, "
+        "sum(chat.content_bytes(text, attachments, custom)) as stored from chat.messages where app_id = $1"
+    )
+    assert bytes_[0]["counted"] == bytes_[0]["stored"] > 0
     wrong = await app.fetch(
         "select m.id from chat.messages m where m.app_id = $1 and coalesce(m.extra -> 'reactions', '{}') <> coalesce("
         "(select jsonb_object_agg(r.emoji, r.count) from (select r.emoji, count(*) from chat.reactions r "
@@ -77,7 +83,7 @@ async def test_a_seeded_tenant_is_consistent(app, world, shard_database, monkeyp
 async def test_what_a_seed_made_goes_on(app, world, shard_database):
     await seeded(app, shard_database, WISH)
     ada = next(iter(GUESTS))
-    channels, _, horizon = await channels_of_user(world.shard, app.id, ada)
+    channels, _, _, horizon = await channels_of_user(world.shard, app.id, ada)
     assert len(channels) > 4
     busiest = max(channels, key=lambda channel: channel["last_number"])
     page = (await app.call("GET", f"/v1/channels/{busiest['id']}/messages", as_user=ada)).json()

@@ -5,6 +5,14 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Page, Route
 
+from billing.coupons import redeem
+from billing.credits import grant_credit
+from billing.invoices.closing import Closer
+from billing.terms.service import change_plan, set_addon, set_budget, set_over, set_thresholds, start_trial
+from billing.usage import ledger, rollup
+from billing.usage.ledger import Entry
+from billing.usage.periods import month_bounds
+from billing.usage.quota import QuotaKeeper
 from control_plane.accounts.addresses import request_change
 from control_plane.accounts.client import Client
 from control_plane.accounts.local import create_outbox_link, open_local
@@ -19,6 +27,8 @@ from control_plane.members.scope import Member
 from control_plane.organizations.closing import close_organization
 from control_plane.organizations.ownership import offer_ownership
 from control_plane.organizations.service import require_two_step
+from kernel.clock import month_of
+from kernel.ids import format_id
 from tests.portal.harness import CLIENT, PASSWORD, Portal, newcomer
 from tests.portal.screens import Scene, Shot
 from tests.portal.security import changed_address, two_step_on
@@ -333,6 +343,87 @@ async def security(portal: Portal) -> list[Shot]:
     ]
 
 
+async def billed(portal: Portal) -> list[Shot]:
+    """Plans, the spend guard, and invoices of months that are over; the same of somebody for whom there is nothing."""
+    ada, vera = await portal.account("ada@example.com"), await portal.account("viewer@example.com", "Vera Viewer")
+    organization = await portal.organization(ada)
+    await portal.join(organization, vera, "viewer")
+    support = (await portal.app_of(organization, "Support chat")).app
+    trial = (await portal.app_of(organization, "Marketplace")).app
+    empty = await portal.organization(ada, "Empty Rooms")
+    quiet = (await portal.app_of(empty, "Quiet")).app
+    deps = portal.deps
+    async with deps.change_as(organization, None) as ctx:
+        await change_plan(ctx, support.id, "starter")
+        await set_addon(ctx, support.id, "storage_100gb", 2)
+        await set_budget(ctx, support.id, 15_000, "stop")
+        await set_over(ctx, support.id, "storage_bytes", "throttle")
+        await set_thresholds(ctx, support.id, [25, 90])
+        await redeem(ctx, organization.organization_id, "WELCOME50")
+        await start_trial(ctx, trial.id, "growth")
+    async with deps.change(Actor("operator:test")) as ctx:
+        await grant_credit(ctx, organization.organization_id, 2_500, reason="For the outage of 3 October")
+    now = deps.clock.now()
+    await portal.sql(
+        "do $$ begin set session_replication_role = replica; "
+        "update control.terms set began_at = began_at - interval '70 days', "
+        "created_at = created_at - interval '70 days' "
+        f"where app_id = '{support.id}'; end $$"
+    )
+    months = [month_bounds(month_of(now - timedelta(days=days)))[0] for days in (60, 30, 0)]
+    rows = [
+        (meter, quantity, begin.replace(day=day), subject)
+        for begin in dict.fromkeys(months)
+        for meter, quantity, day, subject in (
+            ("messages", 1_900_000, 3, None), ("messages", 1_350_000, 9, None), ("messages", 640_000, 14, None),
+            ("peak_connections", 512, 11, None), ("storage_bytes", 19_400_000_000, 5, None), ("mau", 1, 4, "0" * 32),
+        )
+        if begin.replace(day=day) <= now
+    ]  # fmt: skip
+    entries = [
+        Entry(seq=seq, app_id=support.id, meter=meter, quantity=quantity, at=at, subject=subject)
+        for seq, (meter, quantity, at, subject) in enumerate(rows)
+    ]
+    async with deps.database.unit_of_work() as uow:
+        # As if they had been received when they were used.
+        for entry in entries:
+            fresh = await ledger.append_believed(uow.session, "relay:s0", "a1b2c3d4", [entry], now=entry.at)
+            await rollup.roll_up(uow.session, "relay:s0", fresh)
+    await Closer(deps).step()
+    await QuotaKeeper(deps).step()
+    invoice = (await portal.sql("select id from control.invoices order by number limit 1"))[0]["id"]
+    base, app = f"/organizations/{organization.public_organization_id}", f"/apps/{support.public_id}"
+    document = f"{base}/invoices/{format_id('inv', invoice)}"
+
+    async def wrong_budget(page: Page) -> None:
+        await page.fill("[name=amount]", "a lot")
+        await page.click("button:has-text('Save budget')")
+
+    async def wrong_coupon(page: Page) -> None:
+        await page.fill("[name=code]", "NOPE")
+        await page.click("button:has-text('Redeem')")
+
+    return [
+        Shot("billing", f"{base}/billing", ada),
+        Shot("billing-error", f"{base}/billing", ada, wrong_coupon),
+        Shot("billing-empty", f"/organizations/{empty.public_organization_id}/billing", ada),
+        Shot("invoice", document, ada),
+        Shot("invoice-line", f"{document}/lines/3", ada),
+        Shot("credits", f"{base}/credits", ada),
+        Shot("credits-empty", f"/organizations/{empty.public_organization_id}/credits", ada),
+        Shot("plan", f"{app}/plan", ada),
+        Shot("plan-viewer", f"{app}/plan", vera),
+        Shot("plan-free", f"/apps/{quiet.public_id}/plan", ada),
+        Shot("plan-trial", f"/apps/{trial.public_id}/plan", ada),
+        Shot("plan-change", f"{app}/plan/growth", ada),
+        Shot("plan-change-down", f"{app}/plan/free", ada),
+        Shot("spend", f"{app}/spend", ada),
+        Shot("spend-error", f"{app}/spend", ada, wrong_budget),
+        Shot("spend-free", f"/apps/{quiet.public_id}/spend", ada),
+        Shot("spend-viewer", f"{app}/spend", vera),
+    ]
+
+
 async def _use(portal: Portal, organization: Member) -> None:
     """Some usage of this month, as the rollup keeps it."""
     now = portal.deps.clock.now()
@@ -361,4 +452,4 @@ async def _age(portal: Portal) -> None:
         )
 
 
-SCENES: list[Scene] = [door, beginning, busy, security]
+SCENES: list[Scene] = [door, beginning, busy, security, billed]

@@ -19,23 +19,39 @@ PAYLOADS = (
 )
 """Each fits into a name."""
 
-PLANTED = """() => {
+PLANTED = """(document) => {
     const marks = "img[src=x], svg[onload], b[hx-get], iframe[srcdoc], script:not([src]), "
         + "a[href^='javascript:' i], [onfocus], [onerror], [style='x'], [data-href]";
     return [...document.querySelectorAll(marks)].map((element) => element.outerHTML);
 }"""
 """Elements and attributes that only a payload can have made. The policy of the pages would keep them from running, so
 that waiting for a dialog alone would prove little."""
+READ = f"""async (path) => {{
+    const answer = await fetch(path);
+    return [answer.status, ({PLANTED})(new DOMParser().parseFromString(await answer.text(), "text/html"))];
+}}"""
+"""A page as this browser reads it, without what it loads and runs: a tenth of the time of opening it."""
 
 
-async def injected(page: Page, house: House, routes: list[str]) -> list[str]:
-    """Open every page; what became of payloads that are no text."""
+async def planted(page: Page) -> list[str]:
+    """What became of payloads on a page that is open and is no text."""
+    found: list[str] = await page.evaluate(f"({PLANTED})(document)")
+    return found
+
+
+async def injected(page: Page, house: House, routes: list[str], *, opened: bool) -> list[str]:
+    """The same of every page: as it is when opened, with what its scripts made of it, or as the browser reads it."""
     found: list[str] = []
     for route in routes:
-        answer = await page.goto(path_of(route, house))
-        assert answer is not None
-        assert answer.status == 200, (route, answer.status)
-        found += [f"{route}: {element}" for element in await page.evaluate(PLANTED)]
+        path = path_of(route, house)
+        if opened:
+            answer = await page.goto(path)
+            assert answer is not None
+            status, elements = answer.status, await planted(page)
+        else:
+            status, elements = await page.evaluate(READ, path)
+        assert status == 200, (route, status)
+        found += [f"{route}: {element}" for element in elements]
     return found
 
 
@@ -44,8 +60,11 @@ async def test_what_was_written_stays_text(
     shared_portal: Portal, tab: Tab, address: Callable[[], str], words: str
 ) -> None:
     house = await furnish(shared_portal, address, words)
-    page = await tab(house.owner)
-    assert await injected(page, house, sorted(page_routes(shared_portal.app))) == []
+    opened = words == PAYLOADS[0]
+    # What is only read is judged by the reader's policy, and not by its own: a mail's styles would break it.
+    page = await tab(house.owner, bypass_csp=not opened)
+    await page.goto("/account")
+    assert await injected(page, house, sorted(page_routes(shared_portal.app)), opened=opened) == []
     for route in ("/organizations/{organization_id}", "/organizations/{organization_id}/members", "/account/security"):
         await page.goto(path_of(route, house))
         assert words[:20] in (await page.locator("body").inner_text()), f"{route} shows what was written"
@@ -71,7 +90,7 @@ async def test_what_stands_in_an_address_stays_text(
         (member, f"/outbox/{house.mail_id}?form={text}"),
     ):
         await page.goto(path)
-        assert await page.evaluate(PLANTED) == [], path
+        assert await planted(page) == [], path
 
 
 async def test_what_is_typed_stays_text_when_the_form_comes_back(
@@ -84,12 +103,12 @@ async def test_what_is_typed_stays_text_when_the_form_comes_back(
     await page.click("text=Create organization")
     await page.wait_for_selector("[aria-invalid=true]")
     assert await page.input_value("[name=organization]") == PAYLOADS[0] * 2
-    assert await page.evaluate(PLANTED) == []
+    assert await planted(page) == []
     await page.fill("[name=organization]", PAYLOADS[1])
     await page.click("text=Create organization")
     await page.wait_for_selector(".toast")
     assert PAYLOADS[1] in await page.inner_text(".toast")
-    assert await page.evaluate(PLANTED) == []
+    assert await planted(page) == []
 
 
 async def test_a_page_that_does_not_escape_is_found(portal: Portal, tab: Tab, address: Callable[[], str]) -> None:
@@ -101,9 +120,8 @@ async def test_a_page_that_does_not_escape_is_found(portal: Portal, tab: Tab, ad
     await page.context.add_cookies(
         [{"name": name, "value": value, "url": portal.url} for name, value in house.owner.cookie.items()]
     )
-    found = await injected(page, house, ["/organizations/{organization_id}/members", "/account/security"])
-    assert {line.partition(":")[0] for line in found} == {
-        "/organizations/{organization_id}/members",
-        "/account/security",
-    }
+    routes = ["/organizations/{organization_id}/members", "/account/security"]
+    for opened in (True, False):
+        found = await injected(page, house, routes, opened=opened)
+        assert {line.partition(":")[0] for line in found} == {*routes}
     await page.context.close()

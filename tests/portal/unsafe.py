@@ -194,6 +194,14 @@ async def _allow_the_demo(scenery: Scenery) -> Case:
     return Case(client, f"{scenery.app_path}/settings", f"{path}/origin", form=False)
 
 
+@case(f"{_APP}/demo/conversation")
+async def _begin_a_conversation(scenery: Scenery) -> Case:
+    # Whoever gets as far as the demo's hindrances has passed what guards the form.
+    await scenery.portal.sql("update control.apps set status = 'suspended' where id = $1", scenery.app.app.id)
+    client, path = await scenery.portal.client(scenery.owner), scenery.app_path
+    return Case(client, f"{path}/settings", f"{path}/demo/conversation", {"channel": "demo"}, changes=False, form=False)
+
+
 @case(f"{_APP}/keys/{{key_id}}/revoke")
 async def _revoke_key(scenery: Scenery) -> Case:
     key, last_four = await scenery.key("secret")

@@ -42,8 +42,8 @@ class PollingSession:
     """A client that polls. A `Transport`."""
 
     __slots__ = (
-        "_awaits_pong", "_ending", "_judging", "_poll", "_queue", "_receiver", "_server", "_timer", "_waiting",
-        "answered", "broken", "brought", "over", "sid", "taken", "upgrading",
+        "_awaits_pong", "_ending", "_judging", "_paused", "_poll", "_queue", "_receiver", "_server", "_timer",
+        "_waiting", "answered", "broken", "brought", "over", "sid", "taken", "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
@@ -64,6 +64,7 @@ class PollingSession:
         self._queue: deque[bytes] = deque()
         self._waiting = 0
         self._poll: asyncio.Future[None] | None = None
+        self._paused: asyncio.Future[None] | None = None
         self._awaits_pong = False
         self._ending = self._judging = False
         self._timer: asyncio.TimerHandle | None = None
@@ -98,6 +99,22 @@ class PollingSession:
         """Whether the client has fetched them."""
         return self.taken >= mark
 
+    def pause(self) -> None:
+        """Let the client's next request wait for its answer: it sends one after the other."""
+        if self._paused is None and not self.over:
+            self._paused = asyncio.get_running_loop().create_future()
+
+    def resume(self) -> None:
+        """Answer it."""
+        paused, self._paused = self._paused, None
+        if paused is not None and not paused.done():
+            paused.set_result(None)
+
+    async def takes_more(self) -> None:
+        """Return when the client may send its next request."""
+        if self._paused is not None:
+            await self._paused
+
     def close(self) -> None:
         """End it once the client has fetched what waits, or has had `LAST_POLL` seconds to."""
         if self.over or self._ending:
@@ -122,6 +139,7 @@ class PollingSession:
         self._stop_timer()
         self._server.polls.pop(self.sid, None)
         self.release_poll()
+        self.resume()
         if self.upgrading is not None:
             self.upgrading.cut()
         receiver, self._receiver = self._receiver, None
@@ -207,6 +225,7 @@ class PollingSession:
         self._stop_timer()
         self._server.polls.pop(self.sid, None)
         self.release_poll()
+        self.resume()
         receiver, self._receiver = self._receiver, None
         return receiver, [Frame(packet[1:]) for packet in self._queue if packet[:1] == protocol.MESSAGE]
 
@@ -341,9 +360,11 @@ async def _post(server: "EngineServer", session: PollingSession, mark: str | Non
     for number, packet in enumerate(body.split(protocol.SEPARATOR), 1):
         if session.broken or session.over:
             break
+        await session.takes_more()
         session.take(packet)
         if number % _PACKETS_AT_ONCE == 0:
             await asyncio.sleep(0)
+    await session.takes_more()
     if session.broken and session.over:
         await _refuse(send, problem(400, "malformed", "This is no Engine.IO payload; the session is closed."))
     else:

@@ -59,6 +59,39 @@ class Receiver(Protocol):
         ...
 
 
+class Patient:
+    """Stands before the receiver of a client that is paused, and keeps the messages that had been read by then: no more
+    than fit into the buffer of one read."""
+
+    __slots__ = ("kept", "receiver")
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self.kept: list[bytes] = []
+
+    def received(self, message: bytes) -> bytes | None:
+        self.kept.append(message)
+        return None
+
+    def received_binary(self, data: bytes) -> None:
+        self.receiver.received_binary(data)
+
+    def broken(self) -> None:
+        self.receiver.broken()
+
+    def moved(self, transport: Any) -> None:
+        self.receiver.moved(transport)
+
+    def clogged(self) -> None:
+        self.receiver.clogged()
+
+    def leave(self, after_ms: int) -> None:
+        self.receiver.leave(after_ms)
+
+    def ended(self) -> None:
+        self.receiver.ended()
+
+
 class Wire(Protocol):
     """What the server asks of the layer above."""
 
@@ -230,6 +263,25 @@ class WebSocketSession(Line):
     def passed(self, mark: int) -> bool:
         """Whether the system has taken everything."""
         return self._corked is None and self.buffered() == 0
+
+    def pause(self) -> None:
+        """Leave what the client sends to the system, whose buffers are small: soon the client's own send waits."""
+        if self._receiver is not None and not isinstance(self._receiver, Patient):
+            self._receiver = Patient(self._receiver)
+            self.stop_reading()
+
+    def resume(self) -> None:
+        """Take what had been read already, then read on."""
+        patient = self._receiver
+        if not isinstance(patient, Patient):
+            return
+        self._receiver = patient.receiver
+        for at, message in enumerate(patient.kept):
+            if isinstance(self._receiver, Patient):  # paused again by what it was told just now
+                self._receiver.kept += patient.kept[at:]
+                return
+            self.text(protocol.MESSAGE + message)
+        self.read_on()
 
     def close(self) -> None:
         """Send what waits, then close."""

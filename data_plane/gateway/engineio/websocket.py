@@ -133,6 +133,16 @@ class Line(WSListener):
         """Bytes that wait for the client, beyond what the system has taken."""
         return int(self._tcp.get_write_buffer_size()) if self._tcp is not None else 0
 
+    def stop_reading(self) -> None:
+        """Leave what the client sends where it is. What has been read already still arrives."""
+        if self._tcp is not None and not self._tcp.is_closing():
+            self._tcp.pause_reading()
+
+    def read_on(self) -> None:
+        """The end of `stop_reading`."""
+        if self._tcp is not None and not self._tcp.is_closing():
+            self._tcp.resume_reading()
+
     def shut(self, *, grace: float, code: WSCloseCode = WSCloseCode.OK) -> None:
         """Send what waits, then close; a client that does not take it is cut off after `grace` seconds."""
         ws, tcp = self._ws, self._tcp

@@ -1,14 +1,17 @@
-"""`/apps/{app_id}/demo`: the page, the one for a guest, the tokens they renew, and the one thing that may be mended."""
+"""`/apps/{app_id}/demo`: the page, the one for a guest, the tokens they renew, what the two users say to begin with,
+and the one thing that may be mended."""
 
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from litestar import Request, Response, get, post
 
+from control_plane import audit
 from control_plane.apps.service import set_allowed_origins
 from control_plane.context import Deps
 from kernel.clock import rfc3339
 from kernel.errors import Conflict
+from portal.apps.demo.conversation import begin
 from portal.apps.demo.readiness import Hindrance, Place, allows, place_of
 from portal.apps.demo.tokens import USERS, mint
 from portal.apps.location import origin_of, socket_origin
@@ -32,6 +35,12 @@ class SessionForm(Form, frozen=True, kw_only=True):
     """`node`: the address that the page was loaded with."""
 
     node: Annotated[str, Field("Node")] = ""
+
+
+class ConversationForm(Form, frozen=True, kw_only=True):
+    """`channel`: the one that the page has made for the two."""
+
+    channel: Annotated[str, Field("Channel", blank="Name the channel.")] = ""
 
 
 @get("/apps/{app_id:str}/demo")
@@ -82,10 +91,36 @@ async def renew_session(
     form = await read_form(request, SessionForm)
     place = await _place(visit, app_scope, own_origin(request, visit.deps), node=form.data.node)
     if not isinstance(place, Place):
-        raise DemoHindered("The demo cannot run now; load the page again to see why.", reason=place)
+        raise _hindered(place)
     deps = visit.deps
-    tokens = mint(place.signing, app_scope.app.public_id, deps.ids, now=deps.clock.now())
+    tokens = mint(place.signing, app_scope.app.public_id, now=deps.clock.now())
     return {"node": place.node, "tokens": tokens.by_user, "expires_at": rfc3339(tokens.expires_at)}
+
+
+@post("/apps/{app_id:str}/demo/conversation", status_code=200)
+async def begin_conversation(
+    request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
+) -> dict[str, Any]:
+    """`{messages}`, how many the two users said in an empty channel. Raises `DemoHindered` and what `begin` raises."""
+    app_scope.member.require("demo.use")
+    form = await read_form(request, ConversationForm)
+    form.check()
+    place = await _place(visit, app_scope, own_origin(request, visit.deps))
+    if not isinstance(place, Place):
+        raise _hindered(place)
+    deps, app, channel = visit.deps, app_scope.app, form.data.channel
+    said = await begin(place.node, mint(place.signing, app.public_id, now=deps.clock.now()).by_user, channel)
+    async with deps.change_as(app_scope.member, visit.request_id) as ctx:
+        await audit.record(
+            ctx,
+            "demo.conversation_begun",
+            app.public_id,
+            organization_id=app.organization_id,
+            app_id=app.id,
+            channel=channel,
+            messages=said,
+        )
+    return {"messages": said}
 
 
 @post("/apps/{app_id:str}/demo/origin")
@@ -100,6 +135,10 @@ async def allow_this_page(
             await set_allowed_origins(ctx, app.id, [*app.allowed_origins, origin])
         visit.flash(f"{origin} may connect now.")
     return redirect(request, f"/apps/{app.public_id}/demo")
+
+
+def _hindered(why: Hindrance) -> DemoHindered:
+    return DemoHindered("The demo cannot run now; load the page again to see why.", reason=why)
 
 
 def own_origin(request: Request[Any, Any, Any], deps: Deps) -> str:
@@ -122,4 +161,4 @@ def _policy(place: Place) -> str:
     return content_policy(connect=(origin_of(place.node), socket_origin(place.node)))
 
 
-ROUTES = [show_demo, show_guest, renew_session, allow_this_page]
+ROUTES = [show_demo, show_guest, renew_session, begin_conversation, allow_this_page]

@@ -9,7 +9,7 @@ _REFUSED = {
     "messages": "New messages are refused",
     "mau": "Users who were not active this month yet are refused",
     "peak_connections": "Further connections are refused",
-    "storage_bytes": "New uploads are refused",
+    "storage_bytes": "New messages are refused",
 }
 
 
@@ -21,6 +21,8 @@ def over_words(meter: MeterReport, month: MonthReport) -> str:
         return "What is used beyond the limit is billed."
     if meter.over == "throttle":
         return "Beyond the limit things go on, more slowly."
+    if meter.meter == "storage_bytes":
+        return f"{_REFUSED[meter.meter]} until some are deleted for good. Reading goes on."
     if meter.meter == "peak_connections":
         return f"{_REFUSED[meter.meter]} while that many are open."
     begins = first_of_next_month(month.end)

@@ -7,7 +7,10 @@ import { OFFERED } from "./offered.js";
 import { pickEmoji } from "./picker.js";
 
 export class Conversation {
-  /** `on` has `thread(message)`, `pin(message, button, row)`, `moved()`, `go(id)`, `draw()`, `readers(message, button)`. */
+  /**
+   * `on` has `thread(message)`, `pin(message, button, row)`, `moved()`, `go(id)`, `draw()`, `readers(message, button)`, and
+   * `begins(channel)` and `begin()` for the channel in which the portal can have a conversation begun.
+   */
   constructor(root, session, on) {
     Object.assign(this, { root, session, on, place: null });
     this.list = new MessageList(root, {
@@ -22,6 +25,7 @@ export class Conversation {
       send: (text, extra) => this.#send(text, extra),
       editLast: () => this.list.editLast(),
     });
+    part(root, "begin")?.addEventListener("click", (event) => this.#begin(event.currentTarget));
   }
 
   show(place) {
@@ -52,6 +56,19 @@ export class Conversation {
     const hint = part(this.root, "empty-hint");
     const words = entry?.channel.member_count === 1 ? hint.dataset.alone : hint.dataset.together;
     if (hint.textContent !== words) hint.textContent = words;
+    const button = part(this.root, "begin");
+    if (button) button.hidden = !this.session.online || entry?.channel.member_count === 1 || !this.on.begins(this.place.id);
+  }
+
+  async #begin(button) {
+    button.disabled = true;
+    try {
+      await this.on.begin();
+    } catch (error) {
+      this.session.failed(error);
+    } finally {
+      button.disabled = false;
+    }
   }
 
   get entry() {

@@ -10,9 +10,9 @@ const BOTH = "both";
 class Demo {
   constructor(root) {
     this.root = root;
-    const { app, node, key, session, csrf, usage } = root.dataset;
+    const { app, node, key, session, conversation, csrf, usage } = root.dataset;
     Object.assign(this, { app, node, key, usageUrl: usage });
-    this.portal = new Portal({ sessionUrl: session, csrf, node });
+    this.portal = new Portal({ sessionUrl: session, conversationUrl: conversation, csrf, node });
     this.log = new Wire(root.querySelector("[data-part=wire]"));
     this.panes = [...root.querySelectorAll("[data-part=pane]")].map((pane) => new Pane(pane, this));
     this.channel = new Channel(this.panes[0].session.rest, this.panes[1].session.rest);
@@ -57,6 +57,17 @@ class Demo {
   /** A connection fails, and the portal may know why: then it has this page load again, which tells. */
   askPortal() {
     this.portal.ask().catch(() => {});
+  }
+
+  /** Whether the channel is the one in which a conversation can be begun for the two. */
+  begins(channel) {
+    return channel === this.channel.id;
+  }
+
+  /** Whoever asks while it goes on gets the same. */
+  begin() {
+    this.beginning ??= this.portal.begin(this.channel.id).finally(() => (this.beginning = null));
+    return this.beginning;
   }
 
   hurry() {

@@ -14,7 +14,10 @@ import { ago } from "./times.js";
 export class Pane {
   #drawing = null;
 
-  /** `page` has `node`, `key`, `app`, `usageUrl`, `portal`, `wire(line)`, `askPortal()`, `attends(pane)`. */
+  /**
+   * `page` has `node`, `key`, `app`, `usageUrl`, `portal`, `wire(line)`, `askPortal()`, `attends(pane)`, and where there are two
+   * users `begins(channel)` and `begin()`, see `Conversation`.
+   */
   constructor(root, page) {
     Object.assign(this, { root, page, user: root.dataset.user, name: root.dataset.name });
     this.session = new Session({
@@ -41,6 +44,8 @@ export class Pane {
       moved: () => this.markRead(),
       thread: (message) => this.beside.thread(message),
       pin: (...message) => this.beside.pinboard.toggle(...message),
+      begins: (channel) => page.begins(channel),
+      begin: () => page.begin(),
     });
     this.beside = new Beside(part(root, "beside"), this.session, this.conversation, draw);
     this.choices = new Choices(part(root, "choices"), this.session, () => this.session.channels.get(this.session.places.current?.id));

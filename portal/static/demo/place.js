@@ -61,14 +61,14 @@ export class Place {
 
   /** Where in the history one looks; null for its end, which is where a stretch that has grown long enough arrives. */
   get around() {
-    if (this.#around !== null && !hasAfter(this.client.state, this.id, this.#around)) this.#around = null;
+    if (this.#around !== null && !hasAfter(this.client.state, this.id, this.#around, this.thread)) this.#around = null;
     return this.#around;
   }
 
   get hasBefore() {
     const { state } = this.client;
     if (this.#first !== null) return true;
-    return this.around === null ? hasOlder(state, this.id, this.thread) : hasBefore(state, this.id, this.around);
+    return this.around === null ? hasOlder(state, this.id, this.thread) : hasBefore(state, this.id, this.around, this.thread);
   }
 
   get hasAfter() {
@@ -187,7 +187,7 @@ export class Place {
     const { state } = this.client;
     if (!this.#known) return this.operations.filter((op) => op.kind === "send").map((op) => unsent(op, this.id));
     if (this.around === null) return messagesIn(state, this.id, this.thread);
-    return messagesAround(state, this.id, this.around).filter((message) => message.seq !== UNSENT);
+    return messagesAround(state, this.id, this.around, this.thread).filter((message) => message.seq !== UNSENT);
   }
 
   #messages() {

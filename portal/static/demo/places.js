@@ -123,12 +123,12 @@ export class Places {
   async older(place) {
     if (place.untrim()) return this.session.on.changed();
     const { id, thread, around } = place;
-    const more = around === null ? this.client.loadOlder(id, thread) : loadBefore(this.client, id, around);
+    const more = around === null ? this.client.loadOlder(id, thread) : loadBefore(this.client, id, around, thread);
     return more.catch(() => {});
   }
 
   async newer(place) {
-    if (place.hasAfter) await loadAfter(this.client, place.id, place.around).catch(() => {});
+    if (place.hasAfter) await loadAfter(this.client, place.id, place.around, place.thread).catch(() => {});
   }
 
   /** Look at the newest messages. */
@@ -145,17 +145,9 @@ export class Places {
 
   /** Look at the messages around one. Returns whether they are there. */
   async around(place, id) {
-    if (place.thread) return this.#back(place, id);
-    const seq = await this.client.loadAround(place.id, id).catch(() => null);
+    const seq = await this.client.loadAround(place.id, id, undefined, place.thread).catch(() => null);
     if (seq !== null) place.lookAt(seq);
     return seq !== null;
-  }
-
-  /** Go back in a thread until a message is there. */
-  async #back(place, id) {
-    const { client } = this;
-    for (let more = true; more && !place.shown(id); ) more = await client.loadOlder(place.id, place.thread).catch(() => false);
-    return Boolean(place.shown(id));
   }
 
   // -- hearing ---------------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ export class Portal {
   #session = null;
   #asking = null;
 
-  constructor({ sessionUrl, csrf, node }) {
-    Object.assign(this, { sessionUrl, csrf, node });
+  constructor({ sessionUrl, conversationUrl, csrf, node }) {
+    Object.assign(this, { sessionUrl, conversationUrl, csrf, node });
   }
 
   /** `{token}` of a user, good for half a minute at least. */
@@ -55,6 +55,19 @@ export class Portal {
     const session = await answer.json();
     if (session.node !== this.node) this.#reload();
     return session;
+  }
+
+  /**
+   * Have the two users begin to talk in an empty channel. The portal does it over the API, as an app's server would. Throws
+   * what it, or the node, has against it.
+   */
+  async begin(channel) {
+    const headers = { "x-csrf-token": this.csrf, accept: "application/json" };
+    const body = new URLSearchParams({ channel });
+    const answer = await fetch(this.conversationUrl, { method: "POST", headers, body }).catch(() => null);
+    if (answer?.ok) return;
+    const problem = await answer?.json().catch(() => null);
+    throw new NoSession(problem?.code ?? "not_begun", problem?.detail ?? "The portal does not answer.");
   }
 
   #reload() {

@@ -2,7 +2,7 @@
  * Everything that changes the state, as plain values: so that tabs of one browser pass them on and all come to the same
  * state. `act` is pure.
  */
-import { Draft } from "./draft.js";
+import { type ChannelDraft, Draft } from "./draft.js";
 import type { Operation } from "./operations.js";
 import { enter, leave, membersAgain } from "./reduce/channels.js";
 import { again, put, quotes, visible } from "./reduce/messages.js";
@@ -54,6 +54,9 @@ export function act(state: State, action: Action): State {
 
 function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | "restore" }>): void {
   const { now } = draft;
+  const channel = "channel_id" in action ? draft.channel(action.channel_id) : undefined;
+  // What was read before the channel was entered anew is of no use.
+  if ("entered" in action && channel?.entered !== action.entered) return;
   switch (action.do) {
     case "cursor":
       // While something is missing, a resume has to start before it.
@@ -65,33 +68,23 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
       if (action.status !== "online") hush(draft);
       return draft.set({ connection: { status: action.status, problem: action.problem ?? null } });
     case "page":
-      return page(draft, action);
-    case "thread": {
-      const channel = draft.channel(action.channel_id);
+      return page(draft, channel!, action);
+    case "thread":
       if (channel && !channel.replies[action.thread_id]) {
         channel.replies = { ...channel.replies, [action.thread_id]: liveFrom(channel.applied + 1) };
       }
       return;
-    }
-    case "members": {
-      const channel = draft.channel(action.channel_id);
-      if (channel?.entered !== action.entered) return;
-      channel.members = { ...Object.fromEntries(action.members.map((member) => [member.user_id, member])), ...channel.members };
-      channel.membersLoaded ||= action.whole;
-      action.meanwhile.forEach((event) => membersAgain(channel, event));
-      return;
-    }
-    case "pins": {
-      const channel = draft.channel(action.channel_id);
-      if (channel?.entered !== action.entered) return;
-      channel.pins = Object.fromEntries(
+    case "members":
+      channel!.members = { ...Object.fromEntries(action.members.map((member) => [member.user_id, member])), ...channel!.members };
+      channel!.membersLoaded ||= action.whole;
+      return action.meanwhile.forEach((event) => membersAgain(channel!, event));
+    case "pins":
+      channel!.pins = Object.fromEntries(
         action.pins
-          .filter(({ message_id, message_seq }) => !now.hidden[message_id] && message_seq >= firstSeq(channel))
+          .filter(({ message_id, message_seq }) => !now.hidden[message_id] && message_seq >= firstSeq(channel!))
           .map((pin) => [pin.message_id, pin]),
       );
-      action.meanwhile.forEach((event) => again(draft, event));
-      return;
-    }
+      return action.meanwhile.forEach((event) => again(draft, event));
     case "invites": {
       const read = Object.fromEntries(action.invites.map((invite) => [invite.channel.id, invite]));
       return draft.set({ invites: { ...read, ...now.invites } });
@@ -100,27 +93,23 @@ function apply(draft: Draft, action: Exclude<Action, { do: "events" | "begin" | 
       return draft.set({ threads: { ...now.threads, ...Object.fromEntries(action.threads.map((each) => placed(now, each))) } });
     case "watched":
       return watched(draft, action.answer);
-    case "unwatched": {
-      const channel = draft.channel(action.channel_id);
+    case "unwatched":
       if (channel?.channel.membership === null) leave(draft, action.channel_id);
       else if (channel) Object.assign(channel, QUIET);
       return;
-    }
     case "presence":
       return saw(draft, action.presence);
     case "sent": {
       const { message } = action;
-      const channel = draft.channel(message.channel_id);
+      const place = draft.channel(message.channel_id);
       // Only while its event is to come, which says the rest. After that, what is not held is on a page that is to be read, or was
       // taken away; and the acknowledgement of a repeated send shows reactions, but not which of them are one's own.
-      if (channel && message.seq > channel.applied && visible(draft, channel, message)) put(draft, channel, message);
+      if (place && message.seq > place.applied && visible(draft, place, message)) put(draft, place, message);
       return;
     }
-    case "typing ended": {
-      const channel = draft.channel(action.channel_id);
+    case "typing ended":
       if (channel) channel.typing = without(channel.typing, action.key);
       return;
-    }
     case "operation": {
       const others = now.outbox.filter(({ key }) => key !== action.operation.key);
       const outbox = [...others, action.operation].sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -141,11 +130,10 @@ function hush(draft: Draft): void {
   if (Object.keys(draft.now.presence).length) draft.set({ presence: {} });
 }
 
-function page(draft: Draft, action: Extract<Action, { do: "page" }>): void {
-  const { channel_id, thread_id, newest } = action;
-  const channel = draft.channel(channel_id);
+function page(draft: Draft, channel: ChannelDraft, action: Extract<Action, { do: "page" }>): void {
+  const { thread_id, newest } = action;
   const timeline = timelineOf(channel, thread_id);
-  if (!channel || !timeline || channel.entered !== action.entered) return;
+  if (!timeline) return;
   // What the newest page leaves out lies below it: everything up to where events go on is known with it.
   const stretch: Stretch = newest ? [action.stretch[0], stretchAt(timeline, Infinity)[0]] : action.stretch;
   const next = withPage(timeline, action.messages.filter((message) => visible(draft, channel, message)), stretch);

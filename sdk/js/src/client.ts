@@ -47,7 +47,7 @@ export interface ClientEvents {
 }
 
 /** A message, or as much of one as says where it is. */
-export type MessageRef = Pick<Message, "id" | "channel_id"> & { readonly thread_id?: string };
+export type MessageRef = Pick<Message, "id" | "channel_id"> & { readonly thread_id?: string | undefined };
 
 export class Client {
   readonly #options: ClientOptions;
@@ -137,7 +137,7 @@ export class Client {
   /** Send a message. Done with the message as it is stored. */
   send(channel_id: string, draft: Draft | string): Promise<Message> {
     const whole = typeof draft === "string" ? { text: draft } : draft;
-    const ref = { id: this.#ids.make("msg_"), channel_id, ...(whole.thread_id ? { thread_id: whole.thread_id } : {}) };
+    const ref = { id: this.#ids.make("msg_"), channel_id, thread_id: whole.thread_id };
     return this.#act(ref, { kind: "send", draft: whole }) as Promise<Message>;
   }
 
@@ -151,7 +151,7 @@ export class Client {
   /** Delete for everybody, with `hard` for good; or give up what was not sent yet. */
   delete(message: MessageRef, hard = false): Promise<void> {
     const discard = this.#unsent(message) && ((): Promise<boolean> => this.#do("discard", message.id));
-    return this.#act(message, hard ? { kind: "delete", hard } : { kind: "delete" }, discard);
+    return this.#act(message, { kind: "delete", hard }, discard);
   }
 
   restore(message: MessageRef): Promise<void> {
@@ -165,7 +165,7 @@ export class Client {
 
   /** React; with `unique` in the place of whatever else the user reacted with. */
   react(message: MessageRef, emoji: string, unique = false): Promise<void> {
-    return this.#act(message, { kind: "react", emoji, ...(unique ? { unique } : {}) });
+    return this.#act(message, { kind: "react", emoji, unique });
   }
 
   unreact(message: MessageRef, emoji: string): Promise<void> {
@@ -201,8 +201,8 @@ export class Client {
 
   /** Read the messages around one, for `messagesAround`; or those before or after one that is there, as `loadBefore` and
    * `loadAfter` do. Its `seq`, null if it is not there. */
-  loadAround(channel_id: string, message_id: string, side?: "after" | "before"): Promise<number | null> {
-    return this.#do("around", channel_id, message_id, side);
+  loadAround(channel_id: string, message_id: string, side?: "after" | "before", thread_id: string | null = null): Promise<number | null> {
+    return this.#do("around", channel_id, message_id, side, thread_id);
   }
 
   /** Read the next hundred members. Whether there are more. */
@@ -240,13 +240,13 @@ export class Client {
     const now = this.#clock.now();
     if (now - (this.#typed.get(place) ?? -Infinity) < TYPING_AGAIN || this.state.connection.status !== "online") return;
     this.#typed.set(place, now);
-    this.call("typing.start", thread_id ? { channel_id, thread_id } : { channel_id }).catch(() => {});
+    this.call("typing.start", { channel_id, thread_id }).catch(() => {});
   }
 
   /** Say that the user has stopped without sending. */
   stopTyping(channel_id: string, thread_id: string | null = null): void {
     if (!this.#typed.delete(`${channel_id}/${thread_id ?? ""}`)) return;
-    this.call("typing.stop", thread_id ? { channel_id, thread_id } : { channel_id }).catch(() => {});
+    this.call("typing.stop", { channel_id, thread_id }).catch(() => {});
   }
 
   /** Do not wait for the next attempt to connect. */

@@ -18,6 +18,8 @@ import type { FreshState, Json, Presence, ServerEvent, User } from "./types.js";
 
 /** Milliseconds after which somebody who said that they type does so no more. */
 const TYPES_FOR = 6_000;
+/** Users that one call follows at most. */
+const FOLLOWED_AT_ONCE = 100;
 /** Events that a page of sync holds. */
 const SYNC_PAGE = 1_000;
 
@@ -117,8 +119,10 @@ export class Engine {
   /** Hear where users are, whatever is watched. */
   async follow(user_ids: readonly string[]): Promise<void> {
     user_ids.forEach((id) => this.#followed.add(id));
-    const answer = await this.#connection.call("presence.subscribe", { user_ids });
-    this.#deps.store.do({ do: "presence", presence: answer.presence as (Presence & { user_id: string })[] });
+    for (let at = 0; at < user_ids.length; at += FOLLOWED_AT_ONCE) {
+      const answer = await this.#connection.call("presence.subscribe", { user_ids: user_ids.slice(at, at + FOLLOWED_AT_ONCE) });
+      this.#deps.store.do({ do: "presence", presence: answer.presence as (Presence & { user_id: string })[] });
+    }
   }
 
   async #watch(channel_id: string): Promise<void> {
@@ -224,16 +228,12 @@ export class Engine {
       const answer = await this.#sync(cursor);
       // With the next connection everything since the last cursor comes.
       if (connected !== this.#connected || !answer) return;
-      const waiting = this.#events;
+      // Of what waits, fresh state says where it ends.
       if (answer.recovered) this.#take(answer.events as ServerEvent[]);
-      else {
-        this.#begin(answer);
-        // Fresh state may have what waits, and of the own log nothing says so: what it lacks is asked for.
-        this.#events = waiting.filter(({ seq }) => seq === null);
-      }
+      else this.#begin(answer);
       cursor = answer.cursor as string;
       this.#deps.store.do({ do: "cursor", cursor });
-      more = answer.has_more === true || this.#events.length < waiting.length;
+      more = answer.has_more === true;
     }
     this.#filling = false;
     this.#apply();

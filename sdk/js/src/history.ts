@@ -4,7 +4,7 @@ import { ClientError } from "./errors.js";
 import { hasOlder, timelineOf } from "./selectors.js";
 import type { ChannelState } from "./state.js";
 import type { Store } from "./store.js";
-import { messagesOf, stretchAt, stretchBefore, type Stretch, type Timeline } from "./timeline.js";
+import { messagesOf, newestOf, stretchAt, stretchBefore, type Stretch, type Timeline } from "./timeline.js";
 import type { Json, Member, MessagePage, Pin, ServerEvent } from "./types.js";
 
 /** Messages of a page. */
@@ -69,12 +69,13 @@ export class History {
   }
 
   /** Messages around one, unless it is held, or more before or after one that is; its `seq`, null if it is not there. */
-  async around(channel_id: string, message_id: string, side?: "after" | "before"): Promise<number | null> {
-    const held = (): number | undefined => messagesOf(this.#channel(channel_id).timeline).find(({ id }) => id === message_id)?.seq;
+  async around(channel_id: string, message_id: string, side?: "after" | "before", thread_id: string | null = null): Promise<number | null> {
+    this.#loaded(channel_id, thread_id);
+    const held = (): number | undefined => messagesOf(this.#timeline(channel_id, thread_id)).find(({ id }) => id === message_id)?.seq;
     const known = held();
     if (!known || side) {
-      const live = stretchAt(this.#channel(channel_id).timeline, Infinity)[0];
-      await this.#page(channel_id, null, `&${side ?? "around"}=${message_id}`, (page) => [
+      const live = stretchAt(this.#timeline(channel_id, thread_id), Infinity)[0];
+      await this.#page(channel_id, thread_id, `&${side ?? "around"}=${message_id}`, (page) => [
         Math.min(known ?? live, reachesBack(page)),
         Math.max(known ?? 0, page.has_after ? page.messages.at(-1)!.seq : live),
       ], false);
@@ -151,13 +152,13 @@ export class History {
     return running;
   }
 
-  /** Whether the newest page was read. Of a thread that was opened, the timeline alone says so. */
+  /** Whether the newest page was read. Of a thread, which is opened with this, the timeline alone says so. */
   #loaded(channel_id: string, thread_id: string | null): boolean {
     const channel = this.#channel(channel_id);
     if (thread_id === null) return channel.loaded;
     if (!channel.replies[thread_id]) this.store.do({ do: "thread", channel_id, thread_id });
     const timeline = this.#timeline(channel_id, thread_id);
-    return timeline.size > 0 || !hasOlder(this.store.state, channel_id, thread_id);
+    return newestOf(timeline)?.seq! >= stretchAt(timeline, Infinity)[0] || !hasOlder(this.store.state, channel_id, thread_id);
   }
 
   #channel(id: string): ChannelState {

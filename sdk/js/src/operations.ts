@@ -23,10 +23,10 @@ export interface Edit {
 export type Act =
   | { readonly kind: "send"; readonly draft: Draft }
   | { readonly kind: "edit"; readonly edit: Edit }
-  | { readonly kind: "delete"; readonly hard?: boolean }
+  | { readonly kind: "delete"; readonly hard: boolean }
   | { readonly kind: "restore" }
   | { readonly kind: "hide" }
-  | { readonly kind: "react"; readonly emoji: string; readonly unique?: boolean }
+  | { readonly kind: "react"; readonly emoji: string; readonly unique: boolean }
   | { readonly kind: "unreact"; readonly emoji: string };
 
 export interface Operation {
@@ -52,13 +52,13 @@ export function callOf({ act, channel_id, message_id }: Operation): [event: stri
     case "edit":
       return ["message.update", { id: message_id, ...act.edit }];
     case "delete":
-      return ["message.delete", act.hard ? { id: message_id, hard: true } : { id: message_id }];
+      return ["message.delete", { id: message_id, hard: act.hard }];
     case "restore":
       return ["message.restore", { id: message_id }];
     case "hide":
       return ["message.hide", { id: message_id }];
     case "react":
-      return ["reaction.add", { message_id, emoji: act.emoji, ...(act.unique ? { unique: true } : {}) }];
+      return ["reaction.add", { message_id, emoji: act.emoji, unique: act.unique }];
     case "unreact":
       return ["reaction.remove", { message_id, emoji: act.emoji }];
   }
@@ -78,7 +78,7 @@ export function afterwards(message: Message, { act }: Operation): Message | null
     case "hide":
       return null;
     case "react":
-      return reacted(message, act.emoji, true, act.unique ?? false);
+      return reacted(message, act.emoji, true, act.unique);
     case "unreact":
       return reacted(message, act.emoji, false, false);
     default:

@@ -51,19 +51,15 @@ function apply(draft: Draft, event: ServerEvent): void {
 /** Whether an entry is the next of its log, which is noted. */
 function takes(draft: Draft, log: string, seq: number): boolean {
   const { applied, channels } = draft.now;
-  let last: number;
-  if (log === OWN_LOG) last = applied.own;
-  else if (log === APP_LOG) last = applied.app;
-  else if (channels[log]) last = channels[log].applied;
-  else return false;
-  if (seq <= last) return false;
-  // Of the own log and the app's nobody says where they stand at the start.
+  const channelless = log === OWN_LOG ? "own" : log === APP_LOG ? "app" : null;
+  const last = channelless ? applied[channelless] : channels[log]?.applied;
+  if (last === undefined || seq <= last) return false;
+  // Of the app's log nobody says where it stands at the start.
   if (seq > last + 1 && (last > 0 || channels[log])) {
     if (!(log in draft.now.gaps)) draft.set({ gaps: { ...draft.now.gaps, [log]: seq } });
     return false;
   }
-  if (log === OWN_LOG) draft.set({ applied: { ...applied, own: seq } });
-  else if (log === APP_LOG) draft.set({ applied: { ...applied, app: seq } });
+  if (channelless) draft.set({ applied: { ...applied, [channelless]: seq } });
   else draft.channel(log)!.applied = seq;
   const gap = draft.now.gaps[log];
   if (gap !== undefined && seq >= gap) draft.set({ gaps: without(draft.now.gaps, log) });

@@ -85,12 +85,13 @@ export function messagesIn(state: State, channel_id: string, thread_id: string |
   return list;
 }
 
-/** Messages around one that was found with `loadAround`, as far as they are known without a hole. */
-export function messagesAround(state: State, channel_id: string, seq: number): readonly ShownMessage[] {
-  const timeline = state.channels[channel_id]?.timeline;
+/** Messages of a channel, or of a thread in it, around one that was found with `loadAround`, as far as they are known without
+ * a hole. */
+export function messagesAround(state: State, channel_id: string, seq: number, thread_id: string | null = null): readonly ShownMessage[] {
+  const timeline = timelineOf(state.channels[channel_id], thread_id);
   if (!timeline) return NONE;
   const [from, to] = stretchAt(timeline, seq);
-  return overlaid(messagesOf(timeline).filter((message) => from <= message.seq && message.seq <= to), state, channel_id, null);
+  return overlaid(messagesOf(timeline).filter((message) => from <= message.seq && message.seq <= to), state, channel_id, thread_id);
 }
 
 function same(a: readonly Operation[], b: readonly Operation[], channel: string): boolean {

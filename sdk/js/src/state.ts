@@ -68,7 +68,7 @@ export interface State {
   readonly users: Readonly<Record<string, User>>;
   /** The channel of each message that the user has deleted for itself, as far as events have said so. */
   readonly hidden: Readonly<Record<string, string>>;
-  /** The newest event of the user's own log, and of the app's; 0 until one was heard. */
+  /** The newest event of the user's own log, and of the app's; 0 until there is one, or one was heard. */
   readonly applied: { readonly own: number; readonly app: number };
   /** Logs of which something is missing, by the `seq` that came instead. Nothing more of them is applied until it came. */
   readonly gaps: Readonly<Record<string, number>>;
@@ -123,5 +123,6 @@ export function begin(state: State, fresh: FreshState): State {
   const channels = Object.fromEntries(fresh.channels.map((channel) => [channel.id, enteredChannel(channel)]));
   const blocks = Object.fromEntries(fresh.blocks.map((block) => [block.user_id, block]));
   const { user, users, outbox, connection } = state;
-  return { ...EMPTY, user, users, outbox, connection, channels, grants: fresh.grants, blocks, cursor: fresh.cursor };
+  const { grants, own_seq: own = 0, cursor } = fresh;
+  return { ...EMPTY, user, users, outbox, connection, channels, grants, blocks, applied: { own, app: 0 }, cursor };
 }

@@ -40,15 +40,6 @@ export function atSeq(timeline: Timeline, seq: number): Message | undefined {
   return found?.seq === seq ? found : undefined;
 }
 
-/** By id, from the newest back. */
-export function byId(timeline: Timeline, id: string): Message | undefined {
-  for (let at = timeline.chunks.length - 1; at >= 0; at -= 1) {
-    const chunk = timeline.chunks[at]!;
-    for (let index = chunk.length - 1; index >= 0; index -= 1) if (chunk[index]!.id === id) return chunk[index];
-  }
-  return undefined;
-}
-
 /** With a message, in the place of the one with the same `seq` if there is one. */
 export function withMessage(timeline: Timeline, message: Message): Timeline {
   const at = Math.min(chunkOf(timeline, message.seq), timeline.chunks.length - 1);

@@ -176,6 +176,8 @@ export interface FreshState {
   readonly channels: readonly Channel[];
   readonly grants: Grants;
   readonly blocks: readonly Block[];
+  /** The newest event of the user's own log that is in it. */
+  readonly own_seq: number;
   readonly cursor: string;
 }
 

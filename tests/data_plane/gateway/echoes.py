@@ -18,7 +18,7 @@ PATH = "/engine.io/"
 
 
 class Echo:
-    """Sends back what it hears; `fail` makes it raise, `tell:n` sends n bytes."""
+    """Sends back what it hears; `fail` makes it raise, `tell:n` sends n bytes, after `pause` nothing is read."""
 
     def __init__(self, doors: "Doors", transport: Any) -> None:
         self._doors = doors
@@ -32,6 +32,8 @@ class Echo:
         self.heard.append(message)
         if message == b"fail":
             raise RuntimeError("a defect")
+        if message == b"pause":
+            self.transport.pause()
         if message.startswith(b"tell:"):
             self.transport.send(Frame(b"x" * int(message[5:])))
         else:

@@ -1,7 +1,7 @@
 """Connections from handshake to end, over a transport that only records: the rules that hold for every transport."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from data_plane.fanout.hub import Hub
 from data_plane.gateway import closing
 from data_plane.gateway import drain as drain_module
 from data_plane.gateway import gateway as gateway_module
+from data_plane.gateway.connection import Connection
 from data_plane.gateway.dispatcher import MAX_IN_FLIGHT, Dispatcher
 from data_plane.gateway.drain import drain
 from data_plane.gateway.engineio.frame import Frame
@@ -25,7 +26,7 @@ from data_plane.gateway.session import SessionOpener
 from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import AnonymousCaller, Caller, Client, UserCaller
 from data_plane.identity.errors import AnonymousOff, UserDeactivated
-from data_plane.log import Entry, LogReader, LogWriter
+from data_plane.log import Entry, LogKey, LogReader, LogWriter, channel_log
 from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
 from data_plane.tenancy.errors import QuotaExceeded
@@ -54,6 +55,12 @@ class Line:
 
     def passed(self, mark: int) -> bool:
         return self.fetched is None or self.fetched >= mark
+
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
 
     def close(self) -> None:
         self.closed = True
@@ -161,7 +168,15 @@ class House:
         opener = SessionOpener(self.shard, self.gate, sync.fresh, ActivityTracker(shard.system, shard.clock))
         self.gateway = Gateway(self.shard, self.hub, dispatcher, opener, self.gate, check_origin)
         self.hidden = Hidden(shard.system, shard.clock)
-        add_connection_events(dispatcher, self.gateway, self.hub, self.shard, self.hidden)
+        self.meanwhile: list[Callable[[], Awaitable[Any]]] = []
+        """What happens while the next channels that are watched are read, one each."""
+
+        async def passing(connection: Connection, channel_id: str) -> dict[str, Any]:
+            if self.meanwhile:
+                await self.meanwhile.pop(0)()
+            return {}
+
+        add_connection_events(dispatcher, self.gateway, self.hub, self.shard, self.hidden, passing=passing)
 
     def line(self, address: str = "10.0.0.1") -> tuple[Wire, Line]:
         line = Line()
@@ -467,6 +482,38 @@ async def test_watching_opens_livestreams_to_non_members_and_nothing_else(house:
     await until(lambda: 4 in line.acks())
     await house.app.call("PATCH", "/v1/channels/show", {"name": "off air"})
     assert len(line.events("channel.updated")) == 1
+
+
+async def test_who_is_removed_while_its_watch_is_read_is_no_member_afterwards(house: House) -> None:
+    app, key = house.app, LogKey(house.app.id, channel_log("a"))
+    await app.make_channel("a", "alice", "bob")
+    wire, line = await house.connect("bob")
+    house.meanwhile = [lambda: app.call("DELETE", "/v1/channels/a/members/bob")]
+    house.packet(wire, "channel.watch", {"channel_id": "a"})
+    await until(lambda: 1 in line.acks())
+
+    assert line.events("membership.removed")
+    assert line.acks()[1]["error"]["code"] == "not_found"
+    assert not house.hub.watching(key), "nor does it hear who types there"
+
+
+async def test_who_comes_back_while_its_watch_is_read_is_the_member_that_it_is(house: House) -> None:
+    app = house.app
+    await app.make_channel("a", "alice", "bob")
+    wire, line = await house.connect("bob")
+
+    async def out_and_in() -> None:
+        await app.call("DELETE", "/v1/channels/a/members/bob")
+        await app.call("POST", "/v1/channels/a/members", {"user_ids": ["bob"]})
+
+    house.meanwhile = [lambda: app.call("DELETE", "/v1/channels/a/members/bob"), out_and_in]
+    house.packet(wire, "channel.watch", {"channel_id": "a"}, ack=1)
+    await until(lambda: 1 in line.acks())
+    await app.call("POST", "/v1/channels/a/members", {"user_ids": ["bob"]})
+    house.packet(wire, "channel.watch", {"channel_id": "a"}, ack=2)
+    await until(lambda: 2 in line.acks())
+    assert line.acks()[2]["channel"]["membership"]["role"] == "member"
+    assert house.hub.watching(LogKey(app.id, channel_log("a")))
 
 
 async def test_a_busy_client_is_given_a_cursor_now_and_then(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -321,6 +321,39 @@ async def test_pings_of_a_client_that_reads_nothing_do_not_fill_the_memory(serve
     raw.writer.transport.abort()
 
 
+async def test_who_is_paused_is_heard_later_and_in_order(served: Served) -> None:
+    raw = await Raw.upgraded(served.port)
+    echo = await served.echo(raw.sid)
+    raw.send(frame(TEXT, b"4pause") + frame(TEXT, b"4one") + frame(TEXT, b"4pause") + frame(TEXT, b"4two"))
+    assert await raw.frame() == (TEXT, b"4pause")
+    raw.send(frame(TEXT, b"4three"))
+    other = await Raw.upgraded(served.port)
+    other.send(frame(TEXT, b"4other"))
+    assert await other.frame() == (TEXT, b"4other")
+
+    assert echo.heard == [b"pause"], "what came along with it is kept"
+    served.loop.call_soon_threadsafe(echo.transport.resume)
+    assert [await raw.frame(), await raw.frame()] == [(TEXT, b"4one"), (TEXT, b"4pause")]
+    other.send(frame(TEXT, b"4other"))
+    assert await other.frame() == (TEXT, b"4other")
+    assert echo.heard == [b"pause", b"one", b"pause"]
+    served.loop.call_soon_threadsafe(echo.transport.resume)
+    assert [await raw.frame(), await raw.frame()] == [(TEXT, b"4two"), (TEXT, b"4three")]
+
+
+async def test_who_is_paused_can_be_closed(served: Served) -> None:
+    raw = await Raw.upgraded(served.port)
+    echo = await served.echo(raw.sid)
+    raw.send(frame(TEXT, b"4pause"))
+    assert await raw.frame() == (TEXT, b"4pause")
+    served.loop.call_soon_threadsafe(echo.transport.close)
+    assert (await raw.frame())[0] == CLOSE
+    served.loop.call_soon_threadsafe(echo.transport.resume)
+    async with asyncio.timeout(10):
+        while not echo.ends:
+            await asyncio.sleep(0.002)
+
+
 async def test_a_message_in_parts_is_one_message_and_control_frames_may_come_between(served: Served) -> None:
     raw = await Raw.upgraded(served.port)
     parts = [frame(TEXT, b"4on", fin=False), frame(CONTINUATION, b"", fin=False), frame(PING, b"!")]

@@ -1,5 +1,6 @@
 """Requests of a poll that come again: what clients and balancers do by themselves when a kept connection is reset."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -15,7 +16,9 @@ POLLING = {"EIO": "4", "transport": "polling"}
 class Poller:
     """One client's requests by hand."""
 
-    def __init__(self, http: httpx.AsyncClient, sid: str, echo: Echo) -> None:
+    def __init__(self, http: httpx.AsyncClient, sid: str, echo: Echo, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        """The server's."""
         self._http = http
         self._sid = sid
         self.echo = echo
@@ -43,7 +46,7 @@ async def poller(free_ports: Callable[[int], list[int]]) -> AsyncIterator[Poller
 
 async def opened(http: httpx.AsyncClient, served: Served) -> Poller:
     sid = orjson.loads((await http.get("/engine.io/", params={**POLLING, "t": "open"})).text[1:])["sid"]
-    return Poller(http, sid, await served.echo(sid))
+    return Poller(http, sid, await served.echo(sid), served.loop)
 
 
 async def test_what_a_poll_was_answered_is_answered_again(poller: Poller) -> None:
@@ -71,3 +74,21 @@ async def test_requests_without_a_mark_are_all_different(poller: Poller) -> None
         await poller.post(mark, "4one")
         assert await poller.get(mark) == "4one"
     assert len(poller.echo.heard) == 6
+
+
+async def test_who_is_paused_waits_for_its_answer_and_can_be_told(poller: Poller) -> None:
+    loop = poller.loop
+    paused = asyncio.create_task(poller.post("p1", "4pause\x1e4on"))
+    assert await poller.get("g1") == "4pause"
+    assert not paused.done(), "the client's next request waits for this one"
+    assert poller.echo.heard == [b"pause"], "and so does what came along with it"
+    loop.call_soon_threadsafe(poller.echo.transport.resume)
+    assert await paused == "ok"
+    assert await poller.post("p2", "4on") == "ok"
+
+
+async def test_who_is_closed_waits_no_more(poller: Poller) -> None:
+    paused = asyncio.create_task(poller.post("p1", "4pause"))
+    assert await poller.get("g1") == "4pause"
+    poller.loop.call_soon_threadsafe(poller.echo.transport.close)
+    assert await paused == "ok"

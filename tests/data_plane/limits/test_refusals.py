@@ -17,11 +17,12 @@ from data_plane.gateway.routes import Payload, SocketRoute
 from data_plane.identity.caller import Caller, UserCaller
 from data_plane.limits import limiter as module
 from data_plane.limits.limiter import Limiter
-from data_plane.limits.policies import MESSAGES_USER
-from data_plane.limits.sockets import SocketLimits
+from data_plane.limits.policies import MESSAGES, MESSAGES_APP, MESSAGES_USER
+from data_plane.limits.sockets import MOST_UNANSWERED, SocketLimits
 from data_plane.limits.store import BucketStore
 from kernel.clock import SystemClock
 from kernel.contracts import RateLimit
+from kernel.errors import RateLimited
 from kernel.redis import connect_redis
 from tests.data_plane.limits.test_nodes import app
 
@@ -34,11 +35,18 @@ POLITE = 20
 class Wire:
     def __init__(self) -> None:
         self.sent: list[tuple[float, bytes]] = []
+        self.paused = False
 
     def send(self, frame: Any) -> None:
         self.sent += [(asyncio.get_running_loop().time(), message) for message in frame.messages]
 
     send_soon = send
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
 
 class Room:
@@ -110,6 +118,47 @@ async def test_those_that_are_held_are_in_flight_and_do_not_come_back_together(
     assert busiest <= 25, "half of them in one moment is the wave again"
     # And what was held counts no more.
     assert room.limiter._held == 0
+
+
+async def test_who_floods_is_not_read_until_it_has_an_answer(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SECONDS_HELD", 0.1)
+    for _ in range(POLITE + MOST_UNANSWERED - 1):
+        room.send()
+    assert not room.wire.paused, "a few refusals are anybody's"
+    room.send()
+    assert room.wire.paused
+    async with asyncio.timeout(5):
+        while room.wire.paused:
+            await asyncio.sleep(0.005)
+    assert room.connection.held < MOST_UNANSWERED
+    assert len(room.wire.sent) > POLITE, "the first answer comes before the next is read"
+
+
+async def test_all_users_of_an_app_that_is_over_wait_in_one_line(redis_url: str) -> None:
+    limiter = Limiter(BucketStore(connect_redis(redis_url), "s0"), SystemClock(), CollectorRegistry())
+    limiter.away = True
+    plan = app(RateLimit(policy=MESSAGES_APP.name, per_second=0.001, burst=1))
+    limiter.try_pass(limiter.buckets(MESSAGES, plan, "the first"))
+    held = 0
+    for number in range(10 * POLITE):
+        buckets = limiter.buckets(MESSAGES, plan, f"user {number}")
+        with pytest.raises(RateLimited) as refused:
+            limiter.try_pass(buckets)
+        held += limiter.hold(buckets, refused.value) > 0
+    assert held >= 9 * POLITE, "each of them has been refused once"
+
+
+async def test_nobody_waits_behind_somebody_elses_settlement(redis_url: str) -> None:
+    limiter = Limiter(BucketStore(connect_redis(redis_url), "s0"), SystemClock(), CollectorRegistry())
+    plan = app()
+    fast = limiter.buckets(MESSAGES, plan, "fast")
+    while limiter.try_pass(fast):
+        pass  # until what has passed must be settled first
+    waits = asyncio.create_task(limiter.admit(fast))
+    await asyncio.sleep(0)
+    assert limiter.try_pass(limiter.buckets(MESSAGES, plan, "another"))
+    await limiter.settle()
+    await waits
 
 
 async def test_who_has_too_many_in_flight_is_told_at_once(room: Room) -> None:

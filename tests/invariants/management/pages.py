@@ -392,9 +392,101 @@ PAGES: dict[Operation, list[Entry]] = {
             done=303,
         ),
     ],
+    # -- billing -------------------------------------------------------------------------------------------------------
+    ("GET", "/organizations/{organization_id}/billing"): [
+        Inside(lambda k: f"/organizations/{k.organization}/billing", needs="usage.read")
+    ],
+    ("POST", "/organizations/{organization_id}/billing/coupon"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/billing/coupon",
+            lambda k: {"code": "WELCOME50"},
+            needs="billing.manage",
+            done=303,
+        )
+    ],
+    ("GET", "/organizations/{organization_id}/credits"): [
+        Inside(lambda k: f"/organizations/{k.organization}/credits", needs="usage.read")
+    ],
+    ("GET", "/organizations/{organization_id}/invoices/{invoice_id}"): [
+        Inside(lambda k: f"/organizations/{k.organization}/invoices/{k.invoice}", needs="usage.read")
+    ],
+    ("GET", "/organizations/{organization_id}/invoices/{invoice_id}/pdf"): [
+        Inside(lambda k: f"/organizations/{k.organization}/invoices/{k.invoice}/pdf", needs="usage.read")
+    ],
+    ("GET", "/organizations/{organization_id}/invoices/{invoice_id}/lines/{place}"): [
+        Inside(lambda k: f"/organizations/{k.organization}/invoices/{k.invoice}/lines/1", needs="usage.read")
+    ],
+    ("GET", "/organizations/{organization_id}/invoices/{invoice_id}/lines/{place}/rows.csv"): [
+        Inside(lambda k: f"/organizations/{k.organization}/invoices/{k.invoice}/lines/1/rows.csv", needs="usage.read")
+    ],
+    ("GET", "/apps/{app_id}/plan"): [Inside(lambda k: f"/apps/{k.app}/plan", needs="usage.read")],
+    ("GET", "/apps/{app_id}/plan/{plan_id}"): [Inside(lambda k: f"/apps/{k.app}/plan/growth", needs="billing.manage")],
+    ("POST", "/apps/{app_id}/plan"): [
+        Inside(lambda k: f"/apps/{k.app}/plan", lambda k: {"plan": "growth"}, needs="billing.manage", done=303)
+    ],
+    ("POST", "/apps/{app_id}/plan/keep"): [
+        Inside(lambda k: f"/apps/{k.app}/plan/keep", lambda k: {}, needs="billing.manage", done=303)
+    ],
+    ("POST", "/apps/{app_id}/plan/trial"): [
+        Inside(lambda k: f"/apps/{k.app}/plan/trial", lambda k: {"plan": "growth"}, needs="billing.manage", done=303)
+    ],
+    # No trial runs, and the free plan takes no add-ons and leaves no choice.
+    ("POST", "/apps/{app_id}/plan/trial/end"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/plan/trial/end",
+            lambda k: {"keep": "yes"},
+            needs="billing.manage",
+            done=409,
+            changes=False,
+        )
+    ],
+    ("POST", "/apps/{app_id}/plan/addons"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/plan/addons",
+            lambda k: {"addon": "mau_10k", "quantity": "1"},
+            needs="billing.manage",
+            done=409,
+            changes=False,
+        )
+    ],
+    ("GET", "/apps/{app_id}/spend"): [Inside(lambda k: f"/apps/{k.app}/spend", needs="usage.read")],
+    ("POST", "/apps/{app_id}/spend/over"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/spend/over",
+            lambda k: {"meter": "messages", "over": "bill"},
+            needs="billing.manage",
+            done=422,
+            changes=False,
+        )
+    ],
+    ("POST", "/apps/{app_id}/spend/budget"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/spend/budget",
+            lambda k: {"amount": "100", "budget_over": "stop"},
+            needs="billing.manage",
+            done=303,
+        )
+    ],
+    ("POST", "/apps/{app_id}/spend/alerts"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/spend/alerts",
+            lambda k: {"thresholds": "25, 90"},
+            needs="billing.manage",
+            done=303,
+        )
+    ],
     ("GET", "/apps/{app_id}/usage"): [Inside(lambda k: f"/apps/{k.app}/usage", needs="usage.read")],
     ("GET", "/apps/{app_id}/demo"): [Inside(lambda k: f"/apps/{k.app}/demo", needs="demo.use")],
     ("GET", "/apps/{app_id}/demo/guest"): [Inside(lambda k: f"/apps/{k.app}/demo/guest", needs="demo.use")],
+    ("POST", "/apps/{app_id}/demo/conversation"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/demo/conversation",
+            lambda k: {"channel": "demo"},
+            needs="demo.use",
+            done=409,
+            changes=False,
+        )
+    ],
     ("POST", "/apps/{app_id}/demo/session"): [
         # No node of the app runs here, so there is nowhere to chat.
         Inside(

@@ -25,7 +25,9 @@ async def check(world: World) -> set[str]:
         world.database, WALL, world.conditions, victim=world.victim.id, stranger=(await world.house()).id
     )
     # What the victim has nothing in yet is behind the wall by the catalogue's word.
-    quiet = {"usage_hourly", "usage_ledger", "usage_minutes", "usage_quarantine", "usage_subjects", "mails"}
+    quiet = {"usage_hourly", "usage_ledger", "usage_minutes", "usage_quarantine", "usage_subjects", "mails"} | {
+        "credit_grants", "credit_entries", "coupon_redemptions", "billing_months", "usage_alerts", "usage_levels",
+    }  # fmt: skip
     assert {f"control.{table}" for table in whole - quiet} <= seen
     return whole
 

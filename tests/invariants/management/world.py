@@ -15,7 +15,12 @@ import uvicorn
 from litestar import Litestar
 
 import ops.entrypoints.control
+from billing.invoices.charges import Line
+from billing.invoices.document import Head, Named, compose, number_text
+from billing.invoices.document import digest as digest_of
+from billing.plans import Tax
 from billing.tenants import open_app
+from billing.usage.periods import month_bounds
 from control_plane.accounts.local import create_outbox_link, open_local
 from control_plane.accounts.person import Person
 from control_plane.accounts.sessions import begin_session
@@ -48,6 +53,7 @@ OF_NOBODY = {
     "node_workers",
     "outbox",
     "throttles",
+    "invoice_counter",
     # Sealed, and readable through the outbox alone; whose mail it is stands nowhere outside of the seal.
     "mails",
 }
@@ -76,6 +82,7 @@ class Kit:
     invitation: str
     session: str
     audit: str
+    invoice: str
     # What forms ask to be typed, of the things above.
     last_four: str = "abcd"
     organization_name: str = "Nothing"
@@ -115,6 +122,7 @@ class World:
         self.url = ""
         self._ids = Ids()
         self._numbers = count(1)
+        self._invoices = count(1)
 
     # -- beginning and end ---------------------------------------------------------------------------------------------
 
@@ -253,11 +261,36 @@ class World:
             invitation=invited.public_id,
             session=format_id("ses", session),
             audit=format_id("aud", audit),
+            invoice=await self._invoice(scope, made.app.id, app),
             last_four=keys["secret"].last_four,
             organization_name=name,
             member_email=member.email,
         )
         return House(scope, kit)
+
+    async def _invoice(self, scope: Member, app_id: UUID, app: str) -> str:
+        """An invoice of a month that is over, with one line of usage."""
+        begin, end = month_bounds("2025-12")
+        line = Line(
+            app_id=app_id, kind="usage", what="messages", begin=begin, end=end, amount=200, meter="messages",
+            quantity=7, included=5, beyond=2, price=200, per=1_000_000,
+        )  # fmt: skip
+        number, now = next(self._invoices), self.deps.clock.now()
+        head = Head(
+            number=number_text(number),
+            organization=Named(id=scope.public_organization_id, name=scope.organization_name),
+            month="2025-12",
+            currency="usd",
+            cut=now,
+            finalized_at=now,
+        )
+        text = compose(head, [line], {format_id("app", app_id): app}, [], [], Tax()).encode()
+        invoice = self._ids.uuid7()
+        await self.database.execute(
+            "insert into control.invoices values ($1, $2, '2025-12', $3, 'usd', 200, $4, $5, $6, $6)",
+            invoice, scope.organization_id, number, text, digest_of(text), now,
+        )  # fmt: skip
+        return format_id("inv", invoice)
 
     async def _join(self, organization_id: UUID, person: Person, role: str) -> None:
         await self.database.execute(
@@ -292,7 +325,7 @@ class World:
         return found
 
 
-SLOTS = ("organization", "app", "secret", "publishable", "member", "invitation", "session", "audit")
+SLOTS = ("organization", "app", "secret", "publishable", "member", "invitation", "session", "audit", "invoice")
 
 
 def client(world: World, application: Litestar | None = None) -> httpx.AsyncClient:

@@ -45,6 +45,13 @@ async def new_app(house: House) -> list[Shot]:
         await make_key(page)
         await page.locator("label[for=guide-curl]").click()
 
+    async def begin(page: Page) -> None:
+        demo = Demo(page)
+        await demo.online()
+        if await demo.conversation(ADA).get_attribute("data-content") == "empty":
+            await demo.pane(ADA).get_by_role("button", name="Start with an example").click()
+        await expect(demo.row(ADA, "Then Thursday at ten")).to_be_visible()
+
     return [
         Shot("app-new", base, house.owner),
         Shot("quickstart", f"{base}/quickstart", house.owner),
@@ -53,6 +60,7 @@ async def new_app(house: House) -> list[Shot]:
         Shot("usage-none", f"{base}/usage", house.owner),
         Shot("settings-open", f"{base}/settings", house.owner),
         Shot("demo-empty", f"{base}/demo", house.owner, lambda page: Demo(page).online()),
+        Shot("demo-begun", f"{base}/demo", house.owner, begin, settled=False),
     ]
 
 

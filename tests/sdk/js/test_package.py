@@ -58,12 +58,24 @@ METHODS = {
 _BLOCK = re.compile(r"^```js\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-def node(script: str, folder: Path = SDK, *, kind: str = "module") -> Any:
+def node(script: str, folder: Path = SDK, *, kind: str = "module", binary: Path = node_packages.NODE) -> Any:
     """What a script prints as JSON."""
-    command = [node_packages.NODE, f"--input-type={kind}", "--eval", script]
+    command = [binary, f"--input-type={kind}", "--eval", script]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
+
+
+@pytest.fixture(params=["the newest Node.js", "the oldest Node.js"])
+def binary(request: pytest.FixtureRequest) -> Path:
+    """The Node.js that the tests run on, or the oldest that the package is for."""
+    if request.param == "the newest Node.js":
+        return node_packages.NODE
+    folder = node_packages.installed(Path(__file__).parent / "node20")
+    found = sorted(folder.glob("node_modules/*/bin/node"))
+    if not found:
+        pytest.skip("no Node.js 20 for this kind of machine is among npm's packages")
+    return found[0]
 
 
 def test_the_public_names_are_these() -> None:
@@ -119,7 +131,7 @@ def test_its_types_compile(project: Path, module: str) -> None:
     assert run.returncode == 0, run.stdout
 
 
-async def test_the_readmes_code_runs(project: Path, tenant: Tenant) -> None:
+async def test_the_readmes_code_runs(project: Path, tenant: Tenant, binary: Path) -> None:
     await tenant.channel("general", "alice", "bob")
     first, second, third = _BLOCK.findall((SDK / "README.md").read_text())
     assert "AsyncStorage" in third
@@ -133,7 +145,7 @@ async def test_the_readmes_code_runs(project: Path, tenant: Tenant) -> None:
         f"{head}const fetchToken = async () => TOKEN;\nconst out = console.log; console.log = () => {{}};\n{first}\n"
     )
     script += "out(JSON.stringify(sent));"
-    sent = await asyncio.to_thread(node, script, project)
+    sent = await asyncio.to_thread(node, script, project, binary=binary)
     page = (await tenant.http.get("/v1/channels/general/messages")).json()["messages"]
     assert [(message["id"], message["text"], message["reactions"]) for message in page] == [
         (sent["id"], "Hello", {"👍": 1})
@@ -142,4 +154,28 @@ async def test_the_readmes_code_runs(project: Path, tenant: Tenant) -> None:
     told = f"{offline}await client.connect(); console.warn = () => {{}}; console.log(JSON.stringify(client.leads));"
     told += "await client.close();"
     # Node has no IndexedDB: it works, and says what is missing.
-    assert await asyncio.to_thread(node, told, project) is True
+    assert await asyncio.to_thread(node, told, project, binary=binary) is True
+    version = await asyncio.to_thread(node, "console.log(JSON.stringify(process.version))", binary=binary)
+    assert version.startswith("v20.") == ("node20" in str(binary))
+
+
+async def test_an_app_on_a_phone_finds_it_as_react_native_does_and_needs_nothing_of_a_browser(
+    project: Path, tenant: Tenant
+) -> None:
+    await tenant.channel("general", "alice", "bob")
+    storage = _BLOCK.findall((SDK / "README.md").read_text())[2]
+    url = str(tenant.http.base_url).rstrip("/")
+    given = {"key": tenant.publishable_key, "url": url, "token": tenant.token("alice"), "storage": storage}
+    command = [node_packages.NODE, Path(__file__).parent / "native.mjs", SDK, json.dumps(given)]
+    run = await asyncio.to_thread(
+        subprocess.run, command, cwd=project, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    said = json.loads(run.stdout)
+    assert said["missing"]
+    first, offline, last = said["launches"]
+    assert first == {"told": [], "shown": [["From a phone", "stored"]]}
+    assert offline == {"told": [], "shown": [["From a phone", "stored"], ["Without a network", "waiting"]]}
+    assert last == {"told": [], "shown": [["From a phone", "stored"], ["Without a network", "stored"]]}
+    page = (await tenant.http.get("/v1/channels/general/messages")).json()["messages"]
+    assert [message["text"] for message in page] == ["From a phone", "Without a network"]

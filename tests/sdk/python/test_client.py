@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
 
 from natter import AsyncNatter, Natter, models
 from tests.clients.installation import Tenant
-from tests.sdk.python.front import Front, Say
+from tests.sdk.python.conftest import Awaited
+from tests.sdk.python.front import RESET, Front, Say
 from tests.sdk.python.test_routes import unknown_fields
 
 
@@ -84,6 +86,32 @@ async def test_a_client_that_was_located_asks_again_for_each_connection(tenant: 
             assert (await chat.send("general", text="Found it")).user_id == "bot"
     assert [seen.path for seen in front.seen] == [f"/v1/locate?key={key}"] * 2
     assert all("authorization" not in seen.headers for seen in front.seen)
+
+
+@pytest.mark.parametrize("kind", [Natter, AsyncNatter])
+async def test_a_client_that_was_located_asks_where_the_app_is_after_a_connection_that_failed(
+    kind: type[Natter] | type[AsyncNatter],
+    tenant: Tenant,
+    front: Front,
+    url: str,
+    free_ports: Callable[[int], list[int]],
+) -> None:
+    await tenant.channel("general", "ada")
+    gone = f"http://127.0.0.1:{free_ports(1)[0]}"
+    about = {"app_id": "app_1", "shard": "s0", "environment": "development"}
+    found = [Say(200, json.dumps({**about, "url": where})) for where in (gone, gone, url)]
+    # Where the app was nobody answers; the portal learns of it only a moment later, and is away itself in between.
+    front.faults = [found[0], found[1], RESET, found[2]]
+    options: Any = {"publishable_key": tenant.publishable_key, "portal": front.url, "random": lambda: 0.0}
+    natter: Any = await asyncio.to_thread(kind.locate, tenant.secret_key, **options)
+    natter = await natter if kind is AsyncNatter else Awaited(natter)
+    ada = natter.for_user("ada")
+    assert (await ada.messages.send("general", text="Moved")).user_id == "ada"
+    assert [seen.path.partition("?")[0] for seen in front.seen] == ["/v1/locate"] * 4
+    assert all("authorization" not in seen.headers for seen in front.seen)
+    await natter.messages.list("general")
+    assert len(front.seen) == 4, "where it is is known to all views, and asked no more"
+    await (natter.aclose() if kind is AsyncNatter else natter.close())
 
 
 def test_secrets_are_not_printed(tenant: Tenant, url: str) -> None:

@@ -283,6 +283,9 @@ async def test_a_cursor_of_another_life_of_the_logs_brings_fresh_state(
     ready = listener.of("connection.ready")[0].data
     assert ready["recovered"] is False
     assert [channel["id"] for channel in ready["channels"]] == ["general"]
+    await ada.channels.create(id="next", members=["bot"])
+    await listener.until(lambda: listener.of("membership.added"))
+    assert listener.of("membership.added")[0].seq == ready["own_seq"] + 1, "it says where the own log stands"
     await ada.messages.send("general", text="after")
     await listener.until(lambda: listener.texts)
     line.cut()
@@ -301,9 +304,9 @@ def test_fresh_state_stands_in_the_place_of_what_was_heard() -> None:
     assert [logs.is_new(event(seq)) for seq in (7, 7, 6, 8)] == [True, False, False, True]
     assert logs.is_new(event(1, None)) and logs.is_new(event(1, None, "grants.updated")), "each log counts for itself"
     assert logs.is_new(event(None)) and logs.is_new(event(None)), "what passes by is in no log"
-    logs.start_anew([{"id": "general", "seq": 3}])
+    logs.start_anew([{"id": "general", "seq": 3}], 5)
     assert [logs.is_new(event(seq)) for seq in (3, 4)] == [False, True]
-    assert logs.is_new(event(1, None))
+    assert [logs.is_new(event(seq, None)) for seq in (5, 6)] == [False, True]
 
 
 async def stop(running: RunningNode) -> None:

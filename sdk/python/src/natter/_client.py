@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import httpx
 
-from ._conversation import DEFAULT_TIMEOUT, Conversation, Options, Send, converse
+from ._conversation import DEFAULT_TIMEOUT, Address, Conversation, Options, Send, converse
 from ._operation import Call
 from ._retry import Retry
 from ._version import VERSION
@@ -49,7 +49,7 @@ def _options(
     if credential is not None and credential.startswith("pk_"):
         raise ValueError("a publishable key (pk_…) is for your users' apps; a server needs its secret key (sk_…)")
     return Options(
-        base_url=_address(url),
+        address=Address(_address(url)),
         credential=credential,
         user_agent=f"{user_agent} {USER_AGENT}" if user_agent else USER_AGENT,
         timeout=_timeout(timeout),
@@ -85,8 +85,8 @@ class _Client(Generic[H]):
 
     @property
     def base_url(self) -> str:
-        """The app's address."""
-        return self._options.base_url
+        """The app's address. That of a located client changes when the portal has another one after a failure."""
+        return self._options.address.url
 
     def for_user(self, user_id: str) -> Self:
         """The same client acting in a user's name: wherever a route takes `user_id` from a server, it is this one.
@@ -105,7 +105,7 @@ class _Client(Generic[H]):
 
     def __repr__(self) -> str:
         acting = f", for user {self._options.acting!r}" if self._options.acting else ""
-        return f"<{type(self).__name__} of {self._options.base_url}{acting}>"
+        return f"<{type(self).__name__} of {self.base_url}{acting}>"
 
     def _request(self, send: Send) -> httpx.Request:
         return self._http.build_request(
@@ -149,11 +149,14 @@ class Natter(_Client[httpx.Client], Resources):
     def locate(cls, secret_key: str | None, *, publishable_key: str, portal: str, **options: Any) -> Self:
         """A client of the address where an app is served now, as the installation's portal says.
 
-        `portal` is the portal's address. Options are those of the class. Raises `NotFound` for an unknown key.
+        `portal` is the portal's address. Options are those of the class. Raises `NotFound` for an unknown key. After a
+        connection that failed the portal is asked anew, because apps can move.
         """
         with cls(None, url=portal, **options) as finder:
             found = finder.apps.locate(publishable_key, portal=portal)
-        return cls(secret_key, url=found.url, **options)
+        client = cls(secret_key, url=found.url, **options)
+        client._options.address.locator = (publishable_key, portal)
+        return client
 
     def call(self, call: Call[T]) -> T:
         """Make a call that the resources describe, again where that is safe and may help."""
@@ -225,13 +228,13 @@ class AsyncNatter(_Client[httpx.AsyncClient], AsyncResources):
     async def locate(cls, secret_key: str | None, *, publishable_key: str, portal: str, **options: Any) -> Self:
         """A client of the address where an app is served now, as the installation's portal says.
 
-        `portal` is the portal's address. Options are those of the class. Raises `NotFound` for an unknown key. Its
-        `realtime` asks the portal anew at each connection, because apps can move.
+        `portal` is the portal's address. Options are those of the class. Raises `NotFound` for an unknown key. After a
+        connection that failed the portal is asked anew, because apps can move; `realtime` asks it at each connection.
         """
         async with cls(None, url=portal, **options) as finder:
             found = await finder.apps.locate(publishable_key, portal=portal)
         client = cls(secret_key, url=found.url, **options)
-        client._options = client._options.with_(located=(publishable_key, portal))
+        client._options.address.locator = (publishable_key, portal)
         return client
 
     async def call(self, call: Call[T]) -> T:
@@ -275,9 +278,9 @@ class AsyncNatter(_Client[httpx.AsyncClient], AsyncResources):
             token = credential
         if token is None:
             raise ValueError("whose connection? natter.for_user(…).realtime(), or give a token")
-        if self._options.located is None:
-            return RealtimeClient(self._options.base_url, token, **options)
-        key, portal = self._options.located
+        if self._options.address.locator is None:
+            return RealtimeClient(self.base_url, token, **options)
+        key, portal = self._options.address.locator
 
         async def find() -> str:
             return (await self.apps.locate(key, portal=portal)).url

@@ -8,6 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -20,6 +21,7 @@ from ._model import to_json
 from ._operation import Call, Operation
 from ._retry import Retry, may_be_done
 from .errors import APIError, NatterError
+from .resources.apps import LOCATE
 
 T = TypeVar("T")
 
@@ -47,17 +49,26 @@ Conversation: TypeAlias = Generator[Send | Wait, httpx.Response | httpx.RequestE
 DEFAULT_TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 
 
+@dataclass
+class Address:
+    """Where an app is served: one object for a client and all its views, so that what one finds the others have."""
+
+    url: str
+    locator: tuple[str, str] | None = None
+    """The publishable key and the portal that brought it; `None` where the address was given."""
+    doubted: bool = False
+    """A connection to it has failed, so the portal is asked before the next one: apps can move."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Who calls, where, and how patiently."""
 
-    base_url: str
+    address: Address
     credential: str | None = field(repr=False)
     user_agent: str
     acting: str | None = None
     """The user in whose name a server acts."""
-    located: tuple[str, str] | None = None
-    """The publishable key and the portal that brought the address."""
     timeout: httpx.Timeout
     retry: Retry = field(default_factory=Retry)
     monotonic: Callable[[], float] = time.monotonic
@@ -73,11 +84,16 @@ def converse(call: Call[T], options: Options) -> Conversation[T]:
     operation, began, attempt = call.operation, options.monotonic(), 0
     uncertain = False
     send = _first(call, options)
+    address = options.address if call.base is None else Address(call.base)
     while True:
         attempt += 1
+        if address.doubted:
+            yield from _locate(address, options)
+            send = replace(send, url=_url(call, options))
         outcome = yield send
         failure: NatterError
         if isinstance(outcome, httpx.Response):
+            address.doubted = False
             try:
                 return result_of(operation, outcome, send.headers["x-request-id"])
             except APIError as refusal:
@@ -87,6 +103,7 @@ def converse(call: Call[T], options: Options) -> Conversation[T]:
         else:
             assert outcome is not None
             failure = failure_of(outcome, send.headers["x-request-id"], f"{send.method} {send.url}")
+            address.doubted = address.locator is not None
         uncertain = uncertain or may_be_done(failure)
         seconds = options.retry.wait(
             failure,
@@ -100,12 +117,21 @@ def converse(call: Call[T], options: Options) -> Conversation[T]:
         yield Wait(seconds)
 
 
+def _locate(address: Address, options: Options) -> Conversation[None]:
+    """Ask the portal where the app is served now. Where it does not say, the address stays as it is, and in doubt."""
+    assert address.locator is not None
+    key, portal = address.locator
+    send = _first(Call(operation=LOCATE, query={"key": key}, base=portal), options)
+    outcome = yield send
+    if isinstance(outcome, httpx.Response):
+        with suppress(NatterError):
+            address.url = result_of(LOCATE, outcome, send.headers["x-request-id"]).url.rstrip("/")
+
+
 def _first(call: Call[Any], options: Options) -> Send:
     """The request, the same at each attempt: same id, same key, same bytes."""
     operation = call.operation
-    query, body = dict(call.query), call.body
-    if operation.acts == "query" and query.get("user_id") is None:
-        query["user_id"] = options.acting
+    body = call.body
     headers = {"accept": "application/json", "user-agent": options.user_agent, "x-request-id": new_id("req")}
     if options.credential is not None and not operation.public:
         headers["authorization"] = f"Bearer {options.credential}"
@@ -115,9 +141,16 @@ def _first(call: Call[Any], options: Options) -> Send:
     if body is not None:
         headers["content-type"] = "application/json"
         content = json.dumps(_said(operation, body, options), ensure_ascii=False, separators=(",", ":")).encode()
-    url = httpx.URL((call.base or options.base_url).rstrip("/") + call.route())
+    return Send(operation.method, _url(call, options), headers, content, options.timeout)
+
+
+def _url(call: Call[Any], options: Options) -> str:
+    query = dict(call.query)
+    if call.operation.acts == "query" and query.get("user_id") is None:
+        query["user_id"] = options.acting
+    url = httpx.URL((call.base or options.address.url).rstrip("/") + call.route())
     asked = {name: _parameter(value) for name, value in query.items() if value is not None}
-    return Send(operation.method, str(url.copy_merge_params(asked)), headers, content, options.timeout)
+    return str(url.copy_merge_params(asked))
 
 
 def _said(operation: Operation[Any], body: Mapping[str, Any], options: Options) -> dict[str, Any]:

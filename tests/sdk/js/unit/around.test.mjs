@@ -66,6 +66,31 @@ test("from a message that was found, pages go both ways until they meet what is 
   await client.close();
 });
 
+test("a reply in a thread is found without paging back to it, and pages go both ways from there", async () => {
+  const { client, requests } = await entered();
+  const thread = "msg_9000";
+  assert.equal(await client.loadAround("den", "msg_150", undefined, thread), 150);
+  const asked = () => requests.map(([, address]) => new URL(address)).filter(({ pathname }) => pathname === `/v1/messages/${thread}/replies`);
+  assert.deepEqual(asked().map(({ search }) => search), ["?limit=50&around=msg_150"]);
+  const shown = () => seqs(messagesAround(client.state, "den", 150, thread));
+  assert.deepEqual(shown(), range(125, 174));
+  assert.deepEqual([await loadBefore(client, "den", 150, thread), await loadAfter(client, "den", 150, thread)], [true, true]);
+  assert.deepEqual(shown(), range(75, 224));
+  assert.equal(hasAfter(client.state, "den", 150, thread), true);
+  assert.deepEqual(seqs(messagesIn(client.state, "den", thread)), [], "the newest replies were not read");
+  await client.openThread({ id: thread, channel_id: "den" });
+  assert.deepEqual(seqs(messagesIn(client.state, "den", thread)), range(251, 300));
+  while (await client.loadOlder("den", thread));
+  assert.deepEqual(seqs(messagesIn(client.state, "den", thread)), range(1, 300));
+  assert.deepEqual(shown(), range(1, 300));
+  assert.equal(hasBefore(client.state, "den", 150, thread), false);
+  const done = asked().length;
+  assert.equal(await client.loadAround("den", "msg_7", undefined, thread), 7);
+  assert.equal(asked().length, done, "nothing is read twice");
+  assert.deepEqual(seqs(messagesIn(client.state, "den")), range(251, 300), "the channel is as it was");
+  await client.close();
+});
+
 test("a pin brings its message, which stays as it is now", async () => {
   seq = NEWEST;
   const made = await entered();

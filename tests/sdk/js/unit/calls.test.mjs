@@ -21,9 +21,9 @@ const ASKED = {
   "presence.subscribe": (client, { user_ids }) => client.followPresence(user_ids),
   "typing.start": async (client, { channel_id }) => client.typing(channel_id),
 };
-/** False is what is left out; the client makes ids itself. */
+/** False and null are what is left out; the client makes ids itself. */
 const bare = ({ id: _, ...payload }, event) => Object.fromEntries(
-  Object.entries(event === "message.send" ? payload : { id: _, ...payload }).filter(([, value]) => value !== undefined && value !== false),
+  Object.entries(event === "message.send" ? payload : { id: _, ...payload }).filter(([, value]) => value !== undefined && value !== null && value !== false),
 );
 
 for (const file of readdirSync(FOLDER)) {

@@ -5,7 +5,7 @@ import { messagesIn } from "../../../../sdk/js/dist/index.js";
 import { channel, settled, world } from "./world.mjs";
 
 const den = (read_number = 0) => ({ ...channel("den", 1), last_number: 1, membership: { ...channel("den").membership, read_number } });
-const fresh = (read_number) => ({ recovered: false, channels: [den(read_number)], grants: {}, blocks: [], cursor: "c1", has_more: false });
+const fresh = (read_number, own_seq = 0) => ({ recovered: false, channels: [den(read_number)], grants: {}, blocks: [], own_seq, cursor: "c1", has_more: false });
 const watch = () => ({ channel: den(), presence: null, watchers: null, receipts: null });
 const entry = (seq, type, data, channel_id = "den") => ({ type, channel_id, seq, epoch: "e", at: "", actor: "ada", data });
 const reaction = (seq, type, reactions) => entry(seq, type, { message_id: "msg_1", message_seq: 1, user_id: "ada", emoji: "+", created_at: "", reactions, replaced: [] });
@@ -35,17 +35,23 @@ test("what is replayed and was known already does not take back what a page has 
 });
 
 test("an event of one's own that fresh state has already is not applied to it", async () => {
-  const mark = entry(7, "unread.changed", { channel_id: "den", read_number: 0, marked_unread: true, hidden_numbers: [] }, null);
-  const sync = ({ cursor }) => {
-    if (cursor) return { recovered: true, events: [], cursor: "c2", has_more: false };
-    wires[0].on.event(mark.type, mark);
-    return fresh(1);
+  const own = (seq, type, data) => entry(seq, type, { channel_id: "den", ...data }, null);
+  const mark = own(7, "unread.changed", { read_number: 0, marked_unread: true, hidden_numbers: [] });
+  const muted = own(9, "membership.arranged", { muted_at: "2026" });
+  const sync = () => {
+    [mark, muted].forEach((event) => wires[0].on.event(event.type, event));
+    return fresh(1, 8);
   };
   const { client, wires } = world({ answers: { sync } });
   await client.connect();
   await settled();
+  const { read_number, muted_at } = client.state.channels.den.channel.membership;
+  assert.deepEqual([read_number, muted_at], [1, "2026"], "what is newer than that was not lost");
+  // Nor when it comes late, after all of what followed it.
+  wires[0].on.event(mark.type, mark);
+  await settled();
   assert.equal(client.state.channels.den.channel.membership.read_number, 1);
-  assert.deepEqual([syncs(wires[0]), client.state.cursor], [[null, "c1"], "c2"]);
+  assert.deepEqual([syncs(wires[0]), client.state.cursor], [[null], "c1"], "and nothing is asked again");
 });
 
 test("a gap that the end of the connection left open is filled by the next one, not by beginning anew", async () => {

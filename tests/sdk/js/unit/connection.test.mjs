@@ -180,6 +180,22 @@ test("after a refusal, connecting again tries again, with another token", async 
   await client.close();
 });
 
+test("whoever is followed is followed again after a reconnect, as many at a time as a call may name", async () => {
+  const followed = [];
+  const answers = { "presence.subscribe": ({ user_ids }) => ({ presence: user_ids.map((user_id) => ({ user_id, status: "online", text: null })) }) };
+  const { client, clock, wires } = world({ answers });
+  await client.connect();
+  await client.followPresence(["bob"]);
+  await client.followPresence(Array.from({ length: 149 }, (_, n) => `user${n}`));
+  wires[0].on.closed(false);
+  assert.deepEqual(client.state.presence, {});
+  await clock.pass(2_000);
+  for (const { calls } of wires) followed.push(calls.filter(([event]) => event === "presence.subscribe").map(([, { user_ids }]) => user_ids.length));
+  assert.deepEqual(followed, [[1, 100, 49], [100, 50]]);
+  assert.equal(Object.keys(client.state.presence).length, 150);
+  await client.close();
+});
+
 test("a server that takes a connection and says nothing is left for another attempt", async () => {
   const silent = { calls: 0 };
   const { client, clock, server } = world({

@@ -9,8 +9,7 @@ import { channel, Clock, settled, token, USER } from "./world.mjs";
 
 const ME = USER.id;
 const EMOJI = ["+", "!"];
-/** For more of them: NATTER_MODEL_HISTORIES=30000 node --test model.test.mjs. About one in 30,000 meets what no client can tell: a mark as
- * unread that fresh state has already, and that comes after all of what followed it. */
+/** For more of them: NATTER_MODEL_HISTORIES=30000 node --test model.test.mjs. */
 const FIRST = Number(process.env.NATTER_MODEL_SEED ?? 1);
 const HISTORIES = Number(process.env.NATTER_MODEL_HISTORIES ?? 800);
 
@@ -145,7 +144,7 @@ class Server {
   }
 
   fresh() {
-    return { recovered: false, channels: [this.channel()], grants: {}, blocks: [], cursor: String(this.log.length), has_more: false };
+    return { recovered: false, channels: [this.channel()], grants: {}, blocks: [], own_seq: this.own, cursor: String(this.log.length), has_more: false };
   }
 
   /** What the user's calls do. */

@@ -330,7 +330,7 @@ class RealtimeClient(_Commands):
 
     def _begin(self, ready: dict[str, Any]) -> None:
         if ready.get("recovered") is False:
-            self._logs.start_anew(ready.get("channels", []))
+            self._logs.start_anew(ready.get("channels", []), ready.get("own_seq", 0))
         self._resume = ready["cursor"]
         self._expires_at = datetime.fromisoformat(ready["expires_at"]) if ready.get("expires_at") else None
         self._queue.put_nowait(RealtimeEvent(type="connection.ready", data=ready))

@@ -50,9 +50,10 @@ class Logs:
         self._heard[log] = event.seq
         return True
 
-    def start_anew(self, channels: list[Mapping[str, Any]]) -> None:
-        """The server gave fresh state, which stands in the place of all that was heard."""
+    def start_anew(self, channels: list[Mapping[str, Any]], own_seq: int) -> None:
+        """The server gave fresh state, which stands in the place of all that was heard. `own_seq` is of the own log."""
         self._heard = {f"c:{channel['id']}": int(channel["seq"]) for channel in channels}
+        self._heard["u:"] = own_seq
 
     @staticmethod
     def _log(event: RealtimeEvent) -> str:

@@ -1,0 +1,158 @@
+"""An invoice as a PDF. The same document makes the same bytes: the file carries no time and no random id."""
+
+import io
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+from billing.invoices.document import Document, digest
+from billing.invoices.wording import describe, quantity_words, stretch_words
+from billing.money import amount_text
+from billing.usage.periods import month_bounds
+
+WIDTH, HEIGHT = A4
+LEFT: Final = 50.0
+RIGHT: Final = WIDTH - 50.0
+BOTTOM: Final = 70.0
+_INK, _MUTED, _RULE, _ACCENT = HexColor(0x1C1C21), HexColor(0x5F5F6B), HexColor(0xE3E3E8), HexColor(0x4B45D1)
+
+
+def render(document: Document) -> bytes:
+    """The file."""
+    target = io.BytesIO()
+    canvas = Canvas(target, pagesize=A4, invariant=1, pageCompression=1)
+    canvas.setTitle(_plain(f"Invoice {document.number}"))
+    canvas.setAuthor("Natter")
+    sheet = _Sheet(canvas, document)
+    sheet.head()
+    for lines in document.by_app().values():
+        sheet.app(lines[0][1].app.name, [line for _, line in lines])
+    sheet.totals()
+    sheet.foot()
+    canvas.showPage()
+    canvas.save()
+    return target.getvalue()
+
+
+class _Sheet:
+    """Writes from top to bottom, over as many pages as it takes. `y` is the next line's base, points from below."""
+
+    def __init__(self, canvas: Any, document: Document) -> None:
+        self._canvas = canvas
+        self._document = document
+        self._y = HEIGHT - 60
+
+    def head(self) -> None:
+        document = self._document
+        begin, _ = month_bounds(document.month)
+        self._text(LEFT, "Natter", size=11, bold=True, color=_ACCENT)
+        self._move(30)
+        self._text(LEFT, f"Invoice {document.number}", size=20, bold=True)
+        self._move(28)
+        facts = [
+            ("For", document.organization.name),
+            ("Month", f"{begin:%B %Y} (UTC)"),
+            ("Date", _day(document.finalized_at)),
+            ("Usage received by", document.cut.replace("T", " ").removesuffix("Z")[:16] + " UTC"),
+        ]
+        for name, value in facts:
+            self._text(LEFT, name, color=_MUTED)
+            self._text(LEFT + 110, value)
+            self._move(15)
+        self._move(14)
+
+    def app(self, name: str, lines: Iterable[Any]) -> None:
+        self._room(60)
+        self._text(LEFT, name, size=11, bold=True)
+        self._text(RIGHT, self._document.currency.upper(), color=_MUTED, right=True)
+        self._rule(8)
+        for line in lines:
+            self._room(34)
+            self._text(LEFT, describe(line))
+            self._text(RIGHT, self._money(line.amount), right=True)
+            self._move(13)
+            self._text(LEFT, " · ".join(filter(None, (stretch_words(line), self._basis(line)))), size=8, color=_MUTED)
+            self._move(17)
+        self._move(8)
+
+    def totals(self) -> None:
+        document = self._document
+        rows: list[tuple[str, int]] = [("Sum", document.subtotal)]
+        rows += [(f"Credit: {taken.name}", -taken.amount) for taken in document.credits]
+        rows += [(f"Coupon {taken.id}: {taken.name}", -taken.amount) for taken in document.coupons]
+        if document.tax.basis_points:
+            rows.append((f"{document.tax.name}, {document.tax.basis_points / 100:g} %", document.tax.amount))
+        self._room(40 + 16 * len(rows))
+        self._rule(0)
+        for name, amount in rows:
+            self._text(LEFT + 200, name, color=_MUTED)
+            self._text(RIGHT, self._money(amount), right=True)
+            self._move(16)
+        self._move(4)
+        self._text(LEFT + 200, "Total", size=12, bold=True)
+        self._text(RIGHT, amount_text(document.total, document.currency), size=12, bold=True, right=True)
+        self._move(18)
+        if document.carried:
+            carried = amount_text(document.carried, document.currency)
+            self._text(LEFT + 200, f"{carried} is carried over as credit.", color=_MUTED)
+            self._move(16)
+
+    def foot(self) -> None:
+        self._room(60)
+        self._move(20)
+        words = (
+            "Each line can be followed to the usage ledger's rows it rests on: see the invoice's page in the portal.",
+            f"Document SHA-256: {digest(self._document.encode())}",
+        )
+        for line in words:
+            self._text(LEFT, line, size=7.5, color=_MUTED)
+            self._move(11)
+
+    def _basis(self, line: Any) -> str:
+        return quantity_words(line, self._document.currency)
+
+    def _money(self, amount: int) -> str:
+        return amount_text(amount, self._document.currency).rpartition(" ")[0]
+
+    def _text(
+        self, x: float, text: str, *, size: float = 9.5, bold: bool = False, color: Any = _INK, right: bool = False
+    ) -> None:
+        canvas, font = self._canvas, "Helvetica-Bold" if bold else "Helvetica"
+        canvas.setFont(font, size)
+        canvas.setFillColor(color)
+        shown = _fit(canvas, _plain(text), font, size, (x if right else RIGHT - x) - (LEFT if right else 0))
+        (canvas.drawRightString if right else canvas.drawString)(x, self._y, shown)
+
+    def _rule(self, above: float) -> None:
+        self._move(above)
+        self._canvas.setStrokeColor(_RULE)
+        self._canvas.setLineWidth(0.7)
+        self._canvas.line(LEFT, self._y, RIGHT, self._y)
+        self._move(16)
+
+    def _move(self, points: float) -> None:
+        self._y -= points
+
+    def _room(self, points: float) -> None:
+        if self._y - points < BOTTOM:
+            self._canvas.showPage()
+            self._y = HEIGHT - 60
+
+
+def _plain(text: str) -> str:
+    """The fonts that every reader of PDF has know Western European letters; others show as a question mark here."""
+    return text.encode("cp1252", "replace").decode("cp1252")
+
+
+def _fit(canvas: Any, text: str, font: str, size: float, room: float) -> str:
+    while text and canvas.stringWidth(text, font, size) > room:
+        text = text[:-2].rstrip() + "…" if len(text) > 2 else ""
+    return text
+
+
+def _day(at: str) -> str:
+    return f"{datetime.fromisoformat(at):%d %B %Y}".lstrip("0")
