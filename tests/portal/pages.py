@@ -20,6 +20,7 @@ from control_plane.mail.outbox import list_letters
 from control_plane.members.invitations import invite
 from control_plane.organizations.service import rename_organization
 from kernel.ids import format_id
+from tests.billing.planted import plant_invoice
 from tests.portal.harness import PASSWORD, Portal, Somebody
 from tests.portal.harness import newcomer as fresh
 from tests.portal.security import changed_address
@@ -34,8 +35,12 @@ REDIRECTS = {
     "/organizations/{organization_id}/closed",
 }
 """They lead on to another page, for who has what they are about."""
-FILES = {"/organizations/{organization_id}/export"}
-"""A browser saves them and shows nothing."""
+FILES = {
+    "/organizations/{organization_id}/export",
+    "/organizations/{organization_id}/invoices/{invoice_id}/pdf",
+    "/organizations/{organization_id}/invoices/{invoice_id}/lines/{place}/rows.csv",
+}
+"""Not to be looked at in a browser's page: it saves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class House:
     account_id: str
     key_id: str
     mail_id: str
+    invoice_id: str
     verify: str
     reset: str
     email: str
@@ -96,6 +102,13 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
         account_id=other.person.public_id,
         key_id=format_id("key", keys[0]["id"]),
         mail_id=letters.items[0].public_id,
+        invoice_id=await plant_invoice(
+            portal.sql,
+            organization=(member.organization_id, words),
+            app=(made.app.id, words),
+            month="2025-12",
+            now=portal.deps.clock.now(),
+        ),
         verify=urlsplit(verify).path,
         reset=urlsplit(reset).path,
         email=urlsplit(await portal.link(wanted)).path,
@@ -117,8 +130,9 @@ def path_of(route: str, house: House) -> str:
     }
     if route in links:
         return links[route]
-    for name in ("organization_id", "app_id", "account_id", "key_id", "mail_id"):
+    for name in ("organization_id", "app_id", "account_id", "key_id", "mail_id", "invoice_id"):
         route = route.replace(f"{{{name}}}", getattr(house, name))
+    route = route.replace("{place}", "1").replace("{plan_id}", "growth")
     assert "{" not in route, f"{route} has a parameter that no house has"
     return route
 
@@ -127,5 +141,5 @@ def page_routes(app: Litestar) -> Iterator[str]:
     """Every page of the running application."""
     for route in app.routes:
         methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
-        if "GET" in methods and route.path_format not in FILES and not route.path_format.startswith(NO_PAGES):
+        if "GET" in methods and not route.path_format.startswith(NO_PAGES) and route.path_format not in FILES:
             yield route.path_format

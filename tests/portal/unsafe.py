@@ -5,10 +5,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from billing.terms.service import change_plan, start_trial
 from control_plane.accounts.addresses import request_change
 from control_plane.accounts.local import create_outbox_link
 from control_plane.accounts.reset import request_reset
@@ -140,6 +142,34 @@ by_owner(f"{_APP}/settings/name", f"{_APP}/settings", lambda _: {"app": "Renamed
 by_owner(f"{_APP}/settings/origins/add", f"{_APP}/settings", lambda _: {"allowed_origins": "https://chat.example.com"})
 by_owner(f"{_APP}/settings/anonymous", f"{_APP}/settings", lambda _: {"allowed": "yes"})
 by_owner(f"{_APP}/settings/guests", f"{_APP}/settings", lambda _: {"allowed": "yes"})
+by_owner(f"{_ORGANIZATION}/billing/coupon", f"{_ORGANIZATION}/billing", lambda _: {"code": "WELCOME50"})
+by_owner(f"{_APP}/plan", f"{_APP}/plan/growth")
+by_owner(f"{_APP}/plan/trial", f"{_APP}/plan")
+by_owner(f"{_APP}/spend/budget", f"{_APP}/spend", lambda _: {"amount": "250", "budget_over": "stop"})
+by_owner(f"{_APP}/spend/alerts", f"{_APP}/spend", lambda _: {"thresholds": "25, 90"})
+
+
+def by_customer(route: str, page: str, values: Values, prepare: Callable[[Any, Any], Awaitable[Any]]) -> None:
+    """A request of an owner about an app, whose terms were changed before."""
+
+    async def make(scenery: Scenery) -> Case:
+        async with scenery.portal.deps.change_as(scenery.member, None) as ctx:
+            await prepare(ctx, scenery.app.app.id)
+        client = await scenery.portal.client(scenery.owner)
+        return Case(client, page=scenery.app_path + page, action=scenery.app_path + route, values=values)
+
+    CASES[_APP + route] = make
+
+
+async def _going_down(ctx: Any, app_id: Any) -> None:
+    await change_plan(ctx, app_id, "growth")
+    await change_plan(ctx, app_id, "starter")
+
+
+by_customer("/plan/keep", "/plan", {}, _going_down)
+by_customer("/plan/trial/end", "/plan", {"keep": "yes"}, lambda ctx, app_id: start_trial(ctx, app_id, "growth"))
+by_customer("/plan/addons", "/plan", {"quantity": "2"}, lambda ctx, app_id: change_plan(ctx, app_id, "starter"))
+by_customer("/spend/over", "/spend", {"over": "stop"}, lambda ctx, app_id: change_plan(ctx, app_id, "starter"))
 by_owner(f"{_APP}/keys", f"{_APP}/keys/new")
 by_owner(f"{_APP}/keys/publishable", f"{_APP}/keys")
 by_owner(f"{_APP}/keys/{{key_id}}/roll", f"{_APP}/keys/{{secret}}/roll")

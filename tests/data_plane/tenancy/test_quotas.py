@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from data_plane.limits.policies import limits_of
 from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.errors import QuotaExceeded
-from data_plane.tenancy.quotas import check_messages, check_new_active
+from data_plane.tenancy.quotas import check_messages, check_new_active, check_storage
 from data_plane.tenancy.shared_counts import PATIENCE
-from kernel.contracts import Quota
+from kernel.contracts import Quota, RateLimit
 from kernel.redis import connect_redis
 from ops.chaos.proxy import Proxy
 
@@ -49,6 +50,28 @@ async def test_a_standing_ends_with_its_month(node):
     assert check_new_active(app, NOW)
     check_messages(app, NOW + timedelta(seconds=1))
     assert not check_new_active(app, NOW + timedelta(seconds=1))
+
+
+async def test_what_is_stored_can_be_edited_but_not_added_to_once_it_is_full(node):
+    full = quota("storage_bytes", used=10**9, limit=10**9)
+    with pytest.raises(QuotaExceeded, match="Delete some for good"):
+        check_storage(with_quota(node, full), NOW)
+    check_messages(with_quota(node, full), NOW)
+    for change in ({"exceeded": False}, {"over": "bill"}):
+        check_storage(with_quota(node, msgspec.structs.replace(full, **change)), NOW)
+
+
+@pytest.mark.parametrize("meter", ["messages", "mau", "peak_connections", "storage_bytes"])
+async def test_beyond_a_limit_that_throttles_an_app_has_a_tenth_of_its_rates(node, meter):
+    own = (RateLimit(policy="messages.app", per_second=300, burst=1_500),)
+    for throttled in (False, True):
+        app = msgspec.structs.replace(with_quota(node, quota(meter, over="throttle", exceeded=throttled)), limits=own)
+        rates = limits_of(app).rates
+        assert round(rates["messages.app"].per_second) == (30 if throttled else 300)
+        assert rates["messages.app"].burst == (150 if throttled else 1_500)
+        assert round(rates["tokens.app"].per_second) == (20 if throttled else 200)
+        # What one user may do is as before; it is the app that is slower.
+        assert rates["messages.user"] == limits_of(node.tenant.snapshot).rates["messages.user"]
 
 
 def peak(node, limit, over="stop"):

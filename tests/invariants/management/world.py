@@ -15,12 +15,7 @@ import uvicorn
 from litestar import Litestar
 
 import ops.entrypoints.control
-from billing.invoices.charges import Line
-from billing.invoices.document import Head, Named, compose, number_text
-from billing.invoices.document import digest as digest_of
-from billing.plans import Tax
 from billing.tenants import open_app
-from billing.usage.periods import month_bounds
 from control_plane.accounts.local import create_outbox_link, open_local
 from control_plane.accounts.person import Person
 from control_plane.accounts.sessions import begin_session
@@ -37,6 +32,7 @@ from kernel.clock import ManualClock
 from kernel.ids import Ids, encode, format_id, parse_id
 from kernel.metrics import CollectorRegistry
 from portal.http import cookies, seal
+from tests.billing.planted import plant_invoice
 from tests.control_plane.accounts.second_steps import offered_app, two_step_on
 from tests.control_plane.fixtures import World as Control
 from tests.control_plane.fixtures import make_deps
@@ -122,7 +118,6 @@ class World:
         self.url = ""
         self._ids = Ids()
         self._numbers = count(1)
-        self._invoices = count(1)
 
     # -- beginning and end ---------------------------------------------------------------------------------------------
 
@@ -261,36 +256,18 @@ class World:
             invitation=invited.public_id,
             session=format_id("ses", session),
             audit=format_id("aud", audit),
-            invoice=await self._invoice(scope, made.app.id, app),
+            invoice=await plant_invoice(
+                self.database.fetch,
+                organization=(scope.organization_id, scope.organization_name),
+                app=(made.app.id, app),
+                month="2025-12",
+                now=self.deps.clock.now(),
+            ),
             last_four=keys["secret"].last_four,
             organization_name=name,
             member_email=member.email,
         )
         return House(scope, kit)
-
-    async def _invoice(self, scope: Member, app_id: UUID, app: str) -> str:
-        """An invoice of a month that is over, with one line of usage."""
-        begin, end = month_bounds("2025-12")
-        line = Line(
-            app_id=app_id, kind="usage", what="messages", begin=begin, end=end, amount=200, meter="messages",
-            quantity=7, included=5, beyond=2, price=200, per=1_000_000,
-        )  # fmt: skip
-        number, now = next(self._invoices), self.deps.clock.now()
-        head = Head(
-            number=number_text(number),
-            organization=Named(id=scope.public_organization_id, name=scope.organization_name),
-            month="2025-12",
-            currency="usd",
-            cut=now,
-            finalized_at=now,
-        )
-        text = compose(head, [line], {format_id("app", app_id): app}, [], [], Tax()).encode()
-        invoice = self._ids.uuid7()
-        await self.database.execute(
-            "insert into control.invoices values ($1, $2, '2025-12', $3, 'usd', 200, $4, $5, $6, $6)",
-            invoice, scope.organization_id, number, text, digest_of(text), now,
-        )  # fmt: skip
-        return format_id("inv", invoice)
 
     async def _join(self, organization_id: UUID, person: Person, role: str) -> None:
         await self.database.execute(

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from playwright.async_api import Page, expect
 
+from billing.terms.service import set_override
 from control_plane.apps.service import set_allowed_origins, set_anonymous, set_guests
+from control_plane.context import Actor
 from control_plane.keys.api_keys import create_secret_key, revoke_api_key
 from kernel.contracts import AppSnapshot
 from kernel.ids import format_id, parse_id
@@ -121,9 +123,9 @@ async def usage(house: House) -> list[Shot]:
     for name, messages, users in (("far", 2_000_000, 5_000), ("near", 70_000, 290), ("over", 30_000, None)):
         app = (await house.portal.app_of(house.member, f"Usage {name}")).app
         await _use(house.portal, app.id)
-        change = "update control.entitlements set included = $2, over = $3 where app_id = $1 and meter = $4"
-        await house.portal.sql(change, app.id, messages, "stop", "messages")
-        await house.portal.sql(change, app.id, users, "stop" if users else "bill", "mau")
+        async with house.portal.deps.change(Actor("operator:test")) as ctx:
+            await set_override(ctx, app.id, "messages.included", messages, reason="A picture")
+            await set_override(ctx, app.id, "mau.included", users or 10**15, reason="A picture")
         base = f"/apps/{app.public_id}"
         shots += [
             Shot(f"usage-{name}", f"{base}/usage", house.owner, _point if name == "near" else _open_table),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from billing.terms.service import set_override
 from control_plane.apps.service import resume_app, set_allowed_origins, suspend_app
 from control_plane.context import Actor
 from control_plane.tenants import NewApp
@@ -571,9 +572,8 @@ async def test_markup_is_text(house: House, house_tab: HouseTab) -> None:
 async def test_a_full_plan_is_explained_where_the_message_stays(house: House, house_tab: HouseTab) -> None:
     page = await house_tab()
     app = await house.app()
-    await house.portal.sql(
-        "update control.entitlements set included = 2 where app_id = $1 and meter = 'messages'", app.app.id
-    )
+    async with house.portal.deps.change(Actor("operator:test")) as ctx:
+        await set_override(ctx, app.app.id, "messages.included", 2, reason="To be full soon")
     demo = Demo(page)
     await demo.open(f"/apps/{app.app.public_id}/demo")
     await demo.say(ADA, "One.", "Two.")

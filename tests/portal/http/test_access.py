@@ -8,7 +8,7 @@ from litestar.enums import MediaType
 from portal.http.guard import ACCESS
 from portal.http.guard import CONFIRMED as ASKS
 from tests.portal.harness import Portal
-from tests.portal.pages import NO_PAGES, furnish, page_routes, path_of
+from tests.portal.pages import FILES, NO_PAGES, furnish, page_routes, path_of
 
 OPEN = {
     "/",
@@ -87,7 +87,7 @@ async def test_what_cannot_be_taken_back_asks_who_one_is(shared_portal: Portal) 
 async def test_strangers_are_sent_to_the_door(shared_portal: Portal, address: Callable[[], str]) -> None:
     house = await furnish(shared_portal, address, "Analytical Engines")
     client = await shared_portal.client()
-    for route in page_routes(shared_portal.app):
+    for route in [*page_routes(shared_portal.app), *FILES]:
         answer = await client.get(path_of(route, house))
         if route in OPEN:
             assert answer.status_code in (200, 303), route

@@ -9,7 +9,7 @@ import pytest
 from tests.engines import Engines
 from tests.portal.apps.forms import submit
 from tests.portal.harness import PASSWORD, Portal, portal_deps, serve, with_settings
-from tests.portal.pages import furnish, page_routes, path_of
+from tests.portal.pages import FILES, furnish, page_routes, path_of
 
 STRICT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -21,7 +21,7 @@ OTHER_POLICIES = {"/outbox/{mail_id}", "/outbox/{mail_id}/body", "/apps/{app_id}
 async def test_every_page_has_them(shared_portal: Portal, address: Callable[[], str]) -> None:
     house = await furnish(shared_portal, address, "Analytical Engines")
     client = await shared_portal.client(house.owner)
-    for route in [*page_routes(shared_portal.app), "/nothing"]:
+    for route in [*page_routes(shared_portal.app), *FILES, "/nothing"]:
         answer = await client.get(path_of(route, house))
         policy = answer.headers["content-security-policy"]
         if route not in OTHER_POLICIES:
