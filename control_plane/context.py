@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.accounts.passwords import Passwords
+from control_plane.keys.jwks_url import JwksFetcher
 from control_plane.members.scope import Member
 from kernel.clock import Clock, SystemClock, truncate_ms
 from kernel.db import Database, UnitOfWork
@@ -63,6 +64,7 @@ class Deps:
     ids: Ids = field(default_factory=Ids)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     passwords: Passwords = field(default_factory=Passwords)
+    jwks: JwksFetcher = field(default_factory=JwksFetcher)
     openapi: bytes = b""
 
     @asynccontextmanager

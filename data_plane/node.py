@@ -51,6 +51,7 @@ from data_plane.shard import Shard
 from data_plane.sync.service import SyncService
 from data_plane.tenancy.connections import ConnectionQuota
 from data_plane.tenancy.copies import SnapshotCopies
+from data_plane.tenancy.key_uses import KeyUses
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
 from data_plane.tenancy.user_connections import UserConnections
@@ -120,8 +121,10 @@ class Node:
         self.activity = ActivityTracker(self.system, deps.clock)
         self.hidden = Hidden(self.system, deps.clock)
         self.grants = GrantStore(self.system)
+        self.key_uses = KeyUses(deps.clock)
         self.puller = SnapshotPuller(
             store=self.snapshots,
+            uses=self.key_uses,
             copies=SnapshotCopies(self.system, deps.vault),
             control_url=deps.control_url,
             credential=deps.credential,
@@ -196,7 +199,7 @@ class Node:
             vault=deps.vault,
         )
         self.flusher = Flusher(self.system.pool, deps.clock, self._stored, rules=self.grants.rules)
-        authenticator = Authenticator(self.snapshots, self.revocations, deps.vault, deps.clock)
+        authenticator = Authenticator(self.snapshots, self.revocations, deps.vault, deps.clock, self.key_uses)
         tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
         self.pace = Pace(self.shard, self.limiter)
         await self.pace.refresh()

@@ -86,6 +86,16 @@ class Settings:
         "cookies are sent over TLS only. Default: the control plane's port on this machine.",
         "",
     )
+    smtp_url: str = _setting(
+        "The mail server that delivers letters: `smtp://user:password@host:587` (STARTTLS is required; "
+        "`?starttls=off` for a relay on this machine), or `smtps://user:password@host:465`; `?ca=/path.pem` names an "
+        "authority of your own. Empty: letters are kept on the outbox page and go nowhere.",
+        "",
+        secret=True,
+    )
+    mail_from: str = _setting(
+        "The sender of letters: `Natter <no-reply@chat.example.com>`. Needed with `smtp_url`.", ""
+    )
     host: str = _setting("The address that servers listen on.", "127.0.0.1")
     control_port: int = _setting("Port of portal and management API.", 8000)
     node_port: int = _setting("Port of a data-plane node.", 8100)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from kernel.redis_url import CLUSTER_SCHEMES, cluster_members
-from kernel.settings import Settings
+from kernel.settings import Settings, SettingsError
 
 _POSTGRES: Final = ("postgresql", "postgres")
 _REDIS: Final = ("redis", "rediss", "unix")
@@ -75,6 +75,7 @@ def problems(settings: Settings) -> Iterator[str]:
     yield from _url_problems("NATTER_PUBLIC_URL", settings.public_url, _HTTP)
     yield from _jobs_problems(settings)
     yield from _portal_problems(settings)
+    yield from _mail_problems(settings)
     yield from _shard_problems(settings)
     if settings.environment == "production":
         yield from _production_problems(settings)
@@ -121,6 +122,30 @@ def _portal_problems(settings: Settings) -> Iterator[str]:
         parts = urlsplit(settings.portal_url)
         if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
             yield "NATTER_PORTAL_URL must be scheme, host and port alone: the portal lives at the root of its host."
+
+
+def _mail_problems(settings: Settings) -> Iterator[str]:
+    if not settings.smtp_url and not settings.mail_from:
+        return
+    from control_plane.mail.smtp import SmtpServer, parse_sender  # the mail library is slow to import
+
+    if settings.smtp_url:
+        try:
+            server = SmtpServer.parse(settings.smtp_url)
+        except SettingsError as error:
+            yield error.message
+        else:
+            if server.ca is not None and not Path(server.ca).is_file():
+                yield f"NATTER_SMTP_URL names the authority {server.ca}, which is no file."
+            if settings.environment == "production" and server.tls == "off" and not server.is_local:
+                yield "NATTER_SMTP_URL has `starttls=off` in production: letters with links would go in the clear."
+        if not settings.mail_from:
+            yield "NATTER_MAIL_FROM must be set beside NATTER_SMTP_URL: who letters are from."
+    if settings.mail_from:
+        try:
+            parse_sender(settings.mail_from)
+        except SettingsError as error:
+            yield error.message
 
 
 def _shard_problems(settings: Settings) -> Iterator[str]:

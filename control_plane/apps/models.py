@@ -28,6 +28,7 @@ class App(Base):
     allowed_origins: Mapped[list[str]]
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+    promoted_at: Mapped[datetime | None]
 
     @property
     def guests(self) -> bool:

@@ -8,12 +8,13 @@ from control_plane import audit, configuration, entitlements, placement
 from control_plane.apps import repository
 from control_plane.apps.models import App
 from control_plane.apps.origins import check_origins
+from control_plane.apps.rules import require_confirmation
 from control_plane.context import Context
 from control_plane.entitlements import PlanGrant
 from control_plane.organizations.models import Organization
 from control_plane.validation import check_name
 from kernel.contracts import Environment
-from kernel.errors import InvalidInput
+from kernel.errors import Conflict, InvalidInput
 
 
 async def create_app_record(
@@ -77,10 +78,41 @@ async def resume_app(ctx: Context, app_id: UUID) -> App:
     return app
 
 
-async def set_allowed_origins(ctx: Context, app_id: UUID, origins: Sequence[str]) -> App:
-    """Which web pages may connect: exact origins (`https://chat.example.com`), or `*` alone for all."""
+async def promote_app(ctx: Context, app_id: UUID, *, confirm: str | None = None) -> App:
+    """From development to production, once and for good; keys, data and settings stay. `confirm` is the app's name.
+
+    Raises `InvalidInput` without it, and `Conflict` for an app in production.
+    """
+    app = await repository.get_for_change(ctx.session, app_id)
+    if app.environment == "production":
+        raise Conflict("The app is in production already.")
+    require_confirmation(app, confirm, "promote", everywhere=True)
+    app.environment, app.promoted_at = "production", ctx.now
+    await _audit(ctx, app, "promoted", open_to_every_origin="*" in app.allowed_origins)
+    return app
+
+
+async def delete_app(ctx: Context, app_id: UUID, *, confirm: str | None = None) -> App:
+    """Nodes refuse everything and close its sockets, keys and tokens work no more; there is no way back.
+
+    `confirm` is the app's name. Raises `InvalidInput` without it.
+    """
+    app = await repository.get_for_change(ctx.session, app_id)
+    require_confirmation(app, confirm, "delete", everywhere=True)
+    app.status = "deleted"
+    await _audit(ctx, app, "deleted", name=app.name, environment=app.environment)
+    return app
+
+
+async def set_allowed_origins(ctx: Context, app_id: UUID, origins: Sequence[str], *, confirm: str | None = None) -> App:
+    """Which web pages may connect: exact origins (`https://chat.example.com`), or `*` alone for all.
+
+    In production it takes the app's name, `confirm`, to open it to all. Raises `InvalidInput`.
+    """
     checked = check_origins(origins)
     app = await repository.get_for_change(ctx.session, app_id)
+    if "*" in checked and "*" not in app.allowed_origins:
+        require_confirmation(app, confirm, "let any web page connect to")
     before, app.allowed_origins = app.allowed_origins, checked
     await _audit(ctx, app, "origins_changed", before=before, after=checked)
     return app

@@ -23,3 +23,15 @@ class AuditEntry(Base):
     app_id: Mapped[UUID | None]
     request_id: Mapped[str | None]
     data: Mapped[dict[str, Any]]
+
+
+class AuditLink(Base):
+    """An entry's place in the chain of its organization (the nil UUID: of none). The database writes it at commit."""
+
+    __tablename__ = "audit_chain"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[UUID]
+    previous: Mapped[str]
+    hash: Mapped[str]

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from control_plane.audit.models import AuditEntry
 from control_plane.context import Context
+from control_plane.members.scope import Member
 
 
 async def record(
@@ -31,3 +32,10 @@ async def record(
         )
     )
     await ctx.session.flush()
+
+
+async def note_export(ctx: Context, member: Member, filters: dict[str, str]) -> None:
+    """That somebody took a copy of the log. Raises `Forbidden`."""
+    member.require("audit.read")
+    target = member.public_organization_id
+    await record(ctx, "audit.exported", target, organization_id=member.organization_id, filters=filters)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane import audit
 from control_plane.apps import repository as apps
 from control_plane.apps.models import App
+from control_plane.apps.rules import require_confirmation
 from control_plane.context import Context
 from control_plane.keys.models import ApiKey
 from kernel.clock import rfc3339
@@ -85,11 +86,16 @@ async def rotate_secret_key(
     return fresh
 
 
-async def revoke_api_key(ctx: Context, app_id: UUID, key_id: UUID) -> ApiKey:
-    """Nodes refuse the key once they have applied this version; `revocation.state` tells when all have."""
+async def revoke_api_key(ctx: Context, app_id: UUID, key_id: UUID, *, confirm: str | None = None) -> ApiKey:
+    """Nodes refuse the key once they have applied this version; `revocation.state` tells when all have.
+
+    The last key of its kind of an app in production takes the app's name, `confirm`. Raises `InvalidInput` without.
+    """
     app = await apps.get_for_change(ctx.session, app_id)
     key = await _get(ctx.session, app, key_id)
     if key.revoked_at is None:
+        if await _is_last(ctx, key):
+            require_confirmation(app, confirm, f"revoke the last {key.kind} key of")
         key.revoked_at, key.revoked_version = ctx.now, app.version
         await _audit(ctx, app, key, "revoked", kind=key.kind)
     return key
@@ -135,6 +141,15 @@ async def _get(session: AsyncSession, app: App, key_id: UUID) -> ApiKey:
 def _check_live(key: ApiKey, now: datetime) -> None:
     if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         raise Conflict("The key was revoked or has expired; create a new one.")
+
+
+async def _is_last(ctx: Context, key: ApiKey) -> bool:
+    """Whether it works, and no other of its kind does."""
+    works = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > ctx.now)
+    live = select(ApiKey.id).where(
+        ApiKey.app_id == key.app_id, ApiKey.kind == key.kind, ApiKey.revoked_at.is_(None), works
+    )
+    return list((await ctx.session.execute(live)).scalars()) == [key.id]
 
 
 async def _check_room(ctx: Context, app: App) -> None:

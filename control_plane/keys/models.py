@@ -25,6 +25,7 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_version: Mapped[int | None]
+    last_used_at: Mapped[datetime | None]
 
     @property
     def public_id(self) -> str:

@@ -34,6 +34,8 @@ class ApiKeyView:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None
+    """Of a secret key, as its nodes told, at most a minute or two ago."""
     state: State
     waiting_for: tuple[str, ...]
 
@@ -81,22 +83,16 @@ async def list_signing_keys(session: AsyncSession, app: App, *, now: datetime) -
     """All of the app's signing keys, also those that ended, the newest first. None of them with its secret."""
     query = select(AppSigningKey).where(AppSigningKey.app_id == app.id).order_by(AppSigningKey.id.desc())
     nodes = await placement.live_nodes(session, app.shard, now=now)
-    views = []
-    for key in (await session.execute(query)).scalars():
-        state, waiting_for = _state(key.revoked_version, None, nodes, now)
-        views.append(
-            SigningKeyView(
-                id=key.id,
-                kid=key.kid,
-                algorithm=key.algorithm,
-                mint=key.mint,
-                created_at=key.created_at,
-                revoked_at=key.revoked_at,
-                state=state,
-                waiting_for=waiting_for,
-            )
-        )
-    return views
+    return [_signing_key(key, nodes, now) for key in (await session.execute(query)).scalars()]
+
+
+async def get_signing_key(session: AsyncSession, app: App, key_id: UUID, *, now: datetime) -> SigningKeyView:
+    """One of the app's signing keys. Raises `NotFound`."""
+    query = select(AppSigningKey).where(AppSigningKey.app_id == app.id, AppSigningKey.id == key_id)
+    key = await session.scalar(query)
+    if key is None:
+        raise NotFound()
+    return _signing_key(key, await placement.live_nodes(session, app.shard, now=now), now)
 
 
 async def minting_key(session: AsyncSession, vault: Vault, app: App) -> SigningKey:
@@ -111,6 +107,20 @@ async def minting_key(session: AsyncSession, vault: Vault, app: App) -> SigningK
     return SigningKey(kid=key.kid, algorithm="HS256", key=secret, mint=True)
 
 
+def _signing_key(key: AppSigningKey, nodes: list[LiveNode], now: datetime) -> SigningKeyView:
+    state, waiting_for = _state(key.revoked_version, None, nodes, now)
+    return SigningKeyView(
+        id=key.id,
+        kid=key.kid,
+        algorithm=key.algorithm,
+        mint=key.mint,
+        created_at=key.created_at,
+        revoked_at=key.revoked_at,
+        state=state,
+        waiting_for=waiting_for,
+    )
+
+
 def _api_key(key: ApiKey, nodes: list[LiveNode], now: datetime) -> ApiKeyView:
     state, waiting_for = _state(key.revoked_version, key.expires_at, nodes, now)
     return ApiKeyView(
@@ -122,6 +132,7 @@ def _api_key(key: ApiKey, nodes: list[LiveNode], now: datetime) -> ApiKeyView:
         created_at=key.created_at,
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
+        last_used_at=key.last_used_at,
         state=state,
         waiting_for=waiting_for,
     )

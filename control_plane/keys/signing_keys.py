@@ -26,8 +26,10 @@ class NewSigningSecret:
     secret: str
 
 
-async def create_signing_secret(ctx: Context, app_id: UUID, *, mint: bool = False) -> NewSigningSecret:
-    """A fresh HS256 secret.
+async def create_signing_secret(
+    ctx: Context, app_id: UUID, *, mint: bool = False, key_id: UUID | None = None
+) -> NewSigningSecret:
+    """A fresh HS256 secret. `key_id`: the id to give it.
 
     With `mint`, `POST /v1/tokens` signs with it from now on; the one that did keeps verifying until it is revoked.
     """
@@ -36,7 +38,7 @@ async def create_signing_secret(ctx: Context, app_id: UUID, *, mint: bool = Fals
     if mint:
         old = update(AppSigningKey).where(AppSigningKey.app_id == app.id, AppSigningKey.mint)
         await ctx.session.execute(old.values(mint=False).execution_options(synchronize_session=False))
-    key_id = ctx.ids.uuid7()
+    key_id = key_id or ctx.ids.uuid7()
     secret = secrets.token_urlsafe(48)
     key = AppSigningKey(
         id=key_id,
@@ -53,19 +55,22 @@ async def create_signing_secret(ctx: Context, app_id: UUID, *, mint: bool = Fals
     return NewSigningSecret(key.kid, secret)
 
 
-async def add_public_key(ctx: Context, app_id: UUID, material: str, *, kid: str | None = None) -> list[str]:
+async def add_public_key(
+    ctx: Context, app_id: UUID, material: str, *, kid: str | None = None, key_id: UUID | None = None
+) -> list[str]:
     """Upload a PEM public key, a JWK or a JWKS; returns the `kid` of each key in it.
 
-    `kid` names a single key that brings no name of its own. Raises `InvalidInput` for anything that is not a public
-    RSA (2048 bits or more), P-256 or Ed25519 key, and `Conflict` for a `kid` that the app has used before.
+    `kid` names a single key that brings no name of its own; `key_id`: the id to give the first. Raises `InvalidInput`
+    for anything that is not a public RSA (2048 bits or more), P-256 or Ed25519 key, and `Conflict` for a `kid` that the
+    app has used before.
     """
     parsed = parse_public_key(material, kid=kid)
     app = await apps.get_for_change(ctx.session, app_id)
-    kids = []
+    kids: list[str] = []
     for public in parsed:
         await _check_room(ctx, app)
         key = AppSigningKey(
-            id=ctx.ids.uuid7(),
+            id=(key_id if not kids else None) or ctx.ids.uuid7(),
             app_id=app.id,
             kid="",
             algorithm=public.algorithm,

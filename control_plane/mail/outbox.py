@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.mail.letters import Letter
@@ -19,11 +19,16 @@ from kernel.security.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class StoredLetter:
-    """A letter and when it was handed in."""
+    """A letter, when it was handed in, and what became of it; see `Mail`."""
 
     id: UUID
     at: datetime
     letter: Letter
+    state: str = "waiting"
+    attempts: int = 0
+    due_at: datetime | None = None
+    delivered_at: datetime | None = None
+    reply: str | None = None
 
     @property
     def public_id(self) -> str:
@@ -39,7 +44,7 @@ async def list_letters(
     if cursor is not None:
         query = query.where(Mail.id < parse_id("mail", cursor, field="cursor"))
     rows = list((await session.execute(query)).scalars())
-    letters = [_open(vault, row) for row in rows[:limit]]
+    letters = [open_letter(vault, row) for row in rows[:limit]]
     return Page(letters, letters[-1].public_id if len(rows) > limit else None)
 
 
@@ -48,9 +53,24 @@ async def get_letter(session: AsyncSession, vault: Vault, mail_id: UUID) -> Stor
     row = await session.get(Mail, mail_id)
     if row is None:
         raise NotFound("There is no such mail; mails are removed after 7 days.")
-    return _open(vault, row)
+    return open_letter(vault, row)
 
 
-def _open(vault: Vault, row: Mail) -> StoredLetter:
+async def count_failed(session: AsyncSession) -> int:
+    """How many of them will not be delivered."""
+    return (await session.execute(select(func.count()).where(Mail.state == "failed"))).scalar_one()
+
+
+def open_letter(vault: Vault, row: Mail) -> StoredLetter:
+    """The letter of a row."""
     opened = vault.open(PURPOSE, row.sealed, context=row.id.bytes)
-    return StoredLetter(row.id, row.created_at, msgspec.json.decode(opened, type=Letter))
+    return StoredLetter(
+        id=row.id,
+        at=row.created_at,
+        letter=msgspec.json.decode(opened, type=Letter),
+        state=row.state,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        delivered_at=row.delivered_at,
+        reply=row.reply,
+    )

@@ -18,4 +18,14 @@ def post(ctx: Context, letter: Letter) -> None:
     """
     mail_id = ctx.ids.uuid7()
     sealed = ctx.vault.seal(PURPOSE, msgspec.json.encode(letter), context=mail_id.bytes)
-    ctx.session.add(Mail(id=mail_id, kind=letter.kind, sealed=sealed, created_at=ctx.now))
+    ctx.session.add(
+        Mail(
+            id=mail_id,
+            kind=letter.kind,
+            sealed=sealed,
+            created_at=ctx.now,
+            state="waiting",
+            attempts=0,
+            due_at=ctx.now,
+        )
+    )

@@ -14,6 +14,7 @@ from data_plane.identity.activity import ActivityTracker
 from data_plane.identity.caller import AnonymousCaller, Caller, Reader, ServerCaller, UserCaller
 from data_plane.identity.errors import NOBODY, AnonymousOff, AnonymousRefused, KeyExpired, OriginNotAllowed
 from data_plane.identity.revocations import Revocations
+from data_plane.tenancy.key_uses import KeyUses
 from data_plane.tenancy.store import SnapshotStore, require_active
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
@@ -60,7 +61,15 @@ def check_origin(app: AppSnapshot, origin: str | None) -> None:
 class Authenticator:
     """Recognises callers. Every method is synchronous and reads memory only."""
 
-    def __init__(self, snapshots: SnapshotStore, revocations: Revocations, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self,
+        snapshots: SnapshotStore,
+        revocations: Revocations,
+        vault: Vault,
+        clock: Clock,
+        uses: KeyUses | None = None,
+    ) -> None:
+        self._uses = uses or KeyUses(clock)
         self._snapshots = snapshots
         self._revocations = revocations
         self._pepper = vault.key("secret-keys")
@@ -127,6 +136,7 @@ class Authenticator:
             raise KeyExpired("This secret key has expired; use the one that replaced it.")
         require_active(app)
         check_origin(app, origin)
+        self._uses.note(secret.id)
         return ServerCaller(app=app, app_id=app_uuid(app.app_id), key_id=secret.id, scopes=secret.scopes)
 
     def anonymous(self, key: str, *, address: str, origin: str | None = None) -> AnonymousCaller:

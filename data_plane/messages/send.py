@@ -1,5 +1,6 @@
 """Send a message: check, put it into the next flush, answer once it is durable."""
 
+import asyncio
 from typing import Any, Final
 from uuid import UUID
 
@@ -43,6 +44,8 @@ from kernel.ids import decode, parse_id
 _SEEN: Final = 10.0
 """Seconds for which an author that a busy channel refused, and who sees it, is refused again without asking anew."""
 _MOST_SEEN: Final = 10_000
+_LOOKS: Final = 2
+"""Refused authors of whom it is asked at the same time whether they see the channel."""
 _TOO_EARLY: Final = frozenset({"no_thread", "no_quoted"})
 _BY_GRANTS: Final = frozenset({"forbidden", "frozen", "not_member"})
 """Verdicts that depend on what an app grants."""
@@ -96,6 +99,8 @@ class SendService:
         self._shard = shard
         self._activity = activity
         self._seen: dict[tuple[UUID, str | None, str], float] = {}
+        self._looks: dict[tuple[UUID, str | None, str], asyncio.Lock] = {}
+        self._looking = asyncio.Semaphore(_LOOKS)
 
     async def send(self, caller: Caller, channel_id: str, body: SendMessage) -> Sent:
         """Store the message and return it, in the order of the calls within a channel.
@@ -194,14 +199,26 @@ class SendService:
                 await self._limiter.admit((bucket,))
         except RateLimited:
             # How busy a channel is, is nothing to tell to those who may not see it.
-            key, now = (caller.app_id, caller.user_id, channel_id), self._shard.clock.monotonic()
-            if self._seen.get(key, 0.0) <= now:
-                async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
+            await self._look_once(caller, channel_id)
+            raise
+
+    async def _look_once(self, caller: Caller, channel_id: str) -> None:
+        """Raise `NotFound` for a channel that the author does not see. Whoever floods has many sends refused in one
+        moment, and asks once; and all who do share a line of two, because others wait for the same connections."""
+        key, clock = (caller.app_id, caller.user_id, channel_id), self._shard.clock
+        if self._seen.get(key, 0.0) > clock.monotonic():
+            return
+        async with self._looks.setdefault(key, asyncio.Lock()):
+            try:
+                if self._seen.get(key, 0.0) > clock.monotonic():
+                    return
+                async with self._looking, self._shard.unit_of_work(caller.app_id, read_only=True) as uow:
                     await visible_channel(self._shard, uow, caller, channel_id)
                 if len(self._seen) >= _MOST_SEEN:
                     self._seen.clear()
-                self._seen[key] = now + _SEEN
-            raise
+                self._seen[key] = clock.monotonic() + _SEEN
+            finally:
+                self._looks.pop(key, None)
 
     async def _read(self, caller: Caller, message_id: UUID) -> MessageRow:
         async with self._shard.unit_of_work(caller.app_id, read_only=True) as uow:

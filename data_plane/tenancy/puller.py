@@ -9,6 +9,7 @@ import msgspec
 from data_plane.backoff import Backoff
 from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.errors import ConfigurationMissing
+from data_plane.tenancy.key_uses import KeyUses, as_parameter
 from data_plane.tenancy.store import SnapshotStore
 from kernel.contracts import SnapshotPage
 from kernel.logging import get_logger
@@ -38,6 +39,7 @@ class SnapshotPuller:
         wait: float = 25.0,
         transport: httpx.AsyncBaseTransport | None = None,
         backoff: Backoff | None = None,
+        uses: KeyUses | None = None,
     ) -> None:
         self.ready = asyncio.Event()
         self.failure: str | None = None
@@ -48,6 +50,7 @@ class SnapshotPuller:
         self._worker = worker
         self._wait = wait
         self._backoff = backoff or Backoff()
+        self._uses = uses
         self._task: asyncio.Task[None] | None = None
         self._http = httpx.AsyncClient(
             base_url=control_url,
@@ -111,8 +114,13 @@ class SnapshotPuller:
         }
         if self._public_url:
             params["url"] = self._public_url
+        uses = self._uses.due() if self._uses is not None else {}
+        if uses:
+            params["used"] = as_parameter(uses)
         response = await self._http.get(PATH, params=params)
         response.raise_for_status()
+        if self._uses is not None:
+            self._uses.told(uses)
         page = msgspec.json.decode(response.content, type=SnapshotPage)
         # Memory first: a revocation acts at once, also while the database is away.
         for snapshot in page.apps:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "billing": "Plans, credits, overrides and invoices, for operators.",
     "account": "People with an account.",
     "staff": "People who operate this installation.",
+    "audit": "Verify the audit log's chains of hashes.",
     "outbox": "Print a link that opens the mail outbox once.",
     "seed": "Fill an app with people, channels and months of messages.",
     "bench": "Measure on this machine; prints JSON.",

@@ -6,6 +6,7 @@ from kernel.settings import Settings, load_settings
 from ops.configuration import problems
 from ops.doctor.finding import Finding, bad, good
 from ops.doctor.machine import check_disk, check_ports, check_programs, check_python
+from ops.doctor.mail import check_mail
 from ops.doctor.postgres import check_database
 from ops.doctor.redis import check_redis
 from ops.installation import Folder, Runtime, installed_settings
@@ -31,6 +32,8 @@ async def examine() -> AsyncIterator[Finding]:
         yield finding
     for finding in check_ports(configured, runtime if running else None):
         yield finding
+    if not wrong:
+        yield await check_mail(settings)
     if not running and _is_private(configured):
         yield good("engines", "private ones, which run while `natter up` does; start it, and look again for more")
         return

@@ -10,6 +10,7 @@ import uvloop
 from billing.alerts import AlertJobs
 from billing.invoices.closing import Closer
 from control_plane.context import Deps
+from control_plane.mail.delivery import Courier, mailer_of
 from data_plane.backoff import Backoff
 from data_plane.channels.jobs import ChannelJobs
 from data_plane.grants.store import GrantStore
@@ -46,6 +47,7 @@ class Worker:
             raise SettingsError("Jobs need a Redis that is no cluster: set NATTER_JOBS_REDIS_URL.")
         self._credentials = {shard.id: _credential(settings, shard) for shard in self._shards}
         self._vault = Vault(settings.master_key)
+        self._mailer = mailer_of(settings)
         self._clock = SystemClock()
         self._databases: list[Database] = []
 
@@ -60,6 +62,8 @@ class Worker:
         queue.start()
         tasks = [asyncio.create_task(worker.run(), name=worker.name) for worker in workers]
         tasks.append(asyncio.create_task(hand_over_for_ever(queue), name="hand-over"))
+        courier = Courier(deps.database, self._vault, self._clock, self._mailer)
+        tasks.append(asyncio.create_task(courier.run(), name="courier"))
         tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:

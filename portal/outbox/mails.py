@@ -7,7 +7,7 @@ from litestar import Request, Response, get
 from litestar.enums import MediaType
 from litestar.params import FromPath, FromQuery
 
-from control_plane.mail.outbox import get_letter, list_letters
+from control_plane.mail.outbox import count_failed, get_letter, list_letters
 from portal.http.guard import for_outbox
 from portal.http.page import page
 from portal.http.policy import POLICY, content_policy
@@ -34,7 +34,9 @@ async def outbox_page(
     await _navigate(visit)
     async with deps.database.unit_of_work(read_only=True) as uow:
         letters = await list_letters(uow.session, deps.vault, cursor=cursor)
-    return page(request, "outbox/list.html", letters=letters, cursor=cursor)
+        failed = await count_failed(uow.session)
+    delivers = bool(deps.settings.smtp_url)
+    return page(request, "outbox/list.html", letters=letters, cursor=cursor, failed=failed, delivers=delivers)
 
 
 @for_outbox

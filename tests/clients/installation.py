@@ -17,8 +17,8 @@ from kernel.contracts import AppSnapshot, SecretKey, SigningKey
 from kernel.db import Database
 from kernel.ids import Ids
 from kernel.security import keys
-from kernel.security.tokens import mint_access_token
 from kernel.security.vault import Vault
+from natter import TokenSigner
 from ops.entrypoints.node import server_config
 
 
@@ -142,14 +142,9 @@ class Tenant:
     def token(self, user_id: str, *, seconds: float = 900) -> str:
         """An access token as the customer's own server would sign it. It ended long ago when `seconds` is negative."""
         now = self._installation.clock.now() - timedelta(hours=1 if seconds < 0 else 0)
-        return mint_access_token(
-            self.snapshot.signing_keys[0],
-            app_id=self.snapshot.app_id,
-            user_id=user_id,
-            now=now,
-            lifetime=timedelta(seconds=abs(seconds)),
-            token_id=self._installation.ids.new("jti"),
-        )
+        key = self.snapshot.signing_keys[0]
+        signer = TokenSigner(app_id=self.snapshot.app_id, kid=key.kid, key=key.key, now=now.timestamp)
+        return signer.sign(user_id, expires_in=abs(seconds))
 
     async def close(self) -> None:
         await self.http.aclose()

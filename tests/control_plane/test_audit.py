@@ -69,6 +69,8 @@ from control_plane.accounts.staff import create_staff
 from control_plane.accounts.step_up import confirm_session
 from control_plane.apps.service import (
     create_app_record,
+    delete_app,
+    promote_app,
     rename_app,
     resume_app,
     set_allowed_origins,
@@ -76,6 +78,7 @@ from control_plane.apps.service import (
     set_guests,
     suspend_app,
 )
+from control_plane.audit.service import note_export
 from control_plane.context import Context, Deps
 from control_plane.credentials.service import authenticate, create_credential, revoke_credential
 from control_plane.keys.api_keys import (
@@ -328,12 +331,20 @@ CALLS: dict[Any, Call] = {
         ctx, stage.owner, name="X", environment="development", plan=FREE
     ),
     open_app: lambda ctx, stage: open_app(ctx, stage.owner, name="X"),
+    promote_app: lambda ctx, _: _on_named_app(ctx, promote_app),
+    delete_app: lambda ctx, _: _on_named_app(ctx, delete_app),
+    note_export: lambda ctx, stage: note_export(ctx, stage.owner, {}),
     rename_app: lambda ctx, _: _on_app(ctx, rename_app, "Renamed"),
 }
 
 
 async def _on_app(ctx: Context, use_case: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> None:
     await use_case(ctx, await _app(ctx), *args, **kwargs)
+
+
+async def _on_named_app(ctx: Context, use_case: Callable[..., Awaitable[Any]]) -> None:
+    name = (await ctx.session.execute(text("select name from control.apps limit 1"))).scalar_one()
+    await use_case(ctx, await _app(ctx), confirm=name)
 
 
 async def _on_key(ctx: Context, use_case: Callable[..., Awaitable[Any]], **kwargs: Any) -> None:

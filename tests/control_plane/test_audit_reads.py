@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from control_plane.apps.service import rename_app
-from control_plane.audit.reads import AuditView, choices, list_entries
+from control_plane.audit.reads import AuditView, Filters, choices, list_entries
 from control_plane.members import Member
 from control_plane.members.scope import scopes_of
 from control_plane.members.service import remove_member
@@ -64,12 +64,12 @@ async def test_entries_are_filtered_by_actor_action_and_app(world: World) -> Non
     dora = await world.member(ada, "dora@example.com", "developer")
     first, second = (await world.app(ada)).app, (await world.app(dora)).app
 
-    assert {entry.app_id for entry in await entries(world, ada, app_id=first.id)} == {first.id}
-    assert {entry.actor_name for entry in await entries(world, ada, actor=dora.actor)} == {"Dora"}
-    created = await entries(world, ada, action="app.created")
+    assert {entry.app_id for entry in await entries(world, ada, filters=Filters(app_id=first.id))} == {first.id}
+    assert {entry.actor_name for entry in await entries(world, ada, filters=Filters(actor=dora.actor))} == {"Dora"}
+    created = await entries(world, ada, filters=Filters(action="app.created"))
     assert [entry.app_id for entry in created] == [second.id, first.id]
-    assert await entries(world, ada, action="app.created", actor=dora.actor, app_id=first.id) == []
-    assert await entries(world, ada, app_id=uuid4()) == []
+    assert await entries(world, ada, filters=Filters(action="app.created", actor=dora.actor, app_id=first.id)) == []
+    assert await entries(world, ada, filters=Filters(app_id=uuid4())) == []
 
 
 async def test_the_filters_offer_what_there_is(world: World) -> None:
@@ -91,7 +91,7 @@ async def test_who_left_is_an_actor_without_a_name(world: World) -> None:
     await world.app(dora)
     async with world.deps.change_as(ada, None) as ctx:
         await remove_member(ctx, ada, dora.account_id)
-    (created,) = await entries(world, ada, action="app.created")
+    (created,) = await entries(world, ada, filters=Filters(action="app.created"))
     assert (created.actor, created.actor_name) == (f"account:{format_id('acc', dora.account_id)}", None)
 
 

@@ -16,6 +16,7 @@ from control_plane.accounts.reset import request_reset
 from control_plane.accounts.sign_up import sign_up
 from control_plane.apps.service import rename_app
 from control_plane.context import Actor
+from control_plane.keys.signing_keys import add_public_key
 from control_plane.mail.outbox import list_letters
 from control_plane.members.invitations import invite
 from control_plane.organizations.service import rename_organization
@@ -24,6 +25,7 @@ from tests.billing.planted import plant_invoice
 from tests.portal.harness import PASSWORD, Portal, Somebody
 from tests.portal.harness import newcomer as fresh
 from tests.portal.security import changed_address
+from tests.portal.unsafe import PEM
 
 NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
 REDIRECTS = {
@@ -52,6 +54,7 @@ class House:
     app_id: str
     account_id: str
     key_id: str
+    signing_key_id: str
     mail_id: str
     invoice_id: str
     verify: str
@@ -79,6 +82,7 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
     await portal.join(member, other)
     async with portal.deps.change_as(member, "req_test") as ctx:
         await invite(ctx, member, email=guest, role="viewer")
+        (kid,) = await add_public_key(ctx, made.app.id, PEM)
     async with portal.deps.database.unit_of_work(read_only=True) as uow:
         # The invitation: its subject and its text hold the names.
         letters = await list_letters(uow.session, portal.deps.vault, limit=1)
@@ -101,6 +105,7 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
         app_id=made.app.public_id,
         account_id=other.person.public_id,
         key_id=format_id("key", keys[0]["id"]),
+        signing_key_id=kid,
         mail_id=letters.items[0].public_id,
         invoice_id=await plant_invoice(
             portal.sql,
@@ -130,6 +135,7 @@ def path_of(route: str, house: House) -> str:
     }
     if route in links:
         return links[route]
+    route = route.replace("/signing-keys/{key_id}", f"/signing-keys/{house.signing_key_id}")
     for name in ("organization_id", "app_id", "account_id", "key_id", "mail_id", "invoice_id"):
         route = route.replace(f"{{{name}}}", getattr(house, name))
     route = route.replace("{place}", "1").replace("{plan_id}", "growth")

@@ -162,7 +162,20 @@ async def busy(portal: Portal) -> list[Shot]:
     async with portal.deps.database.unit_of_work(read_only=True) as uow:
         from control_plane.mail.outbox import list_letters
 
-        mail = (await list_letters(uow.session, portal.deps.vault)).items[0].public_id
+        letters = (await list_letters(uow.session, portal.deps.vault)).items
+    mail, refused, late = (each.public_id for each in letters[:3])
+    await portal.sql("update control.mails set state = 'sent', attempts = 1, delivered_at = created_at")
+    await portal.sql(
+        "update control.mails set state = 'failed', attempts = 1, delivered_at = null, reply_code = 550, "
+        "reply = '550 5.1.1 <the address> mailbox unavailable' where id = $1",
+        letters[1].id,
+    )
+    await portal.sql(
+        "update control.mails set state = 'waiting', attempts = 4, delivered_at = null, reply_code = 451, "
+        "due_at = $2, reply = '451 4.7.1 greylisted, come back later' where id = $1",
+        letters[2].id,
+        portal.deps.clock.now() + timedelta(minutes=2),
+    )
 
     crowd_path = f"/organizations/{crowd.public_organization_id}"
 
@@ -232,6 +245,7 @@ async def busy(portal: Portal) -> list[Shot]:
         Shot("leave-last-owner", f"{base}/leave", ada, last_owner),
         Shot("audit", f"{base}/audit", ada),
         Shot("audit-details", f"{base}/audit", ada, open_entry),
+        Shot("audit-checked", f"{base}/audit?check=yes&since=2026-01-01&action=app.renamed", ada),
         Shot("audit-filtered-nothing", f"{base}/audit?actor=system%3Aquota", ada),
         Shot("organization-settings", f"{base}/settings", ada),
         Shot("organization-settings-saved", f"{base}/settings", ada, rename),
@@ -239,6 +253,8 @@ async def busy(portal: Portal) -> list[Shot]:
         Shot("security-errors", "/account/security", ada, wrong_current),
         Shot("outbox", "/outbox", ada),
         Shot("mail", f"/outbox/{mail}", ada),
+        Shot("mail-refused", f"/outbox/{refused}", ada),
+        Shot("mail-waiting", f"/outbox/{late}", ada),
         Shot("mail-text", f"/outbox/{mail}?form=text", ada),
         Shot("invitation", invitation),
         Shot("invitation-mine", invitation, guest),

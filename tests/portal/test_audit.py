@@ -1,5 +1,6 @@
 """The page of the audit log."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from control_plane.apps.service import rename_app
 from portal.audit.words import action_words, actor_words, summary
 from portal.http.wording import relative, size
+from tests.portal.apps.forms import submit
 from tests.portal.harness import Portal
 
 
@@ -42,6 +44,41 @@ async def test_the_log_is_filtered_and_paged(portal: Portal) -> None:
     assert "No such entries" in (await client.get(f"{path}?actor=system:quota")).text
     assert (await client.get(f"{path}?app=app_nothing")).status_code == 404
     assert (await client.get(f"{path}?cursor=nothing")).status_code == 422
+
+
+async def test_it_is_narrowed_to_days_exported_and_proved(portal: Portal) -> None:
+    ada = await portal.account("ada@example.com")
+    member = await portal.organization(ada)
+    made = await portal.app_of(member)
+    first_day = portal.clock.now()
+    portal.clock.advance(timedelta(days=2))
+    async with portal.deps.change_as(member, "req_late") as ctx:
+        await rename_app(ctx, made.app.id, "Helpdesk")
+    again = await portal.sign_in("ada@example.com")
+    client, path = await portal.client(again), f"/organizations/{member.public_organization_id}/audit"
+    late = (await client.get(f"{path}?since={first_day + timedelta(days=1):%Y-%m-%d}")).text.partition("<tbody>")[2]
+    early = (await client.get(f"{path}?until={first_day:%Y-%m-%d}")).text.partition("<tbody>")[2]
+    assert ("App renamed" in late, "App created" in late) == (True, False)
+    assert ("App renamed" in early, "App created" in early) == (False, True)
+    assert (await client.get(f"{path}?since=tomorrow")).status_code == 422
+
+    answer = await submit(client, path, f"{path}/export")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="audit-org_')
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    assert lines[-1]["action"] == "audit.exported", "that it was taken is in it"
+    page = (await client.get(f"{path}?check=yes")).text
+    assert f"{len(lines)}:{lines[-1]['hash']}" in page
+    assert "The log is whole." in page
+    narrowed = await submit(client, f"{path}?action=app.renamed", f"{path}/export")
+    assert [json.loads(line)["action"] for line in narrowed.text.splitlines()] == ["app.renamed"]
+
+    await portal.sql(
+        "do $$ begin set local session_replication_role = replica; update control.audit_entries set actor = 'x'; end $$"
+    )
+    page = (await client.get(f"{path}?check=yes")).text
+    assert "The log does not fit together." in page
+    assert "was changed" in page
 
 
 def test_words_of_entries() -> None:

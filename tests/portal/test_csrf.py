@@ -7,6 +7,7 @@ import httpx
 import pytest
 from litestar import Litestar, post
 
+from kernel.errors import NatterError
 from portal.http.csrf import UNSAFE
 from tests.portal.apps.forms import forms_of
 from tests.portal.harness import Portal
@@ -16,11 +17,20 @@ FOR_PROGRAMS = ("/v1/", "/internal/")
 """Called with credentials of their own in a header, which no browser adds by itself."""
 
 
-def unsafe_routes(app: Litestar) -> Iterator[str]:
+UNAUDITED = {
+    "/theme": "a cookie of the browser",
+    "/apps/{app_id}/demo/session": "tokens for the demo, which the node's own log tells of",
+    "/apps/{app_id}/demo/conversation": "a channel for the demo, which the chat's own log tells of",
+    "/internal/v1/usage": "the ledger is itself the record of who reported what and when",
+}
+"""Routes with an unsafe method that write no audit entry, and why. Every other one is seen to write one below."""
+
+
+def unsafe_routes(app: Litestar, *, of_programs: bool = False) -> Iterator[str]:
     """Every path of the running application that answers a method which may change something."""
     for route in app.routes:
         methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
-        if methods & UNSAFE and not route.path_format.startswith(FOR_PROGRAMS):
+        if methods & UNSAFE and (of_programs or not route.path_format.startswith(FOR_PROGRAMS)):
             yield route.path_format
 
 
@@ -73,7 +83,12 @@ async def faults(portal: Portal, case: Case, foreign_token: str) -> list[str]:
     answer = await case.client.post(case.action, data={**values, "csrf": token}, headers=good)
     assert answer.status_code in (200, 201, 204, 303, 409), (case.action, answer.status_code, answer.text)
     if case.changes:
-        assert await everything(portal) != before, f"{case.action} changes nothing, so refusing it proves nothing"
+        done = await everything(portal)
+        assert done != before, f"{case.action} changes nothing, so refusing it proves nothing"
+        if done["audit_entries"] == before["audit_entries"]:
+            found_faults.append(f"{case.action}: no audit entry was written")
+        elif done["audit_chain"] == before["audit_chain"]:
+            found_faults.append(f"{case.action}: its audit entry is not in the chain")
     return found_faults
 
 
@@ -84,6 +99,24 @@ async def foreign_token(portal: Portal, address: Callable[[], str]) -> str:
 
 async def test_every_unsafe_route_has_its_case(shared_portal: Portal) -> None:
     assert sorted(set(unsafe_routes(shared_portal.app))) == sorted(CASES)
+
+
+async def test_every_mutating_route_writes_an_audit_entry_or_says_why_not(
+    shared_portal: Portal, address: Callable[[], str]
+) -> None:
+    """`faults` sees each case that changes something write one; what is left is listed, and nothing is listed twice."""
+    scenery = await Scenery.make(shared_portal, address)
+    audited = set()
+    for route, make in CASES.items():
+        try:
+            case = await make(scenery)
+        except NatterError:  # what another case prepared stands in its way
+            scenery = await Scenery.make(shared_portal, address)
+            case = await make(scenery)
+        if case.changes:
+            audited.add(route)
+    assert audited.isdisjoint(UNAUDITED)
+    assert audited | set(UNAUDITED) == set(unsafe_routes(shared_portal.app, of_programs=True))
 
 
 @pytest.mark.parametrize("route", sorted(CASES))
@@ -106,8 +139,8 @@ async def test_a_route_outside_the_guard_is_found(portal: Portal, address: Calla
     assert set(unsafe_routes(portal.app)) - set(CASES) == {"/planted"}, "the sweep sees what is registered"
     case = Case(await portal.client(scenery.owner), "/account", "/planted", form=False)
     found = await faults(portal, case, await foreign_token(portal, address))
-    assert len(found) == 12
-    assert found[-1] == "/planted: accounts was changed"
+    assert len(found) == 13
+    assert found[-2:] == ["/planted: accounts was changed", "/planted: no audit entry was written"]
 
 
 async def test_a_form_of_before_signing_in_is_refused_after(shared_portal: Portal, address: Callable[[], str]) -> None:

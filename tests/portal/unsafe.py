@@ -17,6 +17,7 @@ from control_plane.accounts.reset import request_reset
 from control_plane.accounts.sign_in import sign_in
 from control_plane.accounts.sign_up import sign_up
 from control_plane.context import Actor
+from control_plane.keys.signing_keys import add_public_key
 from control_plane.members.invitations import invite
 from control_plane.members.scope import Member
 from control_plane.organizations.closing import close_organization
@@ -27,6 +28,9 @@ from tests.portal.harness import PASSWORD, Portal, Somebody, newcomer
 from tests.portal.security import changed_address, offered_code, two_step_on
 
 Values = dict[str, str]
+PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----"""
 
 
 @dataclass(slots=True)
@@ -127,6 +131,7 @@ by_owner("/theme", "/account", lambda _: {"theme": "dark"}, changes=False)
 by_owner("/organizations/new", "/organizations/new", lambda _: {"organization": "A second one"})
 by_owner(f"{_ORGANIZATION}/apps/new", f"{_ORGANIZATION}/apps/new", lambda _: {"app": "Another"})
 by_owner(f"{_ORGANIZATION}/settings", f"{_ORGANIZATION}/settings", lambda _: {"organization": "Renamed"})
+by_owner(f"{_ORGANIZATION}/audit/export", f"{_ORGANIZATION}/audit")
 by_owner(f"{_ORGANIZATION}/members/invite", f"{_ORGANIZATION}/members/invite", lambda s: {"email": s.address()})
 by_owner(
     f"{_ORGANIZATION}/members/{{account_id}}/role",
@@ -142,6 +147,11 @@ by_owner(f"{_APP}/settings/name", f"{_APP}/settings", lambda _: {"app": "Renamed
 by_owner(f"{_APP}/settings/origins/add", f"{_APP}/settings", lambda _: {"allowed_origins": "https://chat.example.com"})
 by_owner(f"{_APP}/settings/anonymous", f"{_APP}/settings", lambda _: {"allowed": "yes"})
 by_owner(f"{_APP}/settings/guests", f"{_APP}/settings", lambda _: {"allowed": "yes"})
+by_owner(f"{_APP}/settings/promote", f"{_APP}/settings/promote", lambda s: {"confirm": s.app.app.name})
+by_owner(f"{_APP}/settings/delete", f"{_APP}/settings/delete", lambda s: {"confirm": s.app.app.name})
+by_owner(f"{_APP}/settings/open", f"{_APP}/settings/open", lambda s: {"confirm": s.app.app.name})
+by_owner(f"{_APP}/signing-keys", f"{_APP}/signing-keys/new", lambda _: {"public_key": PEM})
+by_owner(f"{_APP}/signing-keys/secret", f"{_APP}/signing-keys/new")
 by_owner(f"{_ORGANIZATION}/billing/coupon", f"{_ORGANIZATION}/billing", lambda _: {"code": "WELCOME50"})
 by_owner(f"{_APP}/plan", f"{_APP}/plan/growth")
 by_owner(f"{_APP}/plan/trial", f"{_APP}/plan")
@@ -237,6 +247,14 @@ async def _revoke_key(scenery: Scenery) -> Case:
     key, last_four = await scenery.key("secret")
     path = f"{scenery.app_path}/keys/{key}/revoke"
     return Case(await scenery.portal.client(scenery.owner), path, path, {"last_four": last_four})
+
+
+@case(f"{_APP}/signing-keys/{{key_id}}/revoke")
+async def _revoke_signing_key(scenery: Scenery) -> Case:
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        (kid,) = await add_public_key(ctx, scenery.app.app.id, PEM)
+    path = f"{scenery.app_path}/signing-keys/{kid}/revoke"
+    return Case(await scenery.portal.client(scenery.owner), path, path, {"last_four": kid[-4:]})
 
 
 @case(f"{_ORGANIZATION}/invitations/{{invitation_id}}/revoke")

@@ -5,9 +5,9 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
+from natter import AsyncNatter
 from ops.chaos.installation import Installation
 from tests.clients.driver import Driver
 from tests.sdk.js.clients import SdkClient, start_driver
@@ -20,31 +20,22 @@ SENDS = 120
 class App:
     """An app of the installation, as clients of the SDK need it."""
 
-    http: httpx.AsyncClient
     publishable_key: str
     tokens: dict[str, str]
 
     def token(self, user: str) -> str:
         return self.tokens[user]
 
-    async def post(self, path: str, **body: object) -> dict[str, object]:
-        answer = await self.http.post(path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()  # type: ignore[no-any-return]
-
 
 @pytest.fixture
-async def app(whole: Installation) -> AsyncIterator[App]:
+async def app(whole: Installation) -> App:
     """Two users in a channel."""
     (tenant,) = await whole.tenants("sdk")
-    headers = {"authorization": f"Bearer {tenant.secret_key}"}
-    async with httpx.AsyncClient(base_url=whole.node_urls["n1"], headers=headers, timeout=20) as http:
-        app = App(http, tenant.publishable_key, {})
-        await app.post("/v1/users", users=[{"id": user} for user in USERS])
-        await app.post("/v1/channels", id="den", members=list(USERS))
-        for user in USERS:
-            app.tokens[user] = str((await app.post("/v1/tokens", user_id=user))["access_token"])
-        yield app
+    async with AsyncNatter(tenant.secret_key, url=whole.node_urls["n1"]) as natter:
+        await natter.users.upsert([{"id": user} for user in USERS])
+        await natter.channels.create(id="den", members=USERS)
+        tokens = {user: (await natter.tokens.create(user)).access_token for user in USERS}
+    return App(tenant.publishable_key, tokens)
 
 
 @pytest.fixture

@@ -79,8 +79,40 @@ class RevokeForm(Form, frozen=True, kw_only=True):
     """The last four characters of the key, so that nobody revokes the one beside it."""
 
     last_four: Annotated[str, Field("Last four characters", blank="Type the last four characters of the key.")] = ""
+    confirm: Annotated[str, Field("Name of the app")] = ""
 
     def check_against(self, last_four: str) -> None:
         """Raises `InvalidInput` that names `last_four`."""
         if self.last_four.strip() != last_four:
             raise InvalidInput("These are not the last four characters of this key.", field="last_four")
+
+
+class PublicKeyForm(Form, frozen=True, kw_only=True):
+    """Public keys, pasted or at an address."""
+
+    new_id: Annotated[str, Field("Form")] = ""
+    public_key: Annotated[str, Field("The public key")] = ""
+    jwks_url: Annotated[str, Field("Address")] = ""
+    kid: Annotated[str, Field("Name (kid)")] = ""
+
+    def check_source(self) -> None:
+        """Raises `InvalidInput` that names `public_key` unless there is one source."""
+        if bool(self.public_key.strip()) == bool(self.jwks_url.strip()):
+            raise InvalidInput("Paste a key, or give an address: one of both.", field="public_key")
+
+
+class SigningSecretForm(Form, frozen=True, kw_only=True):
+    """Nothing but the id of the secret to be."""
+
+    new_id: Annotated[str, Field("Form")] = ""
+
+
+class RevokeSigningForm(Form, frozen=True, kw_only=True):
+    """The end of the key's name, so that nobody revokes the one beside it."""
+
+    last_four: Annotated[str, Field("Last four characters", blank="Type the last four characters of its name.")] = ""
+
+    def check_against(self, kid: str) -> None:
+        """Raises `InvalidInput` that names `last_four`."""
+        if self.last_four.strip() != kid[-4:]:
+            raise InvalidInput("These are not the last four characters of its name.", field="last_four")

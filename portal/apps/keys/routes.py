@@ -148,7 +148,7 @@ async def revoke(
         form.check()
         form.data.check_against(key.last_four)
         async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
-            await revoke_api_key(ctx, app_scope.app.id, key.id)
+            await revoke_api_key(ctx, app_scope.app.id, key.id, confirm=form.data.confirm)
     except NatterError as error:
         return await _revoke_page(request, visit, app_scope, key, form=form.fail(error))
     return redirect(request, _keys_path(app_scope))

@@ -6,7 +6,7 @@ from typing import Any
 
 from control_plane.members.roles import PERMISSIONS, ROLES, Permission
 from tests.invariants.coverage import Operation
-from tests.invariants.management.world import FRESH, SLOTS, TYPED, Kit
+from tests.invariants.management.world import FRESH, PEM, SLOTS, TYPED, Kit
 
 Slots = frozenset[str]
 Path = Callable[[Any], str]
@@ -349,6 +349,15 @@ PAGES: dict[Operation, list[Entry]] = {
             filters=Slots({"member"}),
         ),
     ],
+    ("POST", "/organizations/{organization_id}/audit/export"): [
+        Inside(lambda k: f"/organizations/{k.organization}/audit/export", lambda k: {}, needs="audit.read"),
+        Inside(
+            lambda k: f"/organizations/{k.organization}/audit/export",
+            lambda k: {"app": k.app},
+            needs="audit.read",
+            filters=Slots({"app"}),
+        ),
+    ],
     # -- apps ----------------------------------------------------------------------------------------------------------
     ("GET", "/apps/{app_id}"): [Inside(lambda k: f"/apps/{k.app}", needs="apps.read")],
     ("GET", "/apps/{app_id}/quickstart"): [Inside(lambda k: f"/apps/{k.app}/quickstart", needs="apps.read")],
@@ -389,6 +398,62 @@ PAGES: dict[Operation, list[Entry]] = {
             lambda k: f"/apps/{k.app}/keys/{k.secret}/revoke",
             lambda k: {"last_four": k.last_four},
             needs="keys.manage",
+            done=303,
+        ),
+    ],
+    ("GET", "/apps/{app_id}/signing-keys/new"): [
+        Inside(lambda k: f"/apps/{k.app}/signing-keys/new", needs="keys.manage"),
+    ],
+    ("POST", "/apps/{app_id}/signing-keys"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/signing-keys",
+            lambda k: {"new_id": FRESH, "public_key": PEM, "kid": "mine"},
+            needs="keys.manage",
+            done=303,
+        ),
+    ],
+    ("POST", "/apps/{app_id}/signing-keys/secret"): [
+        Inside(lambda k: f"/apps/{k.app}/signing-keys/secret", lambda k: {"new_id": FRESH}, needs="keys.manage"),
+    ],
+    ("GET", "/apps/{app_id}/signing-keys/{key_id}/revoke"): [
+        Inside(lambda k: f"/apps/{k.app}/signing-keys/{k.signing}/revoke", needs="keys.manage"),
+    ],
+    ("POST", "/apps/{app_id}/signing-keys/{key_id}/revoke"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/signing-keys/{k.signing}/revoke",
+            lambda k: {"last_four": k.signing_end},
+            needs="keys.manage",
+            done=303,
+        ),
+    ],
+    ("GET", "/apps/{app_id}/settings/promote"): [
+        Inside(lambda k: f"/apps/{k.app}/settings/promote", needs="apps.delete"),
+    ],
+    ("POST", "/apps/{app_id}/settings/promote"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/settings/promote",
+            lambda k: {"confirm": k.app_name},
+            needs="apps.delete",
+            done=303,
+        ),
+    ],
+    ("GET", "/apps/{app_id}/settings/delete"): [
+        Inside(lambda k: f"/apps/{k.app}/settings/delete", needs="apps.delete"),
+    ],
+    ("POST", "/apps/{app_id}/settings/delete"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/settings/delete",
+            lambda k: {"confirm": k.app_name},
+            needs="apps.delete",
+            done=303,
+        ),
+    ],
+    ("GET", "/apps/{app_id}/settings/open"): [Inside(lambda k: f"/apps/{k.app}/settings/open", needs="apps.update")],
+    ("POST", "/apps/{app_id}/settings/open"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/settings/open",
+            lambda k: {"confirm": k.app_name},
+            needs="apps.update",
             done=303,
         ),
     ],

@@ -22,6 +22,7 @@ from control_plane.accounts.sessions import begin_session
 from control_plane.accounts.staff import create_staff
 from control_plane.context import Actor, Context, Deps
 from control_plane.keys.reads import list_api_keys
+from control_plane.keys.signing_keys import add_public_key
 from control_plane.members.invitations import invite
 from control_plane.members.roles import ROLES
 from control_plane.members.scope import Member
@@ -78,14 +79,28 @@ class Kit:
     invitation: str
     session: str
     audit: str
+    signing: str
     invoice: str
     # What forms ask to be typed, of the things above.
     last_four: str = "abcd"
     organization_name: str = "Nothing"
     member_email: str = "nobody@example.com"
+    app_name: str = "Nothing"
+    signing_end: str = "abcd"
 
 
-TYPED = {"secret": ("last_four",), "organization": ("organization_name",), "member": ("member_email",)}
+TYPED = {
+    "app": ("app_name",),
+    "signing": ("signing_end",),
+    "secret": ("last_four",),
+    "organization": ("organization_name",),
+    "member": ("member_email",),
+}
+
+
+PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----"""
 
 
 @dataclass(frozen=True)
@@ -239,6 +254,7 @@ class World:
         await self._join(scope.organization_id, member, "viewer")
         async with self.deps.change_as(scope, "req_test") as ctx:
             made = await open_app(ctx, scope, name=app)
+            (kid,) = await add_public_key(ctx, made.app.id, PEM)
             await offer_ownership(ctx, scope, member.account_id)
             invited = await invite(ctx, scope, email=f"guest-{scope.organization_id.hex}@example.com", role="viewer")
         async with self.deps.read(scope) as uow:
@@ -256,6 +272,7 @@ class World:
             invitation=invited.public_id,
             session=format_id("ses", session),
             audit=format_id("aud", audit),
+            signing=kid,
             invoice=await plant_invoice(
                 self.database.fetch,
                 organization=(scope.organization_id, scope.organization_name),
@@ -266,6 +283,8 @@ class World:
             last_four=keys["secret"].last_four,
             organization_name=name,
             member_email=member.email,
+            app_name=app,
+            signing_end=kid[-4:],
         )
         return House(scope, kit)
 
@@ -302,7 +321,10 @@ class World:
         return found
 
 
-SLOTS = ("organization", "app", "secret", "publishable", "member", "invitation", "session", "audit", "invoice")
+SLOTS = (
+    *("organization", "app", "secret", "publishable", "member", "invitation", "session", "audit"),
+    *("signing", "invoice"),
+)
 
 
 def client(world: World, application: Litestar | None = None) -> httpx.AsyncClient:

@@ -16,6 +16,7 @@ from billing.terms.service import set_override
 from control_plane.apps.service import set_allowed_origins, set_anonymous, set_guests
 from control_plane.context import Actor
 from control_plane.keys.api_keys import create_secret_key, revoke_api_key
+from control_plane.keys.signing_keys import add_public_key
 from kernel.contracts import AppSnapshot
 from kernel.ids import format_id, parse_id
 from ops.ports import free_port
@@ -25,6 +26,7 @@ from tests.portal.apps.house import House, open_house
 from tests.portal.browser import chromium
 from tests.portal.harness import Portal
 from tests.portal.screens import Shot, take
+from tests.portal.unsafe import PEM
 
 TALK = (
     (ADA, "Good morning, Grace. Did the night build pass?"),
@@ -77,6 +79,18 @@ async def keys(house: House) -> list[Shot]:
         await set_allowed_origins(ctx, app.id, ["https://chat.example.com", "https://staging.chat.example.com"])
         await set_anonymous(ctx, app.id, True)
         ended, pending = [await revoke_api_key(ctx, app.id, parse_id("key", key.id)) for key in made]
+        (kid,) = await add_public_key(ctx, app.id, PEM, kid="login-2026-11")
+    await house.portal.sql(
+        "update control.api_keys set last_used_at = now() - interval '3 minutes' where app_id = $1 and scopes <> '{*}'",
+        app.id,
+    )
+    live = (await house.portal.app_of(house.member, "Live shop", "production")).app
+    async with house.portal.deps.change_as(house.member, None) as ctx:
+        await set_allowed_origins(ctx, live.id, ["https://shop.example"])
+    (last,) = await house.portal.sql("select id from control.api_keys where app_id = $1 and kind = 'secret'", live.id)
+    (signing,) = await house.portal.sql(
+        "select id from control.signing_keys where app_id = $1 and kid = $2", app.id, kid
+    )
     # A version that no node has reached.
     await house.portal.sql("update control.api_keys set revoked_version = 99999999 where id = $1", pending.id)
     await house.portal.sql("update control.api_keys set revoked_version = 1 where id = $1", ended.id)
@@ -98,6 +112,20 @@ async def keys(house: House) -> list[Shot]:
         await page.get_by_role("button", name="Roll key").click()
         await expect(page.get_by_text("I have stored it")).to_be_visible()
 
+    async def inside(page: Page) -> None:
+        await page.get_by_label("Or the address of a JWKS").fill("https://localhost/jwks.json")
+        await page.get_by_role("button", name="Add key").click()
+        await expect(page.get_by_text("not on the internet")).to_be_visible()
+
+    async def new_secret(page: Page) -> None:
+        await page.get_by_role("button", name="Create signing secret").click()
+        await expect(page.get_by_text("I have stored it")).to_be_visible()
+
+    async def wrong_name(page: Page) -> None:
+        await page.get_by_label("Type the name").fill("Something else")
+        await page.get_by_role("button", name="Delete app").click()
+        await expect(page.get_by_text("type its name: ")).to_be_visible()
+
     async def no_origin(page: Page) -> None:
         await page.get_by_label("Add an origin").fill("chat.example.com/app")
         await page.get_by_role("button", name="Add origin").click()
@@ -109,6 +137,14 @@ async def keys(house: House) -> list[Shot]:
         Shot("keys-new-error", f"{base}/keys/new", house.owner, choose_nothing),
         Shot("keys-revoke", f"{base}/keys/{some.id}/revoke", house.owner),
         Shot("keys-revoke-error", f"{base}/keys/{some.id}/revoke", house.owner, mistype),
+        Shot("keys-revoke-last", f"/apps/{live.public_id}/keys/{format_id('key', last['id'])}/revoke", house.owner),
+        Shot("signing-new", f"{base}/signing-keys/new", house.owner),
+        Shot("signing-new-error", f"{base}/signing-keys/new", house.owner, inside),
+        Shot("signing-made", f"{base}/signing-keys/new", house.owner, new_secret),
+        Shot("signing-revoke", f"{base}/signing-keys/{format_id('key', signing['id'])}/revoke", house.owner),
+        Shot("settings-production", f"/apps/{live.public_id}/settings", house.owner),
+        Shot("settings-promote", f"{base}/settings/promote", house.owner),
+        Shot("settings-delete", f"{base}/settings/delete", house.owner, wrong_name),
         Shot("keys-roll", f"{base}/keys/{some.id}/roll", house.owner),
         Shot("keys-rolled", f"{base}/keys/{ending.id}/roll", house.owner, roll),
         Shot("settings-list", f"{base}/settings", house.owner),
