@@ -288,7 +288,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 20
+    assert len(tables) == 21
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table

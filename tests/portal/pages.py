@@ -42,7 +42,7 @@ FILES = {
     "/organizations/{organization_id}/invoices/{invoice_id}/pdf",
     "/organizations/{organization_id}/invoices/{invoice_id}/lines/{place}/rows.csv",
 }
-"""A browser saves them and shows nothing."""
+"""Not to be looked at in a browser's page: it saves them."""
 
 
 @dataclass(frozen=True, slots=True)
