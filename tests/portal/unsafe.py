@@ -336,7 +336,8 @@ async def _new_address(scenery: Scenery) -> Case:
 
 @case("/email-back/{token}")
 async def _address_back(scenery: Scenery) -> Case:
-    path = await changed_address(scenery.portal, scenery.owner, scenery.address())
+    # Of somebody else's account: the owner is known by its address.
+    path = await changed_address(scenery.portal, await scenery.portal.account(scenery.address()), scenery.address())
     return Case(await scenery.portal.client(), path, path)
 
 
