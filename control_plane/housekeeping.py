@@ -1,4 +1,7 @@
-"""Remove what has served its time: letters, links, sessions, throttles. Any number of processes may do it."""
+"""Remove what has served its time: letters, links, sessions, throttles, organizations that were closed 30 days ago.
+
+Any number of processes may do it.
+"""
 
 import asyncio
 import contextlib
@@ -10,6 +13,7 @@ from sqlalchemy import text
 
 from control_plane.accounts.sessions import IDLE
 from control_plane.context import Deps
+from control_plane.organizations.erasure import erase_due
 from kernel.logging import get_logger
 
 KEEP_MAILS: Final = timedelta(days=7)
@@ -42,6 +46,7 @@ class Housekeeper:
             wanted = {name: times[name] for name in statement.compile().params}
             async with self._deps.database.unit_of_work() as uow:
                 removed[table] = len((await uow.session.execute(statement, wanted)).all())
+        removed["organizations"] = await erase_due(self._deps)
         return removed
 
     async def run(self) -> None:

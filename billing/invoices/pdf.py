@@ -71,11 +71,13 @@ class _Sheet:
         self._text(RIGHT, self._document.currency.upper(), color=_MUTED, right=True)
         self._rule(8)
         for line in lines:
-            self._room(34)
+            self._room(45)
             self._text(LEFT, describe(line))
             self._text(RIGHT, self._money(line.amount), right=True)
             self._move(13)
-            self._text(LEFT, " · ".join(filter(None, (stretch_words(line), self._basis(line)))), size=8, color=_MUTED)
+            self._text(LEFT, stretch_words(line), size=8, color=_MUTED)
+            self._move(11)
+            self._text(LEFT, self._basis(line), size=8, color=_MUTED)
             self._move(17)
         self._move(8)
 

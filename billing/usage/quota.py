@@ -83,9 +83,12 @@ class QuotaKeeper:
                     # What began or ended since the last look: a plan, a trial, an add-on; or a budget is spent.
                     grant = found.terms.grant(budget_spent=found.budget_spent)
                     await entitlements.apply(session, app_id, grant, now=now)
-                    await alerts.raise_alerts(uow, app_id, found, now=now)
                 used = found.used if found is not None else await month_totals(session, app_id, month_of(now))
                 standing = await entitlements.write_standings(session, app_id, used, now=now)
+                if found is not None:
+                    # After the configuration's lock: a row that refers to the app keeps others from its version, and
+                    # whoever has the lock may wait for just that.
+                    await alerts.raise_alerts(uow, app_id, found, now=now)
                 later = [fact.began_at for fact in found.facts if fact.began_at > now] if found is not None else []
                 if standing.look_again_at is not None:
                     later.append(standing.look_again_at)

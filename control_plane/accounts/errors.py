@@ -22,3 +22,13 @@ class NotConfirmed(Forbidden):
 
     code = "not_confirmed"
     title = "Confirm your address first"
+
+
+class WrongCode(Unauthenticated):
+    """It is no code of the account's authenticator and no recovery code, or it was used before."""
+
+    code = "wrong_code"
+    title = "This code is not right, or it was used before"
+
+    def __init__(self, field: str = "code") -> None:
+        super().__init__("This code is not right, or it was used before. Wait for the next one.", field=field)

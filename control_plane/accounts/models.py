@@ -10,7 +10,10 @@ from kernel.ids import format_id
 
 
 class Account(Base):
-    """A person. `email` is in lower case and proven once `verified_at` is set; before that there is no password."""
+    """A person. `email` is in lower case and proven once `verified_at` is set; before that there is no password.
+
+    `two_step_at`: since when signing in takes a code too.
+    """
 
     __tablename__ = "accounts"
 
@@ -21,6 +24,7 @@ class Account(Base):
     verified_at: Mapped[datetime | None]
     staff: Mapped[bool]
     created_at: Mapped[datetime]
+    two_step_at: Mapped[datetime | None]
 
     @property
     def public_id(self) -> str:
@@ -47,10 +51,12 @@ class Session(Base):
     expires_at: Mapped[datetime]
     ip: Mapped[str]
     user_agent: Mapped[str]
+    confirmed_at: Mapped[datetime | None]
 
 
 class OneTimeToken(Base):
-    """What a link holds. `name` and `password_hash` are those of the attempt to sign up that it confirms."""
+    """What a link holds. `name` and `password_hash` are those of the attempt to sign up that it confirms, `email` is
+    the address that it makes the account's."""
 
     __tablename__ = "one_time_tokens"
 
@@ -63,6 +69,29 @@ class OneTimeToken(Base):
     used_at: Mapped[datetime | None]
     name: Mapped[str | None]
     password_hash: Mapped[str | None]
+    email: Mapped[str | None]
+
+
+class Authenticator(Base):
+    """The secret that an account shares with an authenticator app; `used_step` is the newest step that was accepted."""
+
+    __tablename__ = "authenticators"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sealed_secret: Mapped[bytes]
+    created_at: Mapped[datetime]
+    used_step: Mapped[int]
+
+
+class RecoveryCode(Base):
+    """A code for who has lost the authenticator, as an HMAC."""
+
+    __tablename__ = "recovery_codes"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class Throttle(Base):

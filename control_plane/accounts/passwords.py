@@ -9,10 +9,13 @@ from typing import Any, Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from control_plane.accounts.breached import is_common
 from kernel.errors import InvalidInput, Unavailable
 
-MIN_LENGTH: Final = 10
-MAX_LENGTH: Final = 200
+MIN_LENGTH: Final = 8
+MAX_LENGTH: Final = 128
+_MOST_VERIFIED: Final = 200
+"""What was a password before the limit was 128 still signs in."""
 _AT_ONCE: Final = 2
 _MOST_WAITING: Final = 40
 
@@ -60,8 +63,11 @@ class Passwords:
 
 
 def check_password(password: str, *, email: str = "", name: str = "", field: str = "password") -> None:
-    """Raises `InvalidInput` unless it may be a password: 10 to 200 characters of any kind, and not what everybody knows
-    of its owner."""
+    """Raises `InvalidInput` unless it may be a password: 8 to 128 characters of any kind, not what everybody knows of
+    its owner, and not among those that everybody tries first.
+
+    There are no rules of composition (NIST SP 800-63B, 3.1.1.2).
+    """
     length = len(password)
     if not MIN_LENGTH <= length <= MAX_LENGTH:
         raise InvalidInput(f"`{field}` must be {MIN_LENGTH} to {MAX_LENGTH} characters long.", field=field)
@@ -70,10 +76,15 @@ def check_password(password: str, *, email: str = "", name: str = "", field: str
     known = {text.strip().casefold() for text in (email, email.partition("@")[0], name)}
     if password.strip().casefold() in known:
         raise InvalidInput(f"`{field}` must be something else than your name or address.", field=field)
+    if is_common(password):
+        raise InvalidInput(
+            f"`{field}` is one that many people use, so it is among the first that are tried. Choose another.",
+            field=field,
+        )
 
 
 def _bytes(password: str) -> bytes:
     """The same bytes for the same characters, whatever keyboard composed them (NIST SP 800-63B, 3.1.1.2)."""
-    if len(password) > MAX_LENGTH:
+    if len(password) > _MOST_VERIFIED:
         password = ""  # No password is as long; the answer is no, after the same work.
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")

@@ -15,11 +15,13 @@ class Person:
     email: str
     name: str
     staff: bool
+    two_step: bool = False
+    """Signing in takes a code too."""
 
     @classmethod
     def of(cls, account: Account) -> "Person":
         """The person behind a row."""
-        return cls(account.id, account.email, account.name, account.staff)
+        return cls(account.id, account.email, account.name, account.staff, account.two_step_at is not None)
 
     @property
     def public_id(self) -> str:

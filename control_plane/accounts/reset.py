@@ -5,10 +5,9 @@ from control_plane.accounts import repository, throttles, tokens
 from control_plane.accounts.client import Client
 from control_plane.accounts.models import Account, OneTimeToken
 from control_plane.accounts.passwords import check_password
-from control_plane.accounts.person import Person
-from control_plane.accounts.sessions import NewSession, begin_session, end_all_sessions
+from control_plane.accounts.second_step import SecondStep, enter
+from control_plane.accounts.sessions import NewSession, end_all_sessions
 from control_plane.context import Actor, Deps
-from control_plane.organizations.claims import claim_organizations
 from control_plane.validation import check_email
 
 
@@ -35,8 +34,9 @@ async def look_up_reset(deps: Deps, token: str) -> str:
     return (await _find(deps, token))[1].email
 
 
-async def reset_password(deps: Deps, token: str, *, password: str, client: Client) -> NewSession:
-    """Set the password, end every session and every other link, tell the owner by mail, and sign in.
+async def reset_password(deps: Deps, token: str, *, password: str, client: Client) -> NewSession | SecondStep:
+    """Set the password, end every session and every other link, tell the owner by mail, and sign in. Where two-step
+    sign-in is on, the mailbox is no more than the first step.
 
     Raises `LinkInvalid`, and `InvalidInput` for what can be no password; then the link still works.
     """
@@ -51,8 +51,7 @@ async def reset_password(deps: Deps, token: str, *, password: str, client: Clien
         await end_all_sessions(ctx, account.id)
         mail.post(ctx, mail.password_changed(ctx.settings, to=account.email, at=ctx.now))
         await audit.record(ctx, "account.password_reset", account.public_id)
-        await claim_organizations(ctx, account)
-        return await begin_session(ctx, Person.of(account), client)
+        return await enter(ctx, account, client)
 
 
 async def _find(deps: Deps, token: str) -> tuple[OneTimeToken, Account]:

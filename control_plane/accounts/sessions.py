@@ -34,6 +34,8 @@ class SignedIn:
     session_id: UUID
     kind: Kind
     person: Person | None
+    confirmed_at: datetime | None = None
+    """When its holder last proved who he is, see `accounts.step_up`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,19 @@ class SessionView:
 
 
 async def begin_session(ctx: Context, person: Person | None, client: Client) -> NewSession:
-    """A new session with a new token, whatever the browser held before; for nobody: the machine owner's."""
+    """A new session with a new token, whatever the browser held before; for nobody: the machine owner's.
+
+    It counts as confirmed: a session begins with a proof of who one is.
+    """
     token, now = secrets.token_urlsafe(32), ctx.now
     row = Session(
         id=ctx.ids.uuid7(),
         kind="owner" if person is None else "account",
         account_id=person.account_id if person else None,
-        digest=_digest(ctx.vault, token),
+        digest=token_digest(ctx.vault, token),
         created_at=now,
         last_seen_at=now,
+        confirmed_at=now,
         expires_at=now + (OWNER_LIFETIME if person is None else LIFETIME),
         ip=_storable(client.ip, 100),
         user_agent=_storable(client.user_agent, 500),
@@ -89,7 +95,9 @@ async def resolve(deps: Deps, token: str) -> SignedIn | None:
         select(Session, Account)
         .join(Account, Account.id == Session.account_id, isouter=True)
         .where(
-            Session.digest == _digest(deps.vault, token), Session.expires_at > now, Session.last_seen_at > now - IDLE
+            Session.digest == token_digest(deps.vault, token),
+            Session.expires_at > now,
+            Session.last_seen_at > now - IDLE,
         )
     )
     async with deps.database.unit_of_work(read_only=True) as uow:
@@ -103,7 +111,7 @@ async def resolve(deps: Deps, token: str) -> SignedIn | None:
             await uow.session.execute(seen.execution_options(synchronize_session=False))
     if session.kind == "owner":
         return SignedIn(session.id, "owner", None)
-    return SignedIn(session.id, "account", Person.of(account))
+    return SignedIn(session.id, "account", Person.of(account), session.confirmed_at)
 
 
 async def list_sessions(session: AsyncSession, account_id: UUID, *, now: datetime) -> list[SessionView]:
@@ -156,7 +164,8 @@ async def _audit_end(ctx: Context, session_id: UUID) -> None:
     await audit.record(ctx, "session.ended", format_id("ses", session_id))
 
 
-def _digest(vault: Vault, token: str) -> str:
+def token_digest(vault: Vault, token: str) -> str:
+    """What is stored instead of a session's token."""
     return keys.digest(vault.key("sessions"), token if token.isascii() else "")
 
 

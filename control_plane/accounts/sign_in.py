@@ -9,18 +9,17 @@ from control_plane.accounts import repository, throttles
 from control_plane.accounts.client import Client
 from control_plane.accounts.errors import NotConfirmed, WrongCredentials
 from control_plane.accounts.models import Account, OneTimeToken
-from control_plane.accounts.person import Person
-from control_plane.accounts.sessions import NewSession, begin_session
+from control_plane.accounts.second_step import SecondStep, enter
+from control_plane.accounts.sessions import NewSession
 from control_plane.context import Actor, Deps
-from control_plane.organizations.claims import claim_organizations
 from control_plane.validation import check_email
 from kernel.logging import get_logger
 
 _log = get_logger(__name__)
 
 
-async def sign_in(deps: Deps, *, email: str, password: str, client: Client) -> NewSession:
-    """A session for who knows the password.
+async def sign_in(deps: Deps, *, email: str, password: str, client: Client) -> NewSession | SecondStep:
+    """A session for who knows the password, or where two-step sign-in is on the way to it.
 
     Raises `WrongCredentials` without telling which of the two is wrong; `NotConfirmed` to who knows the password of an
     address that is not proven; `InvalidInput` for what is no address; `RateLimited`.
@@ -43,8 +42,7 @@ async def sign_in(deps: Deps, *, email: str, password: str, client: Client) -> N
         if account.password_hash != stored:  # Changed since it was verified above.
             raise WrongCredentials()
         account.password_hash = renewed or stored
-        await claim_organizations(ctx, account)
-        return await begin_session(ctx, Person.of(account), client)
+        return await enter(ctx, account, client)
 
 
 async def _load(deps: Deps, email: str) -> tuple[Account | None, str | None]:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from control_plane import audit, mail
 from control_plane.accounts import repository, throttles, tokens
+from control_plane.accounts.addresses import is_reserved
 from control_plane.accounts.client import Client
 from control_plane.accounts.errors import WrongCredentials
 from control_plane.accounts.models import Account, OneTimeToken
@@ -86,7 +87,15 @@ async def confirm(
 async def _attempt(ctx: Context, email: str, name: str, password_hash: str) -> UUID:
     """The id of the attempt, or for an address that needs none an id of nothing."""
     row = {"id": ctx.ids.uuid7(), "email": email, "name": name, "staff": False, "created_at": ctx.now}
+    savepoint = await ctx.session.begin_nested()
     await ctx.session.execute(insert(Account).values(row).on_conflict_do_nothing())
+    # Asked after the insert, which waits for whoever gives the address up at this moment.
+    if await is_reserved(ctx.session, email, now=ctx.now):
+        await savepoint.rollback()
+        mail.post(ctx, mail.account_exists(ctx.settings, to=email))
+        await audit.record(ctx, "account.signed_up_again", "(an address that may be taken back)")
+        return ctx.ids.uuid7()
+    await savepoint.commit()
     account = await repository.by_email(ctx.session, email)
     assert account is not None
     if account.verified_at is not None:

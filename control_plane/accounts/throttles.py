@@ -32,6 +32,9 @@ SIGN_IN_BY_IP: Final = Rule("sign_in.ip", 60, timedelta(seconds=6))
 MAIL_BY_EMAIL: Final = Rule("mail.email", 5, timedelta(minutes=10))
 """Mails that a stranger can have sent to an address: to confirm it, and to reset its password."""
 MAIL_BY_IP: Final = Rule("mail.ip", 30, timedelta(minutes=1))
+SECOND_STEP: Final = Rule("second_step", 6, timedelta(minutes=2))
+"""Codes that an account is tried with: of a million, three are right at a time, so that who knows the password needs
+years. Who has too many wrong ones waits, and the owner with him; recovery codes count alike."""
 CONFIRM_BY_LINK: Final = Rule("confirm.link", 10, timedelta(minutes=1))
 """Guesses at the password that belongs to a link."""
 

@@ -14,12 +14,15 @@ from control_plane.context import Context
 from kernel.security import keys
 from kernel.security.vault import Vault
 
-Purpose = Literal["verify", "reset", "outbox"]
+Purpose = Literal["verify", "reset", "outbox", "second_step", "email_change", "email_revert"]
 
 LIFETIMES: Final[dict[Purpose, timedelta]] = {
     "verify": timedelta(hours=24),
     "reset": timedelta(hours=1),
     "outbox": timedelta(hours=24),
+    "second_step": timedelta(minutes=10),
+    "email_change": timedelta(hours=24),
+    "email_revert": timedelta(days=7),
 }
 
 
@@ -36,6 +39,7 @@ def issue(
     lifetime: timedelta | None = None,
     name: str | None = None,
     password_hash: str | None = None,
+    email: str | None = None,
 ) -> tuple[str, UUID]:
     """A fresh token and the id of its row, which is in the transaction now. The token itself is known here only."""
     token, token_id = secrets.token_urlsafe(32), ctx.ids.uuid7()
@@ -49,6 +53,7 @@ def issue(
             expires_at=ctx.now + (lifetime or LIFETIMES[purpose]),
             name=name,
             password_hash=password_hash,
+            email=email,
         )
     )
     return token, token_id
@@ -85,6 +90,9 @@ async def spend(session: AsyncSession, token_id: UUID, *, now: datetime) -> None
 
 
 async def withdraw(session: AsyncSession, account_id: UUID) -> None:
-    """End every link of an account that is still open."""
-    statement = delete(OneTimeToken).where(OneTimeToken.account_id == account_id, OneTimeToken.used_at.is_(None))
+    """End every link of an account that is still open, but for those that undo a change of its address: whoever took
+    an account over must not end them by a change of the password."""
+    statement = delete(OneTimeToken).where(
+        OneTimeToken.account_id == account_id, OneTimeToken.used_at.is_(None), OneTimeToken.purpose != "email_revert"
+    )
     await session.execute(statement.execution_options(synchronize_session=False))

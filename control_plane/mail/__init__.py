@@ -3,12 +3,17 @@
 from control_plane.mail.letters import (
     Letter,
     account_exists,
+    address_changed,
     confirm_address,
+    confirm_new_address,
     invitation,
     invoice_ready,
     no_account,
+    organization_notice,
+    ownership_offered,
     password_changed,
     reset_password,
+    security_notice,
     usage_alert,
 )
 from control_plane.mail.service import post
@@ -16,12 +21,17 @@ from control_plane.mail.service import post
 __all__ = [
     "Letter",
     "account_exists",
+    "address_changed",
     "confirm_address",
+    "confirm_new_address",
     "invitation",
     "invoice_ready",
     "no_account",
+    "organization_notice",
+    "ownership_offered",
     "password_changed",
     "post",
     "reset_password",
+    "security_notice",
     "usage_alert",
 ]

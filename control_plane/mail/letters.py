@@ -11,9 +11,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from kernel.settings import Settings
 
 Kind = Literal[
-    "confirm_address", "account_exists", "reset_password", "no_account", "password_changed", "invitation",
-    "usage_alert", "invoice_ready",
-]  # fmt: skip
+    "confirm_address",
+    "account_exists",
+    "reset_password",
+    "no_account",
+    "password_changed",
+    "invitation",
+    "security_notice",
+    "confirm_new_address",
+    "address_changed",
+    "ownership_offered",
+    "organization_notice",
+    "usage_alert",
+    "invoice_ready",
+]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
@@ -52,8 +63,7 @@ def no_account(settings: Settings, *, to: str) -> Letter:
 
 def password_changed(settings: Settings, *, to: str, at: datetime) -> Letter:
     """To an account, so that its owner hears of a change that somebody else made."""
-    when = at.astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
-    return _letter("password_changed", to, "Your password was changed", settings, when=when)
+    return _letter("password_changed", to, "Your password was changed", settings, when=_when(at))
 
 
 def invitation(settings: Settings, *, to: str, token: str, organization: str, inviter: str, role: str) -> Letter:
@@ -95,6 +105,93 @@ def invoice_ready(
         "invoice_ready", to, subject, settings,
         url=url, organization=organization, month=month, number=number, total=total,
     )  # fmt: skip
+
+
+SecurityChange = Literal["two_step_on", "two_step_off", "codes_renewed", "code_used"]
+_SECURITY: Final[dict[SecurityChange, tuple[str, str]]] = {
+    "two_step_on": (
+        "Two-step sign-in is on",
+        "Two-step sign-in was turned on, and every other browser was signed out.",
+    ),
+    "two_step_off": (
+        "Two-step sign-in is off",
+        "Two-step sign-in was turned off, and every other browser was signed out.",
+    ),
+    "codes_renewed": (
+        "You have new recovery codes",
+        "New recovery codes were made. Those before do not work any more.",
+    ),
+    "code_used": ("A recovery code was used", "A recovery code was used in the place of the authenticator."),
+}
+
+
+def security_notice(
+    settings: Settings, *, to: str, change: SecurityChange, at: datetime, left: int | None = None
+) -> Letter:
+    """To an account whose second step changed, so that its owner hears of what somebody else did. `left`: how many
+    recovery codes there still are."""
+    subject, what = _SECURITY[change]
+    more = "" if left is None else f"{left} of your recovery codes are left."
+    return _letter("security_notice", to, subject, settings, what=what, more=more, when=_when(at))
+
+
+def confirm_new_address(settings: Settings, *, to: str, token: str) -> Letter:
+    """To the address that an account wants to change to."""
+    return _letter(
+        "confirm_new_address", to, "Confirm your new address", settings, url=f"{settings.portal}/email/{token}"
+    )
+
+
+def address_changed(settings: Settings, *, to: str, after: str, token: str, at: datetime) -> Letter:
+    """To the address that an account had, with the way back."""
+    url = f"{settings.portal}/email-back/{token}"
+    return _letter("address_changed", to, "Your address was changed", settings, url=url, after=after, when=_when(at))
+
+
+def ownership_offered(
+    settings: Settings, *, to: str, organization: str, organization_id: str, offered_by: str
+) -> Letter:
+    """To a member who is to become the owner."""
+    url = f"{settings.portal}/organizations/{organization_id}/transfer"
+    subject = f"{offered_by} offers you {organization}"
+    return _letter(
+        "ownership_offered", to, subject, settings, url=url, organization=organization, offered_by=offered_by
+    )
+
+
+OrganizationChange = Literal["transferred", "closed", "restored"]
+
+
+def organization_notice(
+    settings: Settings,
+    *,
+    to: str,
+    change: OrganizationChange,
+    organization: str,
+    organization_id: str,
+    by: str,
+    at: datetime,
+    until: datetime | None = None,
+) -> Letter:
+    """To an owner of an organization, or to who was one until now. `until`: when a closed one is erased."""
+    subject, what = {
+        "transferred": (f"{organization} has a new owner", f"{by} is now the owner of {organization}."),
+        "closed": (
+            f"{organization} is closed",
+            f"{by} closed {organization}. Its apps are suspended and its keys are refused.",
+        ),
+        "restored": (f"{organization} is open again", f"{by} restored {organization}. Its apps and keys work again."),
+    }[change]
+    more = ""
+    if until is not None:
+        more = f"Until {until:%d %B %Y} an owner can restore it or download its data. Then everything is erased."
+    path = "closed" if change == "closed" else "settings"
+    url = f"{settings.portal}/organizations/{organization_id}/{path}"
+    return _letter("organization_notice", to, subject, settings, url=url, what=what, more=more, when=_when(at))
+
+
+def _when(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
 def _letter(kind: Kind, to: str, subject: str, settings: Settings, **values: str) -> Letter:

@@ -130,6 +130,7 @@ async def look_up_invitation(deps: Deps, token: str) -> InvitationOffer:
         .join(Organization, Organization.id == Invitation.organization_id)
         .join(Account, Account.id == Invitation.invited_by)
         .where(Invitation.digest == _digest(deps.vault, token), *_open(deps.clock.now()))
+        .where(Organization.closed_at.is_(None))
     )
     async with deps.database.unit_of_work(read_only=True) as uow:
         row = (await uow.session.execute(query)).one_or_none()
@@ -145,8 +146,13 @@ async def accept_invitation(ctx: Context, person: Person, token: str) -> UUID:
     It runs under the system's role: before it, the person is in no scope. Raises `LinkInvalid`, and `Forbidden` for
     another address than the invited one.
     """
-    query = select(Invitation).where(Invitation.digest == _digest(ctx.vault, token), *_open(ctx.now))
-    invitation = (await ctx.session.execute(query.with_for_update())).scalar_one_or_none()
+    query = (
+        select(Invitation)
+        .join(Organization, Organization.id == Invitation.organization_id)
+        .where(Invitation.digest == _digest(ctx.vault, token), *_open(ctx.now))
+        .where(Organization.closed_at.is_(None))
+    )
+    invitation = (await ctx.session.execute(query.with_for_update(of=Invitation))).scalar_one_or_none()
     if invitation is None:
         raise LinkInvalid()
     if invitation.email != person.email:

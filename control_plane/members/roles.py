@@ -7,6 +7,7 @@ from kernel.errors import InvalidInput
 Role = Literal["owner", "admin", "developer", "billing", "viewer"]
 Permission = Literal[
     "organization.update",
+    "organization.own",
     "apps.read",
     "apps.create",
     "apps.update",
@@ -29,7 +30,7 @@ _ALL: Final[frozenset[Permission]] = frozenset(get_args(Permission))
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     "owner": _ALL,
     # Owners are made, changed and removed by owners alone; that is decided in `members.service`.
-    "admin": _ALL,
+    "admin": _ALL - {"organization.own"},
     "developer": frozenset(
         {
             "apps.read",
@@ -48,7 +49,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 }
 
 DESCRIPTIONS: Final[dict[Role, str]] = {
-    "owner": "Everything, and may make, change and remove other owners.",
+    "owner": "Everything: may make, change and remove other owners, hand the organization over or close it.",
     "admin": "Everything, except what concerns owners.",
     "developer": "Apps, keys and the demo; sees usage, members and the audit log.",
     "billing": "Plan and billing; sees apps, usage, members and the audit log.",
@@ -58,6 +59,7 @@ DESCRIPTIONS: Final[dict[Role, str]] = {
 
 DEEDS: Final[dict[Permission, str]] = {
     "organization.update": "change the organization",
+    "organization.own": "hand over, close or export the organization",
     "apps.read": "see apps",
     "apps.create": "create apps",
     "apps.update": "change apps",

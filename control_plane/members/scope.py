@@ -1,6 +1,8 @@
 """The scope of a page: an account inside one organization. The only key to a tenant's rows."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Result, Row, Select, select
@@ -28,6 +30,10 @@ class Member:
     organization_id: UUID
     organization_name: str
     role: Role
+    closed_at: datetime | None = None
+    """Since when the organization is closed, for who may still see it."""
+    two_step_required: bool = False
+    """The organization is for who signs in with two steps."""
 
     @property
     def actor(self) -> str:
@@ -47,9 +53,10 @@ class Member:
         """Raises `Forbidden` that says what the role lacks and who can change that."""
         if not self.may(permission):
             granted_to = [role for role in ROLES if permission in PERMISSIONS[role]]
+            givers = "An owner" if granted_to == ["owner"] else "An owner or admin"
             raise Forbidden(
                 f"Your role in {self.organization_name} is {self.role}, which may not {DEEDS[permission]}. "
-                f"An owner or admin of {self.organization_name} can give you a role that may.",
+                f"{givers} of {self.organization_name} can give you a role that may.",
                 permission=permission,
                 role=self.role,
                 granted_to=granted_to,
@@ -77,24 +84,33 @@ async def scopes_of(session: AsyncSession, account_id: UUID) -> list[Member]:
     return [_member(row) for row in rows]
 
 
-def _members(account_id: UUID) -> Select[UUID, str, str, UUID, str, str]:
+def _members(account_id: UUID) -> Select[*tuple[Any, ...]]:
     return (
-        select(Account.id, Account.email, Account.name, Organization.id, Organization.name, Membership.role)
+        select(
+            Account.id,
+            Account.email,
+            Account.name,
+            Organization.id,
+            Organization.name,
+            Membership.role,
+            Organization.closed_at,
+            Organization.two_step_required,
+        )
         .join(Membership, Membership.account_id == Account.id)
         .join(Organization, Organization.id == Membership.organization_id)
         .where(Account.id == account_id, Account.verified_at.is_not(None))
     )
 
 
-def _one(rows: Result[UUID, str, str, UUID, str, str]) -> Member:
+def _one(rows: Result[*tuple[Any, ...]]) -> Member:
     row = rows.one_or_none()
     if row is None:
         raise NotFound()
     return _member(row)
 
 
-def _member(row: Row[UUID, str, str, UUID, str, str]) -> Member:
-    account_id, email, name, organization_id, organization_name, role = row
+def _member(row: Row[*tuple[Any, ...]]) -> Member:
+    account_id, email, name, organization_id, organization_name, role, closed_at, two_step_required = row
     return Member(
         account_id=account_id,
         email=email,
@@ -102,4 +118,6 @@ def _member(row: Row[UUID, str, str, UUID, str, str]) -> Member:
         organization_id=organization_id,
         organization_name=organization_name,
         role=check_role(role),
+        closed_at=closed_at,
+        two_step_required=two_step_required,
     )

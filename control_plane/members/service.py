@@ -7,10 +7,10 @@ each other, the later one is no owner any more.
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane import audit
@@ -41,11 +41,23 @@ class MemberView:
     name: str
     role: Role
     since: datetime
+    two_step: bool
+    """Signs in with a code besides the password."""
 
     @property
     def public_id(self) -> str:
         """`acc_…`"""
         return format_id("acc", self.account_id)
+
+
+_COLUMNS: Final = (
+    Account.id,
+    Account.email,
+    Account.name,
+    Membership.role,
+    Membership.created_at,
+    Account.two_step_at,
+)
 
 
 async def list_members(
@@ -54,7 +66,7 @@ async def list_members(
     """Members by address; `search` is looked for in name and address. Raises `Forbidden`, `InvalidInput`."""
     member.require("members.read")
     query = (
-        select(Account.id, Account.email, Account.name, Membership.role, Membership.created_at)
+        select(*_COLUMNS)
         .join(Membership, Membership.account_id == Account.id)
         .where(Membership.organization_id == member.organization_id)
         .order_by(Account.email)
@@ -67,26 +79,18 @@ async def list_members(
         last = select(Account.email).where(Account.id == parse_id("acc", cursor, field="cursor")).scalar_subquery()
         query = query.where(Account.email > last)
     rows = (await session.execute(query)).all()
-    members = [
-        MemberView(account_id, email, name, check_role(role), since)
-        for account_id, email, name, role, since in rows[:limit]
-    ]
+    members = [_view(row) for row in rows[:limit]]
     return Page(members, members[-1].public_id if len(rows) > limit else None)
 
 
 async def get_member(session: AsyncSession, member: Member, account_id: UUID) -> MemberView:
     """One member. Raises `Forbidden`, and `NotFound` for who belongs to another organization or to none."""
     member.require("members.read")
-    query = (
-        select(Account.id, Account.email, Account.name, Membership.role, Membership.created_at)
-        .join(Membership, Membership.account_id == Account.id)
-        .where(*_is(member, account_id))
-    )
+    query = select(*_COLUMNS).join(Membership, Membership.account_id == Account.id).where(*_is(member, account_id))
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NotFound("There is no such member.")
-    found, email, name, role, since = row
-    return MemberView(found, email, name, check_role(role), since)
+    return _view(row)
 
 
 async def change_role(ctx: Context, member: Member, account_id: UUID, role: str) -> None:
@@ -99,9 +103,7 @@ async def change_role(ctx: Context, member: Member, account_id: UUID, role: str)
     if before == wanted:
         return
     await _check_owner_stays(ctx.session, member, before)
-    statement = update(Membership).where(*_is(member, account_id)).values(role=wanted)
-    await ctx.session.execute(statement.execution_options(synchronize_session=False))
-    await _audit(ctx, member, account_id, "role_changed", before=before, after=wanted)
+    await set_role(ctx, member, account_id, before=before, after=wanted)
 
 
 async def remove_member(ctx: Context, member: Member, account_id: UUID) -> None:
@@ -134,12 +136,24 @@ async def lock_organization(session: AsyncSession, member: Member) -> Member:
     return dataclasses.replace(member, role=check_role(role))
 
 
+async def set_role(ctx: Context, member: Member, account_id: UUID, *, before: Role, after: Role) -> None:
+    """Write it. The caller holds the organization's lock and has decided that it may be."""
+    statement = update(Membership).where(*_is(member, account_id)).values(role=after)
+    await ctx.session.execute(statement.execution_options(synchronize_session=False))
+    await _audit(ctx, member, account_id, "role_changed", before=before, after=after)
+
+
 def check_may_touch(member: Member, *roles: Role) -> None:
     """Raises `Forbidden` unless the member may give or take each of these roles."""
     if "owner" in roles and member.role != "owner":
         raise Forbidden(
             f"Only an owner of {member.organization_name} may make, change or remove owners.", role=member.role
         )
+
+
+def _view(row: Row[*tuple[Any, ...]]) -> MemberView:
+    account_id, email, name, role, since, two_step_at = row
+    return MemberView(account_id, email, name, check_role(role), since, two_step_at is not None)
 
 
 async def _end(ctx: Context, member: Member, account_id: UUID, role: Role, verb: str) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from control_plane import audit
+from control_plane.accounts.models import Account
 from control_plane.accounts.person import Person
 from control_plane.context import Context
 from control_plane.members.models import Membership
@@ -72,6 +73,27 @@ async def create_organization(
         owner_email=person.email,
     )
     return await member_of(ctx.session, person.account_id, wanted)
+
+
+async def require_two_step(ctx: Context, member: Member, required: bool) -> None:
+    """Whether the organization's pages are for who signs in with two steps alone.
+
+    Raises `Forbidden`, and `Conflict` for who would lock himself out by it.
+    """
+    member.require("organization.update")
+    two_step_at = await ctx.session.scalar(select(Account.two_step_at).where(Account.id == member.account_id))
+    if required and two_step_at is None:
+        raise Conflict("Turn on two-step sign-in for yourself first.")
+    statement = update(Organization).where(Organization.id == member.organization_id)
+    await ctx.session.execute(statement.values(two_step_required=required).execution_options(synchronize_session=False))
+    await audit.record(
+        ctx,
+        "organization.two_step_rule_changed",
+        member.public_organization_id,
+        organization_id=member.organization_id,
+        before=member.two_step_required,
+        after=required,
+    )
 
 
 async def rename_organization(ctx: Context, member: Member, name: str) -> None:

@@ -14,6 +14,7 @@ from control_plane import configuration
 from control_plane.apps.models import App
 from control_plane.entitlements.models import Entitlement
 from control_plane.keys.models import ApiKey, AppSigningKey
+from control_plane.organizations.models import Organization
 from kernel.clock import month_of
 from kernel.contracts import AppSnapshot, Quota, SecretKey, SigningKey, SnapshotPage
 from kernel.errors import Conflict
@@ -43,16 +44,27 @@ async def build_page(session: AsyncSession, vault: Vault, *, shard: str, since: 
             f"The node has applied version {since}, the newest here is {version}.", applied=since, newest=version
         )
     rows = await session.execute(
-        select(App).where(App.shard == shard, App.version > since).order_by(App.version).limit(PAGE + 1)
+        select(App, Organization.closed_at)
+        .join(Organization, Organization.id == App.organization_id)
+        .where(App.shard == shard, App.version > since)
+        .order_by(App.version)
+        .limit(PAGE + 1)
     )
-    apps = list(rows.scalars())
+    found = list(rows)
+    apps = [app for app, _ in found]
+    # A closed organization's apps are suspended, whatever they will be when it is restored.
+    closed = {app.id for app, closed_at in found if closed_at is not None}
     page, has_more = apps[:PAGE], len(apps) > PAGE
     if has_more:
         version = page[-1].version
-    return SnapshotPage(version=version, apps=tuple(await _snapshots(session, vault, page, now)), has_more=has_more)
+    return SnapshotPage(
+        version=version, apps=tuple(await _snapshots(session, vault, page, closed, now)), has_more=has_more
+    )
 
 
-async def _snapshots(session: AsyncSession, vault: Vault, apps: list[App], now: datetime) -> Iterable[AppSnapshot]:
+async def _snapshots(
+    session: AsyncSession, vault: Vault, apps: list[App], closed: set[UUID], now: datetime
+) -> Iterable[AppSnapshot]:
     ids = [app.id for app in apps]
     api_keys: dict[UUID, list[ApiKey]] = defaultdict(list)
     signing_keys: dict[UUID, list[AppSigningKey]] = defaultdict(list)
@@ -71,11 +83,23 @@ async def _snapshots(session: AsyncSession, vault: Vault, apps: list[App], now: 
         all_entitlements = select(Entitlement).where(Entitlement.app_id.in_(ids)).order_by(Entitlement.meter)
         for entitlement in (await session.execute(all_entitlements)).scalars():
             entitlements[entitlement.app_id].append(entitlement)
-    return [_snapshot(app, api_keys[app.id], signing_keys[app.id], entitlements[app.id], vault, now) for app in apps]
+    return [
+        _snapshot(
+            app,
+            "suspended" if app.id in closed and app.status == "active" else app.status,
+            api_keys[app.id],
+            signing_keys[app.id],
+            entitlements[app.id],
+            vault,
+            now,
+        )
+        for app in apps
+    ]
 
 
 def _snapshot(
     app: App,
+    status: str,
     api_keys: list[ApiKey],
     signing_keys: list[AppSigningKey],
     entitlements: list[Entitlement],
@@ -89,7 +113,7 @@ def _snapshot(
         "version": app.version,
         "shard": app.shard,
         "environment": app.environment,
-        "status": app.status,
+        "status": status,
         "publishable_keys": [key.value for key in api_keys if key.kind == "publishable"],
         "secret_keys": [
             SecretKey(id=key.public_id, digest=key.digest or "", scopes=tuple(key.scopes), expires_at=key.expires_at)

@@ -19,6 +19,7 @@ _COMMANDS = {
     "app": "The configuration of an app as a file: pull, diff, push, promote.",
     "usage": "Count what apps used, by every count there is.",
     "billing": "Plans, credits, overrides and invoices, for operators.",
+    "account": "People with an account.",
     "staff": "People who operate this installation.",
     "audit": "Verify the audit log's chains of hashes.",
     "outbox": "Print a link that opens the mail outbox once.",

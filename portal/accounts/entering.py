@@ -1,5 +1,6 @@
 """Become somebody: the cookie of a new session, and where to go with it."""
 
+from control_plane.accounts.second_step import SecondStep
 from control_plane.accounts.sessions import NewSession, sign_out
 from control_plane.context import Actor
 from portal.http import cookies
@@ -14,6 +15,18 @@ async def enter(visit: Visit, session: NewSession) -> None:
         async with visit.deps.change(Actor(actor, visit.request_id)) as ctx:
             await sign_out(ctx, visit.signed_in)
     keep(visit, session)
+
+
+async def enter_by_steps(visit: Visit, entered: NewSession | SecondStep, *, next: str = "") -> str:
+    """Keep what the first step gave; returns where to go: on, or to the second step and from there on."""
+    if isinstance(entered, NewSession):
+        await enter(visit, entered)
+        return way_on(visit, next)
+    lasts = entered.expires_at - visit.deps.clock.now()
+    visit.jar.set(cookies.SECOND_STEP, entered.token, max_age=round(lasts.total_seconds()))
+    if next:
+        visit.jar.set(cookies.NEXT, own_path(next), max_age=round(lasts.total_seconds()))
+    return "/sign-in/code"
 
 
 def keep(visit: Visit, session: NewSession) -> None:

@@ -10,7 +10,7 @@ from control_plane.accounts.reset import look_up_reset, request_reset, reset_pas
 from kernel.errors import NatterError
 from portal.accounts import check_mail
 from portal.accounts.check_mail import Mailed
-from portal.accounts.entering import keep, way_on
+from portal.accounts.entering import enter_by_steps
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.guard import public
 from portal.http.page import page, redirect
@@ -60,14 +60,13 @@ async def submit_new_password(
     form = await read_form(request, NewPasswordForm)
     try:
         form.check()
-        session = await reset_password(deps, token, password=form.data.password, client=visit.client)
+        entered = await reset_password(deps, token, password=form.data.password, client=visit.client)
     except LinkInvalid:
         return page(request, "accounts/link_ended.html", status=404, purpose="reset")
     except NatterError as error:
         return await _show(request, deps, token, form.fail(error))
-    keep(visit, session)
     visit.flash("Your password is set. Every other browser was signed out.")
-    return redirect(request, way_on(visit))
+    return redirect(request, await enter_by_steps(visit, entered))
 
 
 async def _show(

@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from control_plane.accounts.sessions import end_other_sessions, end_session
 from control_plane.context import Actor
+from portal.accounts.security import PATH
 from portal.http import cookies
 from portal.http.page import redirect
 from portal.http.scope import DepsDependency, PersonDependency, VisitDependency, path_id
@@ -29,7 +30,7 @@ async def submit_end(
         visit.jar.delete(cookies.SESSION)
         return redirect(request, "/sign-in")
     visit.flash("That browser is signed out.")
-    return redirect(request, "/account")
+    return redirect(request, PATH)
 
 
 @post("/account/sessions/end-others", status_code=303)
@@ -40,7 +41,7 @@ async def submit_end_others(
     async with deps.change(Actor(person.actor, visit.request_id)) as ctx:
         ended = await end_other_sessions(ctx, person.account_id, keep=visit.signed_in.session_id)
     visit.flash(f"{plural(ended, 'other browser')} signed out.")
-    return redirect(request, "/account")
+    return redirect(request, PATH)
 
 
 ROUTES: Final = [submit_end, submit_end_others]

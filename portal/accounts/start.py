@@ -20,6 +20,8 @@ async def start(request: Request[Any, Any, Any], visit: VisitDependency) -> Resp
     if not organizations:
         return redirect(request, "/welcome")
     last = visit.jar.get(cookies.LAST)
+    # A closed one comes last, as long as there is another.
+    organizations.sort(key=lambda one: one.closed_at is not None)
     member = next((one for one in organizations if encode(one.organization_id) == last), organizations[0])
     return redirect(request, f"/organizations/{member.public_organization_id}")
 

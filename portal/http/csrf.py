@@ -16,6 +16,8 @@ from portal.http.visit import Visit
 UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HEADER: Final = "x-csrf-token"
 FIELD: Final = "csrf"
+CONFIRMING: Final = ("confirm_password", "confirm_code")
+"""What the guard asks for on the way of a form that wants a confirmed session; no such form has these itself."""
 
 
 class NotFromHere(Forbidden):

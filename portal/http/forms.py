@@ -22,7 +22,7 @@ import msgspec
 from litestar import Request
 
 from kernel.errors import InvalidInput, NatterError, NotFound, UnsupportedMediaType
-from portal.http.csrf import FIELD
+from portal.http.csrf import CONFIRMING, FIELD
 
 MAX_FORM_BYTES: Final = 65_536
 _MOST_FIELDS: Final = 100
@@ -42,6 +42,14 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
 
 F = TypeVar("F", bound=Form)
+
+
+class ConfirmForm(Form, frozen=True, kw_only=True):
+    """The question who it is: one of the two is enough."""
+
+    confirm_password: Annotated[str, Field("Password")] = ""
+    confirm_code: Annotated[str, Field("Code")] = ""
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ async def read_form(request: Request[Any, Any, Any], kind: type[F]) -> Submitted
     known = _fields(kind)
     values: dict[str, Any] = {}
     for name, value in pairs:
-        if name == FIELD:
+        if name == FIELD or (name in CONFIRMING and name not in known):
             continue
         if name not in known:
             raise InvalidInput("The form holds a field that this page does not have.")

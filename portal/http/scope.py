@@ -17,7 +17,7 @@ from control_plane.apps.models import App
 from control_plane.apps.reads import get_app, list_apps
 from control_plane.context import Deps
 from control_plane.members.scope import Member, member_of_app, scopes_of
-from kernel.errors import InvalidInput, NotFound
+from kernel.errors import Forbidden, InvalidInput, NotFound
 from kernel.ids import encode, parse_id
 from portal.http import cookies
 from portal.http.cookies import DAY
@@ -109,6 +109,7 @@ async def _enter(
     member = next((one for one in organizations if one.organization_id == organization_id), None)
     if member is None:
         raise NotFound()
+    _check_open(visit, member, organizations)
     app: App | None = None
     apps: tuple[App, ...] = ()
     if app_id is not None or not visit.fragment:
@@ -122,6 +123,38 @@ async def _enter(
     if visit.jar.get(cookies.LAST) != last:
         visit.jar.set(cookies.LAST, last, max_age=365 * DAY)
     return _Entered(member, app)
+
+
+class OrganizationClosed(Forbidden):
+    """The organization is closed; its owners find the way back."""
+
+    code = "organization_closed"
+    title = "This organization is closed"
+
+    def __init__(self, member: Member) -> None:
+        super().__init__(f"An owner closed {member.organization_name}. Until it is erased, an owner can restore it.")
+        self.member = member
+
+
+class TwoStepRequired(Forbidden):
+    """The organization is for members with two-step sign-in, and who asks has none."""
+
+    code = "two_step_required"
+    title = "Two-step sign-in is needed here"
+
+
+def _check_open(visit: Visit, member: Member, organizations: list[Member]) -> None:
+    """Raises `OrganizationClosed` and `TwoStepRequired`, both in the navigation of the organization."""
+    owner_anyway = "closed" in visit.open_anyway and member.role == "owner"
+    if member.closed_at is not None and not owner_anyway:
+        visit.navigation = Navigation(organizations, member)
+        raise OrganizationClosed(member)
+    with_two_steps = visit.person is not None and visit.person.two_step
+    if member.two_step_required and not with_two_steps and "two-step" not in visit.open_anyway:
+        visit.navigation = Navigation(organizations, member)
+        raise TwoStepRequired(
+            f"{member.organization_name} is for members who sign in with two steps. Turn it on, then come back."
+        )
 
 
 async def load_organizations(visit: Visit, person: Person) -> list[Member]:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from litestar.connection import ASGIConnection
 
 from control_plane.accounts.client import Client
 from control_plane.accounts.person import Person
-from control_plane.accounts.sessions import SignedIn
+from control_plane.accounts.sessions import NewSession, SignedIn
+from control_plane.accounts.step_up import is_confirmed
 from control_plane.context import Deps
-from kernel.errors import InvalidInput
+from kernel.errors import Forbidden, InvalidInput, NatterError
 from kernel.ids import decode, encode
 from portal.http import cookies, seal
 from portal.http.cookies import DAY, Jar
@@ -22,8 +23,20 @@ from portal.http.navigation import Navigation
 
 Theme = Literal["light", "dark", "system"]
 Tone = Literal["good", "danger"]
+Despite = Literal["closed", "two-step"]
 _VISITOR: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _STATE: Final = "visit"
+
+
+class ConfirmationNeeded(Forbidden):
+    """Signed in, but too long ago for what was asked; `wrong` is what is not right with a try to confirm it."""
+
+    code = "confirmation_needed"
+    title = "Confirm that it is you"
+
+    def __init__(self, wrong: NatterError | None = None) -> None:
+        super().__init__("You signed in a while ago. Confirm that it is you, then this goes on.")
+        self.wrong = wrong
 
 
 class Flash(msgspec.Struct, frozen=True):
@@ -48,6 +61,10 @@ class Visit:
     signed_in: SignedIn | None = None
     owner: SignedIn | None = None
     """The machine owner's session, which opens the outbox."""
+    open_anyway: frozenset[Despite] = frozenset()
+    """What the page of an organization is there in spite of, see `guard.open_anyway`."""
+    sent: tuple[tuple[str, str], ...] = ()
+    """The fields of the form that was sent, so that it can be sent again once its sender has confirmed who he is."""
     navigation: Navigation | None = None
     _flash: Flash | None = None
     _binding: str | None = field(default=None, repr=False)
@@ -77,21 +94,38 @@ class Visit:
 
     @property
     def binding(self) -> str:
-        """The secret that only this browser holds: its session's, or a stranger's random one, made now if need be."""
+        """What this browser's forms are bound to: its session, which has several tokens in its life but one id, or a
+        stranger's random value, made now if need be. It takes the installation's key to make a form's token of it."""
         if self._binding is None:
             self._binding = self._find_binding()
         return self._binding
 
     def _find_binding(self) -> str:
         if self.signed_in:
-            return f"session {self.jar.get(cookies.SESSION)}"
+            return f"session {self.signed_in.session_id}"
         if self.owner:
-            return f"owner {self.jar.get(cookies.OWNER)}"
+            return f"owner {self.owner.session_id}"
         visitor = self.jar.get(cookies.VISITOR)
         if not _VISITOR.fullmatch(visitor):
             visitor = secrets.token_urlsafe(32)
             self.jar.set(cookies.VISITOR, visitor, max_age=30 * DAY)
         return f"visitor {visitor}"
+
+    # -- who it is, once more ------------------------------------------------------------------------------------------
+
+    def require_confirmed(self) -> None:
+        """Raises `ConfirmationNeeded` unless whoever is signed in has proven it in the last ten minutes."""
+        if self.signed_in is None or not is_confirmed(self.signed_in, self.deps.clock.now()):
+            raise ConfirmationNeeded()
+
+    def keep_confirmed(self, session: NewSession) -> None:
+        """The session was confirmed just now: this browser gets its new token."""
+        assert self.signed_in is not None
+        now = self.deps.clock.now()
+        self.signed_in = replace(self.signed_in, confirmed_at=now)
+        self.jar.set(cookies.SESSION, session.token, max_age=round((session.expires_at - now).total_seconds()))
+
+    # -- ids of what forms create --------------------------------------------------------------------------------------
 
     def new_id(self) -> str:
         """A fresh id for what a form will create; the same form sent twice carries the same id.

@@ -25,6 +25,8 @@ async def submit_invite(
 ) -> Response[Any]:
     member.require("members.manage")
     form = await read_form(request, InviteForm)
+    if form.data.role == "owner":
+        visit.require_confirmed()
     try:
         form.check()
         invitation_id = visit.take_id(form.data.new_id)

@@ -7,16 +7,19 @@ from litestar import Request, Response, get, post
 from control_plane.members.service import leave
 from kernel.errors import InvalidInput, NatterError
 from portal.http.forms import read_form
+from portal.http.guard import open_anyway
 from portal.http.page import page, redirect
 from portal.http.scope import DepsDependency, MemberDependency, VisitDependency
 from portal.members.forms import LeaveForm
 
 
+@open_anyway("closed", "two-step")
 @get("/organizations/{organization_id:str}/leave")
 async def leave_page(request: Request[Any, Any, Any], member: MemberDependency) -> Response[Any]:
     return page(request, "members/leave.html", member=member)
 
 
+@open_anyway("closed", "two-step")
 @post("/organizations/{organization_id:str}/leave", status_code=200)
 async def submit_leave(
     request: Request[Any, Any, Any], visit: VisitDependency, member: MemberDependency, deps: DepsDependency

@@ -10,6 +10,7 @@ from control_plane.members.scope import Member
 from control_plane.members.service import change_role, get_member, remove_member
 from kernel.errors import InvalidInput, NatterError
 from portal.http.forms import FormView, read_form
+from portal.http.guard import confirmed
 from portal.http.page import page, redirect
 from portal.http.scope import DepsDependency, MemberDependency, VisitDependency, path_id
 from portal.http.visit import Visit
@@ -34,6 +35,10 @@ async def submit_role(
     member.require("members.manage")
     form = await read_form(request, RoleForm)
     wanted = path_id("acc", account_id)
+    async with deps.read(member) as uow:
+        before = (await get_member(uow.session, member, wanted)).role
+    if "owner" in (before, form.data.role):
+        visit.require_confirmed()
     try:
         form.check()
         async with deps.change_as(member, visit.request_id) as ctx:
@@ -45,6 +50,7 @@ async def submit_role(
     return redirect(request, _members(member))
 
 
+@confirmed
 @post("/organizations/{organization_id:str}/members/{account_id:str}/remove", status_code=200)
 async def submit_remove(
     request: Request[Any, Any, Any],

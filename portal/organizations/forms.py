@@ -15,6 +15,22 @@ class OrganizationForm(Form, frozen=True, kw_only=True):
     new_id: str = ""
 
 
+class TransferForm(Form, frozen=True, kw_only=True):
+    member: Annotated[str, Field("New owner", blank="Choose a member.")] = ""
+
+
+class CloseForm(Form, frozen=True, kw_only=True):
+    organization: Annotated[str, Field("Name", blank="Type the organization's name.")] = ""
+
+
+class TwoStepRuleForm(Form, frozen=True, kw_only=True):
+    required: str = ""
+
+
+class SureForm(Form, frozen=True, kw_only=True):
+    """One button."""
+
+
 class AppForm(Form, frozen=True, kw_only=True):
     app: Annotated[str, Field("Name", blank="Enter a name.")] = ""
     environment: Annotated[str, Field("Environment", blank="Choose one.")] = ""

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from portal.organizations import new, new_app, overview, settings, welcome
+from portal.organizations import closing, new, new_app, overview, settings, transfer, welcome
 
 ROUTES: Final[list[ControllerRouterHandler]] = [
     *welcome.ROUTES,
@@ -12,4 +12,6 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *overview.ROUTES,
     *new_app.ROUTES,
     *settings.ROUTES,
+    *transfer.ROUTES,
+    *closing.ROUTES,
 ]

@@ -4,12 +4,13 @@ from typing import Any, Final
 
 from litestar import Request, Response, get, post
 
-from control_plane.organizations.service import rename_organization
+from control_plane.organizations.service import rename_organization, require_two_step
 from kernel.errors import NatterError
 from portal.http.forms import read_form
+from portal.http.guard import confirmed
 from portal.http.page import page, redirect
 from portal.http.scope import DepsDependency, MemberDependency, VisitDependency
-from portal.organizations.forms import OrganizationForm
+from portal.organizations.forms import OrganizationForm, TwoStepRuleForm
 
 
 @get("/organizations/{organization_id:str}/settings")
@@ -33,4 +34,21 @@ async def submit_organization_settings(
     return redirect(request, f"/organizations/{member.public_organization_id}/settings")
 
 
-ROUTES: Final = [organization_settings_page, submit_organization_settings]
+@confirmed
+@post("/organizations/{organization_id:str}/two-step", status_code=200)
+async def submit_two_step_rule(
+    request: Request[Any, Any, Any], visit: VisitDependency, member: MemberDependency, deps: DepsDependency
+) -> Response[Any]:
+    member.require("organization.update")
+    form = await read_form(request, TwoStepRuleForm)
+    required = form.data.required == "yes"
+    try:
+        async with deps.change_as(member, visit.request_id) as ctx:
+            await require_two_step(ctx, member, required)
+    except NatterError as error:
+        return page(request, "organizations/settings.html", form=form.fail(error), member=member)
+    visit.flash("Members need two-step sign-in now." if required else "Members need no two-step sign-in any more.")
+    return redirect(request, f"/organizations/{member.public_organization_id}/settings")
+
+
+ROUTES: Final = [organization_settings_page, submit_organization_settings, submit_two_step_rule]

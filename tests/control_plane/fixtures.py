@@ -136,7 +136,7 @@ class World:
 
 def link_of(letter: Letter) -> str:
     """The token of a letter's link."""
-    found = re.search(r"/(?:verify|reset|invitations)/(\S+)", letter.text)
+    found = re.search(r"/(?:verify|reset|invitations|email|email-back)/(\S+)", letter.text)
     assert found, letter.text
     return found[1]
 

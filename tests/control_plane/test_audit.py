@@ -39,10 +39,20 @@ from billing.usage.ingest import ingest
 from billing.usage.quarantine import release_quarantined
 from control_plane.accounts import repository as accounts
 from control_plane.accounts import throttles
+from control_plane.accounts.addresses import (
+    confirm_change,
+    look_up_change,
+    look_up_revert,
+    request_change,
+    revert_change,
+)
+from control_plane.accounts.authenticators import forget, let_in, offer, renew_codes, tell_of_code, turn_off, turn_on
 from control_plane.accounts.local import create_outbox_link, look_up_local, open_local
+from control_plane.accounts.models import Account
 from control_plane.accounts.person import Person
 from control_plane.accounts.profile import change_name, change_password
 from control_plane.accounts.reset import look_up_reset, request_reset, reset_password
+from control_plane.accounts.second_step import enter, finish_sign_in, look_up_second_step
 from control_plane.accounts.sessions import (
     NewSession,
     SignedIn,
@@ -56,6 +66,7 @@ from control_plane.accounts.sessions import (
 from control_plane.accounts.sign_in import sign_in
 from control_plane.accounts.sign_up import confirm, look_up_confirmation, sign_up
 from control_plane.accounts.staff import create_staff
+from control_plane.accounts.step_up import confirm_session
 from control_plane.apps.service import (
     create_app_record,
     delete_app,
@@ -85,11 +96,20 @@ from control_plane.members.invitations import (
     look_up_invitation,
     revoke_invitation,
 )
-from control_plane.members.service import change_role, leave, remove_member
+from control_plane.members.service import change_role, leave, remove_member, set_role
 from control_plane.organizations.claims import claim_organizations
-from control_plane.organizations.service import create_organization, open_organization, rename_organization
+from control_plane.organizations.closing import KEPT_FOR, close_organization, restore_organization
+from control_plane.organizations.erasure import erase_due
+from control_plane.organizations.ownership import accept_ownership, end_offer, offer_ownership
+from control_plane.organizations.service import (
+    create_organization,
+    open_organization,
+    rename_organization,
+    require_two_step,
+)
 from control_plane.tenants import NewApp, create_app_with_keys, create_tenant
 from kernel.contracts import UsageReport, UsageRow
+from tests.control_plane.accounts.second_steps import first_step, offered_app, signed_in, two_step_on
 from tests.control_plane.fixtures import PASSWORD, World, app_uuid
 
 PEM = """-----BEGIN PUBLIC KEY-----
@@ -196,7 +216,63 @@ async def _claim(ctx: Context, stage: Stage) -> None:
     assert await claim_organizations(ctx, await accounts.get(ctx.session, stage.ada.account_id)) == 1
 
 
+async def _turn_off(ctx: Context, stage: Stage) -> None:
+    await _with_two_steps(ctx, stage)
+    await turn_off(ctx, SignedIn(stage.session.session_id, "account", stage.ada))
+
+
+async def _renew_codes(ctx: Context, stage: Stage) -> None:
+    await _with_two_steps(ctx, stage)
+    await renew_codes(ctx, stage.ada.account_id)
+
+
+async def _forget(ctx: Context, stage: Stage) -> None:
+    await forget(ctx, await _with_two_steps(ctx, stage))
+
+
+async def _let_in(ctx: Context, stage: Stage) -> None:
+    await _with_two_steps(ctx, stage)
+    await let_in(ctx, stage.ada.email)
+
+
+async def _tell_of_code(ctx: Context, stage: Stage) -> None:
+    await tell_of_code(ctx, await _with_two_steps(ctx, stage), "recovery code")
+
+
+async def _enter(ctx: Context, stage: Stage) -> None:
+    await enter(ctx, await _with_two_steps(ctx, stage), stage.world.client())
+
+
+async def _with_two_steps(ctx: Context, stage: Stage) -> Account:
+    account = await accounts.get(ctx.session, stage.ada.account_id)
+    account.two_step_at = ctx.now
+    await ctx.session.flush()
+    return account
+
+
+async def _accept_ownership(ctx: Context, stage: Stage) -> None:
+    await offer_ownership(ctx, stage.owner, stage.viewer.account_id)
+    await accept_ownership(ctx, stage.viewer)
+
+
+async def _end_offer(ctx: Context, stage: Stage) -> None:
+    await offer_ownership(ctx, stage.owner, stage.viewer.account_id)
+    await end_offer(ctx, stage.owner)
+
+
+async def _restore(ctx: Context, stage: Stage) -> None:
+    await close_organization(ctx, stage.owner)
+    await restore_organization(ctx, stage.owner)
+
+
 CALLS: dict[Any, Call] = {
+    offer: lambda ctx, stage: offer(ctx, stage.ada.account_id),
+    turn_off: _turn_off,
+    renew_codes: _renew_codes,
+    forget: _forget,
+    let_in: _let_in,
+    tell_of_code: _tell_of_code,
+    enter: _enter,
     open_organization: lambda ctx, _: open_organization(ctx, email="new@example.com", name="New"),
     create_app_record: _create_app,
     create_tenant: lambda ctx, _: create_tenant(ctx, email="x@example.com", organization="X", app="X", plan=FREE),
@@ -241,6 +317,13 @@ CALLS: dict[Any, Call] = {
     invite: lambda ctx, stage: invite(ctx, stage.owner, email="new@example.com", role="viewer"),
     revoke_invitation: lambda ctx, stage: revoke_invitation(ctx, stage.owner, stage.invitation.id),
     accept_invitation: lambda ctx, stage: accept_invitation(ctx, stage.ada, stage.invitation_token),
+    set_role: lambda ctx, stage: set_role(ctx, stage.owner, stage.viewer.account_id, before="viewer", after="billing"),
+    offer_ownership: lambda ctx, stage: offer_ownership(ctx, stage.owner, stage.viewer.account_id),
+    accept_ownership: _accept_ownership,
+    end_offer: _end_offer,
+    close_organization: lambda ctx, stage: close_organization(ctx, stage.owner),
+    restore_organization: _restore,
+    require_two_step: lambda ctx, stage: require_two_step(ctx, stage.owner, False),
     change_role: lambda ctx, stage: change_role(ctx, stage.owner, stage.viewer.account_id, "admin"),
     remove_member: lambda ctx, stage: remove_member(ctx, stage.owner, stage.viewer.account_id),
     leave: lambda ctx, stage: leave(ctx, stage.viewer),
@@ -338,6 +421,54 @@ async def _change_password(world: World) -> None:
     )
 
 
+async def _turn_on(world: World) -> None:
+    ada = await person_of(world)
+    who, _ = await signed_in(world, ada)
+    app = await offered_app(world, ada)
+    await turn_on(world.deps, who, code=app.code(world.clock.now()), client=world.client())
+
+
+async def _finish_sign_in(world: World) -> None:
+    ada = await person_of(world)
+    _, codes, _ = await two_step_on(world, ada)
+    step = await first_step(world, ada)
+    await finish_sign_in(world.deps, step.token, code=codes[0], client=world.client())
+
+
+async def _confirm_session(world: World) -> None:
+    who, _ = await signed_in(world, await person_of(world))
+    await confirm_session(world.deps, who, password=PASSWORD, client=world.client())
+
+
+async def _request_change(world: World) -> None:
+    await request_change(world.deps, await person_of(world), email="new@example.com", client=world.client())
+
+
+async def _confirm_change(world: World) -> None:
+    await _request_change(world)
+    await confirm_change(world.deps, await person_of(world), await world.link("new@example.com"), client=world.client())
+
+
+async def _revert_change(world: World) -> None:
+    await _confirm_change(world)
+    await revert_change(world.deps, await world.link("ada@example.com"), client=world.client())
+
+
+async def person_of(world: World) -> Person:
+    async with world.deps.database.unit_of_work() as uow:
+        account = await accounts.by_email(uow.session, "ada@example.com")
+        assert account is not None
+        return Person.of(account)
+
+
+async def _erase_due(world: World) -> None:
+    bob = await world.owner("bob@example.com", "Bobs")
+    async with world.deps.change_as(bob, "req_test") as ctx:
+        await close_organization(ctx, bob)
+    world.clock.advance(KEPT_FOR)
+    assert await erase_due(world.deps) == 1
+
+
 FLOWS: dict[Any, tuple[str, Callable[[World], Awaitable[Any]]]] = {
     sign_up: ("account.signed_up", _sign_up),
     confirm: ("account.confirmed", _confirm),
@@ -349,15 +480,25 @@ FLOWS: dict[Any, tuple[str, Callable[[World], Awaitable[Any]]]] = {
     reset_password: ("account.password_reset", _reset),
     open_local: ("session.started", _open_local),
     change_password: ("account.password_changed", _change_password),
+    erase_due: ("organization.erased", _erase_due),
+    turn_on: ("account.two_step_turned_on", _turn_on),
+    finish_sign_in: ("session.started", _finish_sign_in),
+    confirm_session: ("session.confirmed", _confirm_session),
+    request_change: ("account.email_change_requested", _request_change),
+    confirm_change: ("account.email_changed", _confirm_change),
+    revert_change: ("account.email_change_reverted", _revert_change),
 }
 """Use cases that need several transactions and so take `Deps`."""
 
 UNAUDITED = {
     # Look, and change nothing but when a session was last seen.
+    look_up_change,
     look_up_confirmation,
     look_up_invitation,
     look_up_local,
     look_up_reset,
+    look_up_revert,
+    look_up_second_step,
     resolve,
     # Counting tries is no change, and the ledger is itself the record of who reported what and when.
     throttles.take,
@@ -376,7 +517,10 @@ def test_every_flow_is_tried_below() -> None:
 async def test_each_flow_writes_an_entry_too(world: World, flow: Any) -> None:
     await world.person()
     action, run = FLOWS[flow]
-    entries = text("select action from control.audit_entries where request_id = 'req_test' order by id")
+    # What the system does by itself is in no request.
+    entries = text(
+        "select action from control.audit_entries where request_id = 'req_test' or actor like 'system:%' order by id"
+    )
     async with world.deps.database.unit_of_work() as uow:
         before = len((await uow.session.execute(entries)).all())
     await run(world)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from control_plane.members import Member
+from control_plane.organizations.ownership import offer_ownership
 from tests.control_plane.fixtures import World
 
 TENANTS_COLUMNS = ("organization_id", "app_id", "account_id")
@@ -30,7 +31,7 @@ BILLINGS = (
 )  # fmt: skip
 """What was agreed and charged: pages read it, and add terms and coupons."""
 
-IDENTITYS = {"sessions", "one_time_tokens", "mails"}
+IDENTITYS = {"sessions", "one_time_tokens", "mails", "authenticators", "recovery_codes"}
 """Nothing for pages: only the system's role has a policy for all of them."""
 
 GUARDED = """
@@ -184,6 +185,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "audit_chain",
                 "usage_hourly",
                 "configuration",
+                "ownership_offers",
                 *BILLINGS,
                 "usage_levels",
                 "usage_ledger",
@@ -191,7 +193,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
             True,
         )
         | {
-            "accounts": ["email", "id", "name", "verified_at"],
+            "accounts": ["email", "id", "name", "two_step_at", "verified_at"],
             "invitations": [
                 "accepted_at",
                 "created_at",
@@ -214,14 +216,16 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "audit_entries",
                 "invitations",
                 "mails",
+                "ownership_offers",
                 "terms",
                 "coupon_redemptions",
             ),
             True,
         ),
         "UPDATE": {
+            "organizations": ["closed_at", "closed_by", "name", "two_step_required"],
+            "ownership_offers": ["accepted_at", "ended_at"],
             "terms": ["cancelled_at"],
-            "organizations": ["name"],
             "configuration": ["version"],
             "apps": [
                 "allowed_origins",
@@ -265,6 +269,9 @@ async def full_house(world: World) -> tuple[Member, Member]:
         owner = await world.owner(f"{name}@example.com", f"Of {name}")
         await world.member(owner, f"{name}-2@example.com", "viewer")
         app = (await world.app(owner)).app
+        heir = await world.member(owner, f"{name}-3@example.com", "viewer")
+        async with world.deps.change_as(owner, "req_test") as ctx:
+            await offer_ownership(ctx, owner, heir.account_id)
         async with world.deps.database.unit_of_work() as uow:
             await uow.session.execute(
                 text("insert into control.usage_hourly values (:app, 'messages', :at, 5)"),
@@ -281,7 +288,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 20
+    assert len(tables) == 21
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table

@@ -81,11 +81,11 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "configuration": ["SELECT"],
         "organizations": add,
         "apps": add,
-        "api_keys": add,
-        "signing_keys": add,
+        "api_keys": keep,
+        "signing_keys": keep,
         "credentials": add,
         "node_workers": add,
-        "entitlements": add,
+        "entitlements": keep,
         "audit_entries": add,
         "audit_chain": add,
         "usage_ledger": add,
@@ -95,6 +95,9 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "usage_minutes": add,
         "standings_due": keep,
         "accounts": add,
+        "authenticators": keep,
+        "recovery_codes": keep,
+        "ownership_offers": keep,
         "sessions": keep,
         "one_time_tokens": keep,
         "memberships": keep,
@@ -130,9 +133,19 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
     assert may_change["terms"] == {"cancelled_at"}
     assert may_change["invoice_counter"] == {"last"}
     assert may_change["mails"] == {"state", "attempts", "due_at", "delivered_at", "reply_code", "reply"}
-    assert may_change["organizations"] == {"name"}
-    assert may_change["accounts"] == {"name", "password_hash", "verified_at", "staff"}
-    assert may_change["sessions"] == {"last_seen_at"}
+    assert may_change["organizations"] == {
+        "name",
+        "owner_email",
+        "closed_at",
+        "closed_by",
+        "erased_at",
+        "two_step_required",
+    }
+    assert may_change["accounts"] == {"name", "email", "password_hash", "verified_at", "staff", "two_step_at"}
+    assert may_change["sessions"] == {"last_seen_at", "confirmed_at", "digest"}
+    assert may_change["authenticators"] == {"used_step"}
+    assert may_change["recovery_codes"] == {"used_at"}
     assert may_change["one_time_tokens"] == {"used_at"}
     assert may_change["memberships"] == {"role"}
+    assert may_change["ownership_offers"] == {"accepted_at", "ended_at"}
     assert owned == 0

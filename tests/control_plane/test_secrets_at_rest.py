@@ -10,15 +10,22 @@ import asyncpg
 import pytest
 import structlog
 
+from control_plane.accounts.addresses import confirm_change, request_change
+from control_plane.accounts.authenticators import turn_on
 from control_plane.accounts.errors import WrongCredentials
 from control_plane.accounts.local import create_outbox_link, open_local
+from control_plane.accounts.person import Person
 from control_plane.accounts.profile import change_password
 from control_plane.accounts.reset import request_reset, reset_password
-from control_plane.accounts.sessions import resolve
+from control_plane.accounts.second_step import finish_sign_in
+from control_plane.accounts.sessions import NewSession, SignedIn, resolve
 from control_plane.accounts.sign_in import sign_in
 from control_plane.accounts.sign_up import confirm, sign_up
 from control_plane.accounts.staff import create_staff
+from control_plane.accounts.step_up import confirm_session
+from control_plane.accounts.totp import spell
 from control_plane.members.invitations import invite
+from tests.control_plane.accounts.second_steps import offered_app
 from tests.control_plane.fixtures import World
 
 PASSWORDS = ["canary-password-1", "canary-password-2", "canary-password-3", "canary-password-4"]
@@ -79,6 +86,7 @@ async def whole_life(world: World) -> list[str]:
     await request_reset(deps, email=email, client=world.client())
     secrets.append(await world.link(email))
     secrets.append((await reset_password(deps, secrets[-1], password=PASSWORDS[2], client=world.client())).token)
+    secrets += await _second_steps(world, person)
     ada = await world.owner("grace@example.com")
     secrets.append(await world.link("grace@example.com"))
     async with deps.change_as(ada, "req_test") as ctx:
@@ -92,6 +100,25 @@ async def whole_life(world: World) -> list[str]:
     assert made.secret_key is not None
     secrets.append(made.secret_key)
     return secrets
+
+
+async def _second_steps(world: World, person: Person) -> list[str]:
+    """An authenticator's secret, recovery codes, the token of a first step, and links that move an address."""
+    deps, email = world.deps, "countess@example.com"
+    session = await sign_in(deps, email=person.email, password=PASSWORDS[2], client=world.client())
+    assert isinstance(session, NewSession)
+    app = await offered_app(world, person)
+    who = SignedIn(session.session_id, "account", person)
+    codes = await turn_on(deps, who, code=app.code(world.clock.now()), client=world.client())
+    step = await sign_in(deps, email=person.email, password=PASSWORDS[2], client=world.client())
+    entered = await finish_sign_in(deps, step.token, code=codes[0], client=world.client())
+    renewed = await confirm_session(deps, who, password=PASSWORDS[2], client=world.client())
+    await request_change(deps, person, email=email, client=world.client())
+    to_new = await world.link(email)
+    await confirm_change(deps, person, to_new, client=world.client())
+    back = await world.link(person.email)
+    spelled = [spell(app.secret), *(code.replace("-", "") for code in codes)]
+    return [session.token, *spelled, *codes, step.token, entered.token, renewed.token, to_new, back]
 
 
 async def found_at_rest(admin_url: str, needles: list[str]) -> set[tuple[str, str]]:

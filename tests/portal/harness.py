@@ -44,7 +44,12 @@ PASSWORD = "correct horse battery staple"
 CLIENT = Client("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "req_test")
 MASTER_KEY = Vault.generate_master_key()
 _networks = itertools.count(1)
-_LINK = re.compile(r"https?://[^\s]+/(?:verify|reset|invitations)/[^\s]+")
+_LINK = re.compile(r"https?://[^\s]+/(?:verify|reset|invitations|email|email-back)/[^\s]+")
+
+
+def newcomer() -> Client:
+    """The other end of a request from a network of its own, so that no throttle minds."""
+    return Client(f"2001:db8:{next(_networks):x}::1", CLIENT.user_agent, "req_test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class Portal:
 
     async def account(self, email: str, name: str = "Ada Lovelace", *, staff: bool = False) -> Somebody:
         """Sign up, confirm and sign in, without a page; each from a network of its own, so that no throttle minds."""
-        client = Client(f"2001:db8:{next(_networks):x}::1", CLIENT.user_agent, "req_test")
+        client = newcomer()
         cookie = await sign_up(self.deps, email=email, name=name, password=PASSWORD, client=client)
         token = urlsplit(await self.link(email)).path.rpartition("/")[2]
         session = await confirm(self.deps, token, cookie=cookie, password=None, client=client)

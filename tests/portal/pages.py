@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from litestar import Litestar
 
+from control_plane.accounts.addresses import request_change
 from control_plane.accounts.client import Client
 from control_plane.accounts.local import create_outbox_link
 from control_plane.accounts.reset import request_reset
@@ -21,17 +22,27 @@ from control_plane.members.invitations import invite
 from control_plane.organizations.service import rename_organization
 from kernel.ids import format_id
 from tests.billing.planted import plant_invoice
-from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
+from tests.portal.harness import PASSWORD, Portal, Somebody
+from tests.portal.harness import newcomer as fresh
+from tests.portal.security import changed_address
 from tests.portal.unsafe import PEM
 
 NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
-FILES = (
+REDIRECTS = {
+    "/",
+    "/check-mail",
+    "/welcome",
+    "/sign-in/code",
+    "/account/two-step",
+    "/organizations/{organization_id}/closed",
+}
+"""They lead on to another page, for who has what they are about."""
+FILES = {
+    "/organizations/{organization_id}/export",
     "/organizations/{organization_id}/invoices/{invoice_id}/pdf",
     "/organizations/{organization_id}/invoices/{invoice_id}/lines/{place}/rows.csv",
-)
-"""Not to be looked at in a browser's page."""
-REDIRECTS = {"/", "/check-mail", "/welcome"}
-"""They lead on to another page, for who has what they are about."""
+}
+"""Not to be looked at in a browser's page: it saves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,8 @@ class House:
     invoice_id: str
     verify: str
     reset: str
+    email: str
+    email_back: str
     invitation: str
     local: str
 
@@ -73,12 +86,18 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
     async with portal.deps.database.unit_of_work(read_only=True) as uow:
         # The invitation: its subject and its text hold the names.
         letters = await list_letters(uow.session, portal.deps.vault, limit=1)
-    cookieless = await sign_up(portal.deps, email=newcomer, name=words, password=PASSWORD, client=CLIENT)
+    cookieless = await sign_up(portal.deps, email=newcomer, name=words, password=PASSWORD, client=fresh())
     assert cookieless
     verify = await portal.link(newcomer)
-    await request_reset(portal.deps, email=email, client=CLIENT)
+    await request_reset(portal.deps, email=email, client=fresh())
+    reset = await portal.link(email)
     async with portal.deps.change(Actor("operator:test")) as ctx:
         local = await create_outbox_link(ctx)
+    moved, wanted = await portal.account(address(), words), address()
+    back = await changed_address(portal, moved, address())
+    await request_change(portal.deps, owner.person, email=wanted, client=fresh())
+    # Without an app, but the pages about it are there.
+    await portal.sql("update control.accounts set two_step_at = created_at where email = $1", email)
     keys = await portal.sql("select id from control.api_keys where app_id = $1 and kind = 'secret'", made.app.id)
     return House(
         owner=owner,
@@ -96,7 +115,9 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
             now=portal.deps.clock.now(),
         ),
         verify=urlsplit(verify).path,
-        reset=urlsplit(await portal.link(email)).path,
+        reset=urlsplit(reset).path,
+        email=urlsplit(await portal.link(wanted)).path,
+        email_back=back,
         invitation=urlsplit(await portal.link(guest)).path,
         local=urlsplit(local).path,
     )
@@ -107,6 +128,8 @@ def path_of(route: str, house: House) -> str:
     links = {
         "/verify/{token}": house.verify,
         "/reset/{token}": house.reset,
+        "/email/{token}": house.email,
+        "/email-back/{token}": house.email_back,
         "/invitations/{token}": house.invitation,
         "/local/{token}": house.local,
     }
@@ -124,5 +147,5 @@ def page_routes(app: Litestar) -> Iterator[str]:
     """Every page of the running application."""
     for route in app.routes:
         methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
-        if "GET" in methods and not route.path_format.startswith(NO_PAGES) and route.path_format not in FILES:
+        if "GET" in methods and route.path_format not in FILES and not route.path_format.startswith(NO_PAGES):
             yield route.path_format

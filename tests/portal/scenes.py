@@ -13,19 +13,25 @@ from billing.usage import ledger, rollup
 from billing.usage.ledger import Entry
 from billing.usage.periods import month_bounds
 from billing.usage.quota import QuotaKeeper
+from control_plane.accounts.addresses import request_change
 from control_plane.accounts.client import Client
 from control_plane.accounts.local import create_outbox_link, open_local
 from control_plane.accounts.reset import request_reset
+from control_plane.accounts.sign_in import sign_in
 from control_plane.accounts.sign_up import sign_up
 from control_plane.apps.service import rename_app, set_allowed_origins
 from control_plane.context import Actor
 from control_plane.keys.api_keys import create_publishable_key, create_secret_key
 from control_plane.members.invitations import invite
 from control_plane.members.scope import Member
+from control_plane.organizations.closing import close_organization
+from control_plane.organizations.ownership import offer_ownership
+from control_plane.organizations.service import require_two_step
 from kernel.clock import month_of
 from kernel.ids import format_id
-from tests.portal.harness import CLIENT, PASSWORD, Portal
+from tests.portal.harness import CLIENT, PASSWORD, Portal, newcomer
 from tests.portal.screens import Scene, Shot
+from tests.portal.security import changed_address, two_step_on
 
 PHONE = Client("2001:db8::7", "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Safari/605.1")
 NAMES = (
@@ -244,7 +250,7 @@ async def busy(portal: Portal) -> list[Shot]:
         Shot("organization-settings", f"{base}/settings", ada),
         Shot("organization-settings-saved", f"{base}/settings", ada, rename),
         Shot("account", "/account", ada),
-        Shot("account-errors", "/account", ada, wrong_current),
+        Shot("security-errors", "/account/security", ada, wrong_current),
         Shot("outbox", "/outbox", ada),
         Shot("mail", f"/outbox/{mail}", ada),
         Shot("mail-refused", f"/outbox/{refused}", ada),
@@ -253,6 +259,103 @@ async def busy(portal: Portal) -> list[Shot]:
         Shot("invitation", invitation),
         Shot("invitation-mine", invitation, guest),
         Shot("invitation-not-mine", invitation, people[1]),
+    ]
+
+
+async def security(portal: Portal) -> list[Shot]:
+    """Two-step sign-in, the question who it is, addresses that change, and organizations that change hands or close."""
+    ada, bob = await portal.account("ada@example.com"), await portal.account("bob@example.com", "Bob Bernoulli")
+    grace = await portal.account("grace@example.com", "Grace Hopper")
+    eve = await portal.account("eve@example.com", "Eve Moneypenny")
+    organization = await portal.organization(ada)
+    await portal.app_of(organization)
+    await portal.join(organization, grace, "admin")
+    await portal.join(organization, eve, "viewer")
+    codes = await two_step_on(portal, ada)
+    step = await sign_in(portal.deps, email="ada@example.com", password=PASSWORD, client=newcomer())
+    assert codes
+    await request_change(portal.deps, ada.person, email="countess@example.com", client=newcomer())
+    link = urlsplit(await portal.link("countess@example.com")).path
+    back = await changed_address(portal, bob, "bernoulli@example.com")
+    offered = await portal.organization(ada, "Difference Engines")
+    await portal.join(offered, grace, "admin")
+    strict = await portal.organization(ada, "Strict House")
+    await portal.join(strict, eve, "viewer")
+    closed = await portal.organization(ada, "Steam Looms")
+    await portal.join(closed, eve, "viewer")
+    async with portal.deps.change_as(offered, "req_test") as ctx:
+        await offer_ownership(ctx, offered, grace.person.account_id)
+    async with portal.deps.change_as(strict, "req_test") as ctx:
+        await require_two_step(ctx, strict, True)
+    async with portal.deps.change_as(closed, "req_test") as ctx:
+        await close_organization(ctx, closed)
+    stale = await portal.account("stale@example.com", "Charles Babbage")
+    # Its session was confirmed an hour ago.
+    await portal.sql(
+        "update control.sessions set confirmed_at = confirmed_at - interval '1 hour' where account_id = $1",
+        stale.person.account_id,
+    )
+    base = f"/organizations/{organization.public_organization_id}"
+
+    async def set_up(page: Page) -> None:
+        await page.get_by_role("button", name="Set up").click()
+        await page.wait_for_selector(".qr")
+
+    async def wrong_code(page: Page) -> None:
+        await set_up(page)
+        await page.fill("[name=code]", "000000")
+        await page.click("main form button:has-text('Turn on')")
+        await page.wait_for_selector(".error")
+
+    async def renew(page: Page) -> None:
+        await page.click("main form button:has-text('Make new codes')")
+        await page.wait_for_selector("text=I have stored them")
+
+    async def ask(page: Page) -> None:
+        await page.fill("[name=email]", "babbage@example.com")
+        await page.click("main form button:has-text('Send link')")
+        await page.wait_for_selector("text=Confirm and go on")
+
+    async def confirm_wrongly(page: Page) -> None:
+        await ask(page)
+        await page.fill("[name=confirm_password]", "not the password")
+        await page.click("text=Confirm and go on")
+        await page.wait_for_selector(".error")
+
+    async def close_blank(page: Page) -> None:
+        await page.click("main form button:has-text('Close organization')")
+        await page.wait_for_selector(".error")
+
+    async def common_password(page: Page) -> None:
+        await page.fill("[name=current]", PASSWORD)
+        await page.fill("[name=new]", "password1234")
+        await page.click("main form button:has-text('Change password')")
+        await page.wait_for_selector(".error")
+
+    return [
+        Shot("security", "/account/security", ada),
+        Shot("security-off", "/account/security", grace),
+        Shot("security-common-password", "/account/security", grace, common_password),
+        Shot("two-step", "/account/security", grace, set_up),
+        Shot("two-step-wrong", "/account/security", grace, wrong_code),
+        Shot("two-step-off", "/account/two-step/off", ada),
+        Shot("recovery-codes", "/account/recovery-codes", ada),
+        Shot("recovery-codes-once", "/account/recovery-codes", ada, renew),
+        Shot("sign-in-code", "/sign-in/code", cookies=(("natter_second", step.token),)),
+        Shot("confirm", "/confirm", ada),
+        Shot("confirm-kept", "/account/security", stale, ask),
+        Shot("confirm-wrong", "/account/security", stale, confirm_wrongly),
+        Shot("email", link, ada),
+        Shot("email-back", back),
+        Shot("organization-life", f"{base}/settings", ada),
+        Shot("transfer", f"{base}/transfer", ada),
+        Shot("transfer-viewer", f"{base}/transfer", eve),
+        Shot("transfer-offered", f"/organizations/{offered.public_organization_id}/transfer", ada),
+        Shot("transfer-offer", f"/organizations/{offered.public_organization_id}/transfer", grace),
+        Shot("close", f"{base}/close", ada, close_blank),
+        Shot("closed", f"/organizations/{closed.public_organization_id}/closed", ada),
+        Shot("closed-viewer", f"/organizations/{closed.public_organization_id}", eve),
+        Shot("two-step-required", f"/organizations/{strict.public_organization_id}", eve),
     ]
 
 
@@ -365,4 +468,4 @@ async def _age(portal: Portal) -> None:
         )
 
 
-SCENES: list[Scene] = [door, beginning, busy, billed]
+SCENES: list[Scene] = [door, beginning, busy, security, billed]

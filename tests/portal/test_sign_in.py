@@ -116,13 +116,13 @@ async def test_the_account_lists_browsers_and_ends_them(portal: Portal) -> None:
         "ada@example.com", client=Client("203.0.113.9", "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0) Safari/605.1")
     )
     client, second = await portal.client(ada), await portal.client(phone)
-    page = await client.get("/account")
+    page = await client.get("/account/security")
     assert "Safari on iPhone" in page.text
     assert "203.0.113.9" in page.text
     assert page.text.count("This browser") == 1
-    answer = await submit(client, "/account", "/account/sessions/end-others")
+    answer = await submit(client, "/account/security", "/account/sessions/end-others")
     assert answer.status_code == 303
-    assert "1 other browser signed out" in (await client.get("/account")).text
+    assert "1 other browser signed out" in (await client.get("/account/security")).text
     assert (await second.get("/account")).status_code == 303
 
 
@@ -139,11 +139,11 @@ async def test_changing_the_password_needs_the_current_one_and_keeps_this_browse
     ada = await portal.account("ada@example.com")
     client, elsewhere = await portal.client(ada), await portal.client(await portal.sign_in("ada@example.com"))
     wrong = await submit(
-        client, "/account", "/account/password", {"current": "wrong wrong", "new": "a good new password"}
+        client, "/account/security", "/account/password", {"current": "wrong wrong", "new": "a good new password"}
     )
     assert wrong.status_code == 422
     assert "This is not your current password." in wrong.text
     values = {"current": PASSWORD, "new": "a good new password"}
-    assert (await submit(client, "/account", "/account/password", values)).status_code == 303
+    assert (await submit(client, "/account/security", "/account/password", values)).status_code == 303
     assert (await client.get("/account")).status_code == 200
     assert (await elsewhere.get("/account")).status_code == 303

@@ -91,7 +91,7 @@ async def test_errors_stand_beside_their_fields_and_what_was_typed_stays(portal:
     sent = {"name": "Ada <Lovelace>", "email": "ada@example.com", "password": "short"}
     answer = await submit(client, "/sign-up", "/sign-up", sent)
     assert answer.status_code == 422
-    assert "Password must be 10 to 200 characters long." in answer.text
+    assert "Password must be 8 to 128 characters long." in answer.text
     assert 'value="Ada &lt;Lovelace&gt;"' in answer.text
     assert 'value="ada@example.com"' in answer.text
     assert "short" not in answer.text.replace("shortcut", ""), "a password is never sent back"

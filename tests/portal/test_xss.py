@@ -65,7 +65,7 @@ async def test_what_was_written_stays_text(
     page = await tab(house.owner, bypass_csp=not opened)
     await page.goto("/account")
     assert await injected(page, house, sorted(page_routes(shared_portal.app)), opened=opened) == []
-    for route in ("/organizations/{organization_id}", "/organizations/{organization_id}/members", "/account"):
+    for route in ("/organizations/{organization_id}", "/organizations/{organization_id}/members", "/account/security"):
         await page.goto(path_of(route, house))
         assert words[:20] in (await page.locator("body").inner_text()), f"{route} shows what was written"
 
@@ -120,7 +120,7 @@ async def test_a_page_that_does_not_escape_is_found(portal: Portal, tab: Tab, ad
     await page.context.add_cookies(
         [{"name": name, "value": value, "url": portal.url} for name, value in house.owner.cookie.items()]
     )
-    routes = ["/organizations/{organization_id}/members", "/account"]
+    routes = ["/organizations/{organization_id}/members", "/account/security"]
     for opened in (True, False):
         found = await injected(page, house, routes, opened=opened)
         assert {line.partition(":")[0] for line in found} == {*routes}

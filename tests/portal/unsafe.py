@@ -11,16 +11,21 @@ from urllib.parse import urlsplit
 import httpx
 
 from billing.terms.service import change_plan, start_trial
+from control_plane.accounts.addresses import request_change
 from control_plane.accounts.local import create_outbox_link
 from control_plane.accounts.reset import request_reset
+from control_plane.accounts.sign_in import sign_in
 from control_plane.accounts.sign_up import sign_up
 from control_plane.context import Actor
 from control_plane.keys.signing_keys import add_public_key
 from control_plane.members.invitations import invite
 from control_plane.members.scope import Member
+from control_plane.organizations.closing import close_organization
+from control_plane.organizations.ownership import offer_ownership
 from control_plane.tenants import NewApp
 from kernel.ids import format_id
-from tests.portal.harness import CLIENT, PASSWORD, Portal, Somebody
+from tests.portal.harness import PASSWORD, Portal, Somebody, newcomer
+from tests.portal.security import changed_address, offered_code, two_step_on
 
 Values = dict[str, str]
 PEM = """-----BEGIN PUBLIC KEY-----
@@ -115,7 +120,12 @@ _ORGANIZATION = "/organizations/{organization_id}"
 _APP = "/apps/{app_id}"
 
 by_owner("/account/name", "/account", lambda _: {"name": "Augusta King"})
-by_owner("/account/password", "/account", lambda _: {"current": PASSWORD, "new": "another password altogether"})
+by_owner(
+    "/account/password", "/account/security", lambda _: {"current": PASSWORD, "new": "another password altogether"}
+)
+by_owner("/account/email", "/account/security", lambda s: {"email": s.address()})
+by_owner("/account/two-step/offer", "/account/security")
+by_owner("/confirm", "/confirm", lambda _: {"confirm_password": PASSWORD})
 by_owner("/sign-out", "/account")
 by_owner("/theme", "/account", lambda _: {"theme": "dark"}, changes=False)
 by_owner("/organizations/new", "/organizations/new", lambda _: {"organization": "A second one"})
@@ -175,6 +185,38 @@ by_owner(f"{_APP}/keys/publishable", f"{_APP}/keys")
 by_owner(f"{_APP}/keys/{{key_id}}/roll", f"{_APP}/keys/{{secret}}/roll")
 by_owner(f"{_APP}/quickstart", f"{_APP}/quickstart")
 by_owner(f"{_APP}/demo/session", f"{_APP}/settings", changes=False, form=False)
+
+
+by_owner(f"{_ORGANIZATION}/two-step", f"{_ORGANIZATION}/settings", lambda _: {"required": "no"})
+by_owner(f"{_ORGANIZATION}/transfer", f"{_ORGANIZATION}/transfer", lambda s: {"member": s.other.person.public_id})
+by_owner(f"{_ORGANIZATION}/close", f"{_ORGANIZATION}/close", lambda s: {"organization": s.member.organization_name})
+
+
+@case(f"{_ORGANIZATION}/transfer/accept")
+async def _accept_ownership(scenery: Scenery) -> Case:
+    await _offer(scenery)
+    path = f"{scenery.organization_path}/transfer"
+    return Case(await scenery.portal.client(scenery.other), path, f"{path}/accept")
+
+
+@case(f"{_ORGANIZATION}/transfer/end")
+async def _decline_ownership(scenery: Scenery) -> Case:
+    await _offer(scenery)
+    path = f"{scenery.organization_path}/transfer"
+    return Case(await scenery.portal.client(scenery.other), path, f"{path}/end")
+
+
+async def _offer(scenery: Scenery) -> None:
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        await offer_ownership(ctx, scenery.member, scenery.other.person.account_id)
+
+
+@case(f"{_ORGANIZATION}/restore")
+async def _restore(scenery: Scenery) -> Case:
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        await close_organization(ctx, scenery.member)
+    client = await scenery.portal.client(scenery.owner)
+    return Case(client, f"{scenery.organization_path}/closed", f"{scenery.organization_path}/restore")
 
 
 @case(f"{_APP}/settings/origins/remove")
@@ -249,13 +291,54 @@ async def _welcome(scenery: Scenery) -> Case:
 async def _end_session(scenery: Scenery) -> Case:
     second = await scenery.portal.sign_in(scenery.owner.person.email)
     action = f"/account/sessions/{format_id('ses', second.session.session_id)}/end"
-    return Case(await scenery.portal.client(scenery.owner), "/account", action)
+    return Case(await scenery.portal.client(scenery.owner), "/account/security", action)
 
 
 @case("/account/sessions/end-others")
 async def _end_others(scenery: Scenery) -> Case:
     await scenery.portal.sign_in(scenery.owner.person.email)
-    return Case(await scenery.portal.client(scenery.owner), "/account", "/account/sessions/end-others")
+    return Case(await scenery.portal.client(scenery.owner), "/account/security", "/account/sessions/end-others")
+
+
+@case("/account/two-step")
+async def _first_code(scenery: Scenery) -> Case:
+    code = await offered_code(scenery.portal, scenery.owner)
+    return Case(await scenery.portal.client(scenery.owner), "/account/two-step", "/account/two-step", {"code": code})
+
+
+@case("/account/two-step/off")
+async def _two_step_off(scenery: Scenery) -> Case:
+    await two_step_on(scenery.portal, scenery.owner)
+    return Case(await scenery.portal.client(scenery.owner), "/account/two-step/off", "/account/two-step/off")
+
+
+@case("/account/recovery-codes")
+async def _renew_codes(scenery: Scenery) -> Case:
+    await two_step_on(scenery.portal, scenery.owner)
+    return Case(await scenery.portal.client(scenery.owner), "/account/recovery-codes", "/account/recovery-codes")
+
+
+@case("/sign-in/code")
+async def _code(scenery: Scenery) -> Case:
+    codes = await two_step_on(scenery.portal, scenery.owner)
+    entered = await sign_in(scenery.portal.deps, email=scenery.owner.person.email, password=PASSWORD, client=newcomer())
+    client = await scenery.portal.client(natter_second=entered.token)
+    return Case(client, "/sign-in/code", "/sign-in/code", {"code": codes[0]})
+
+
+@case("/email/{token}")
+async def _new_address(scenery: Scenery) -> Case:
+    email = scenery.address()
+    await request_change(scenery.portal.deps, scenery.owner.person, email=email, client=newcomer())
+    path = urlsplit(await scenery.portal.link(email)).path
+    return Case(await scenery.portal.client(scenery.owner), path, path)
+
+
+@case("/email-back/{token}")
+async def _address_back(scenery: Scenery) -> Case:
+    # Of somebody else's account: the owner is known by its address.
+    path = await changed_address(scenery.portal, await scenery.portal.account(scenery.address()), scenery.address())
+    return Case(await scenery.portal.client(), path, path)
 
 
 @case("/sign-up")
@@ -277,7 +360,7 @@ async def _reset(scenery: Scenery) -> Case:
 
 @case("/reset/{token}")
 async def _new_password(scenery: Scenery) -> Case:
-    await request_reset(scenery.portal.deps, email=scenery.owner.person.email, client=CLIENT)
+    await request_reset(scenery.portal.deps, email=scenery.owner.person.email, client=newcomer())
     path = urlsplit(await scenery.portal.link(scenery.owner.person.email)).path
     return Case(await scenery.portal.client(), path, path, {"password": "another password altogether"})
 
@@ -285,7 +368,7 @@ async def _new_password(scenery: Scenery) -> Case:
 @case("/verify/{token}")
 async def _verify(scenery: Scenery) -> Case:
     email = scenery.address()
-    cookie = await sign_up(scenery.portal.deps, email=email, name="Ada", password=PASSWORD, client=CLIENT)
+    cookie = await sign_up(scenery.portal.deps, email=email, name="Ada", password=PASSWORD, client=newcomer())
     path = urlsplit(await scenery.portal.link(email)).path
     return Case(await scenery.portal.client(natter_signup=cookie), path, path)
 

@@ -19,6 +19,7 @@ from kernel.errors import NatterError, NotFound
 from portal.apps.keys.forms import LIFETIMES, OVERLAPS, SCOPES, NewKeyForm, PublishableKeyForm, RevokeForm, RollForm
 from portal.apps.location import works
 from portal.http.forms import FormView, Submitted, read_form
+from portal.http.guard import confirmed
 from portal.http.page import page, redirect
 from portal.http.scope import AppScope, AppScopeDependency, VisitDependency, path_id
 from portal.http.visit import Visit
@@ -51,9 +52,10 @@ async def add_publishable_key(
 
 
 @get("/apps/{app_id:str}/keys/new")
-async def show_new_key(request: Pages, app_scope: AppScopeDependency) -> Response[str]:
+async def show_new_key(request: Pages, visit: VisitDependency, app_scope: AppScopeDependency) -> Response[str]:
     """The form for a secret key."""
     app_scope.member.require("keys.manage")
+    _check_confirmed(visit, app_scope)
     return _new_key_page(request, app_scope)
 
 
@@ -61,6 +63,7 @@ async def show_new_key(request: Pages, app_scope: AppScopeDependency) -> Respons
 async def add_secret_key(request: Pages, visit: VisitDependency, app_scope: AppScopeDependency) -> Response[str]:
     """The answer shows the key, this once."""
     app_scope.member.require("keys.manage")
+    _check_confirmed(visit, app_scope)
     form = await read_form(request, NewKeyForm)
     key_id = visit.take_id(form.data.new_id)
     secret: str | None = None
@@ -91,6 +94,7 @@ async def show_roll(
 ) -> Response[str]:
     """The form: when shall the old key end?"""
     app_scope.member.require("keys.manage")
+    _check_confirmed(visit, app_scope)
     key = await _find(visit, app_scope, key_id)
     if key.kind != "secret" or not works(key):
         raise NotFound()
@@ -103,6 +107,7 @@ async def roll(
 ) -> Response[str]:
     """The answer shows the successor, this once."""
     app_scope.member.require("keys.manage")
+    _check_confirmed(visit, app_scope)
     form = await read_form(request, RollForm)
     successor = visit.take_id(form.data.new_id)
     key = await _find(visit, app_scope, key_id)
@@ -120,6 +125,7 @@ async def roll(
     )
 
 
+@confirmed
 @get("/apps/{app_id:str}/keys/{key_id:str}/revoke")
 async def show_revoke(
     request: Pages, visit: VisitDependency, app_scope: AppScopeDependency, key_id: FromPath[str]
@@ -129,6 +135,7 @@ async def show_revoke(
     return await _revoke_page(request, visit, app_scope, await _find(visit, app_scope, key_id))
 
 
+@confirmed
 @post("/apps/{app_id:str}/keys/{key_id:str}/revoke")
 async def revoke(
     request: Pages, visit: VisitDependency, app_scope: AppScopeDependency, key_id: FromPath[str]
@@ -195,6 +202,12 @@ async def _made_before(ctx: Context, scope: AppScope, key_id: UUID) -> bool:
     """Whether this form was sent before. The lock makes a second submit wait for the first."""
     app = await apps.get_for_change(ctx.session, scope.app.id)
     return any(key.id == key_id for key in await list_api_keys(ctx.session, app, now=ctx.now))
+
+
+def _check_confirmed(visit: Visit, scope: AppScope) -> None:
+    """A new secret key of a production app is for who has proven lately who he is."""
+    if scope.app.environment == "production":
+        visit.require_confirmed()
 
 
 def _keys_path(scope: AppScope) -> str:

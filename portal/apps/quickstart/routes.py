@@ -38,6 +38,8 @@ async def make_secret_key(
 ) -> Response[str]:
     """A secret key, filled into the code of this answer and shown nowhere else."""
     app_scope.member.require("keys.manage")
+    if app_scope.app.environment == "production":
+        visit.require_confirmed()
     form = await read_form(request, SecretKeyForm)
     key_id = visit.take_id(form.data.new_id)
     secret: str | None = None

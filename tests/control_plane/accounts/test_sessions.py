@@ -31,7 +31,9 @@ async def enter(world: World, email: str = "ada@example.com", password: str = PA
 async def test_a_token_names_its_person(world: World) -> None:
     person = await world.person()
     session = await enter(world)
-    assert await resolve(world.deps, session.token) == SignedIn(session.session_id, "account", person)
+    assert await resolve(world.deps, session.token) == SignedIn(
+        session.session_id, "account", person, world.clock.now()
+    )
 
 
 @pytest.mark.parametrize("token", ["", "x" * 43, "é" * 43, "\ud800", "'; --"])
@@ -92,7 +94,7 @@ async def test_a_person_sees_and_ends_its_own_sessions_only(world: World) -> Non
     async with world.change() as ctx:
         assert await end_other_sessions(ctx, ada.account_id, keep=second.session_id) == 1
     assert await resolve(world.deps, second.token) is not None
-    assert await resolve(world.deps, bobs.token) == SignedIn(bobs.session_id, "account", bob)
+    assert await resolve(world.deps, bobs.token) == SignedIn(bobs.session_id, "account", bob, world.clock.now())
 
 
 async def test_signing_out_ends_the_session_and_may_be_done_twice(world: World) -> None:

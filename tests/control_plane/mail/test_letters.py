@@ -51,6 +51,20 @@ def every_letter() -> dict[str, Letter]:
             path="/organizations/org_1/invoices/inv_1",
         ),
         mail.invitation(SETTINGS, to=TO, token="t0ken", organization=XSS, inviter="Grace", role="viewer"),
+        mail.security_notice(SETTINGS, to=TO, change="code_used", at=ManualClock().now(), left=3),
+        mail.confirm_new_address(SETTINGS, to=TO, token="t0ken"),
+        mail.address_changed(SETTINGS, to=TO, after="new@example.com", token="t0ken", at=ManualClock().now()),
+        mail.ownership_offered(SETTINGS, to=TO, organization=XSS, organization_id="org_1", offered_by="Grace"),
+        mail.organization_notice(
+            SETTINGS,
+            to=TO,
+            change="closed",
+            organization=XSS,
+            organization_id="org_1",
+            by="Grace",
+            at=ManualClock().now(),
+            until=ManualClock().now(),
+        ),
     ]
     return {letter.kind: letter for letter in letters}
 
@@ -136,8 +150,8 @@ async def test_the_outbox_lists_the_newest_first_in_pages(world: World) -> None:
         async with world.change() as ctx:
             mail.post(ctx, letter)
     async with world.deps.database.unit_of_work() as uow:
-        first = await list_letters(uow.session, world.deps.vault, limit=4)
-        second = await list_letters(uow.session, world.deps.vault, limit=4, cursor=first.next_cursor)
+        first = await list_letters(uow.session, world.deps.vault, limit=8)
+        second = await list_letters(uow.session, world.deps.vault, limit=8, cursor=first.next_cursor)
         one = await get_letter(uow.session, world.deps.vault, first.items[2].id)
         with pytest.raises(InvalidInput):
             await list_letters(uow.session, world.deps.vault, cursor="x")

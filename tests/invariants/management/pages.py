@@ -120,6 +120,8 @@ PAGES: dict[Operation, list[Entry]] = {
     ("GET", "/check-mail"): [Door("/check-mail", done=303)],
     ("GET", "/sign-in"): [Door("/sign-in", signed_in=303)],
     ("POST", "/sign-in"): [Door("/sign-in", {"email": "", "password": ""}, done=422)],
+    ("GET", "/sign-in/code"): [Door("/sign-in/code", done=303)],
+    ("POST", "/sign-in/code"): [Door("/sign-in/code", {"code": "000000"}, done=303)],
     ("POST", "/sign-out"): [Elsewhere("test_pages.py")],
     ("GET", "/reset"): [Door("/reset")],
     ("POST", "/reset"): [Door("/reset", {"email": ""}, done=422)],
@@ -132,6 +134,10 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/verify/{token}"): [LINKS],
     ("GET", "/reset/{token}"): [LINKS],
     ("POST", "/reset/{token}"): [LINKS],
+    ("GET", "/email/{token}"): [LINKS],
+    ("POST", "/email/{token}"): [LINKS],
+    ("GET", "/email-back/{token}"): [LINKS],
+    ("POST", "/email-back/{token}"): [LINKS],
     ("GET", "/invitations/{token}"): [LINKS],
     ("POST", "/invitations/{token}"): [LINKS],
     ("GET", "/local/{token}"): [LINKS],
@@ -145,6 +151,23 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/account/password"): [
         Personal(lambda k: "/account/password", lambda k: {"current": "wrong", "new": "something new"}, done=422),
     ],
+    ("GET", "/account/security"): [Personal(lambda k: "/account/security")],
+    ("GET", "/confirm"): [Personal(lambda k: "/confirm?next=/account/security")],
+    ("POST", "/confirm"): [Personal(lambda k: "/confirm", lambda k: {"confirm_password": "wrong"}, done=422)],
+    ("POST", "/account/email"): [Personal(lambda k: "/account/email", lambda k: {"email": "no address"}, done=422)],
+    ("POST", "/account/two-step/offer"): [
+        Personal(lambda k: "/account/two-step/offer", lambda k: {}, done=303),
+    ],
+    # The settled one has been offered an authenticator.
+    ("GET", "/account/two-step"): [Personal(lambda k: "/account/two-step", newcomer=303)],
+    ("POST", "/account/two-step"): [
+        Personal(lambda k: "/account/two-step", lambda k: {"code": "000000"}, done=422, newcomer=303)
+    ],
+    # Two-step sign-in is off, so there is nothing to turn off or to renew.
+    ("GET", "/account/two-step/off"): [Personal(lambda k: "/account/two-step/off", done=303)],
+    ("POST", "/account/two-step/off"): [Personal(lambda k: "/account/two-step/off", lambda k: {}, done=303)],
+    ("GET", "/account/recovery-codes"): [Personal(lambda k: "/account/recovery-codes", done=303)],
+    ("POST", "/account/recovery-codes"): [Personal(lambda k: "/account/recovery-codes", lambda k: {}, done=303)],
     ("POST", "/account/sessions/{session_id}/end"): [
         Personal(lambda k: f"/account/sessions/{k.session}/end", lambda k: {}, done=303, session=True),
     ],
@@ -186,6 +209,71 @@ PAGES: dict[Operation, list[Entry]] = {
             needs="organization.update",
             done=303,
         ),
+    ],
+    ("POST", "/organizations/{organization_id}/two-step"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/two-step",
+            lambda k: {"required": "no"},
+            needs="organization.update",
+            done=303,
+        ),
+    ],
+    ("GET", "/organizations/{organization_id}/transfer"): [
+        Inside(lambda k: f"/organizations/{k.organization}/transfer"),
+    ],
+    ("POST", "/organizations/{organization_id}/transfer"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/transfer",
+            lambda k: {"member": k.member},
+            needs="organization.own",
+            done=303,
+        ),
+    ],
+    # Each house is offered to its viewer.
+    ("POST", "/organizations/{organization_id}/transfer/accept"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/transfer/accept",
+            lambda k: {},
+            done=404,
+            by_role={"viewer": 303},
+            changes=False,
+        ),
+    ],
+    ("POST", "/organizations/{organization_id}/transfer/end"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/transfer/end",
+            lambda k: {},
+            done=404,
+            by_role={"viewer": 303, "owner": 303},
+            changes=False,
+        ),
+    ],
+    ("GET", "/organizations/{organization_id}/close"): [
+        Inside(lambda k: f"/organizations/{k.organization}/close", needs="organization.own"),
+    ],
+    ("POST", "/organizations/{organization_id}/close"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/close",
+            lambda k: {"organization": k.organization_name},
+            needs="organization.own",
+            done=303,
+        ),
+    ],
+    # It is open, so there is nothing to see and nothing to restore. Closed ones are swept in a test of their own.
+    ("GET", "/organizations/{organization_id}/closed"): [
+        Inside(lambda k: f"/organizations/{k.organization}/closed", done=303),
+    ],
+    ("POST", "/organizations/{organization_id}/restore"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/restore",
+            lambda k: {},
+            needs="organization.own",
+            done=303,
+            changes=False,
+        ),
+    ],
+    ("GET", "/organizations/{organization_id}/export"): [
+        Inside(lambda k: f"/organizations/{k.organization}/export", needs="organization.own"),
     ],
     ("GET", "/organizations/{organization_id}/members"): [
         Inside(lambda k: f"/organizations/{k.organization}/members", needs="members.read"),

@@ -1,4 +1,5 @@
-"""Links in mails: `/verify/{token}`, `/reset/{token}`, `/invitations/{token}`, `/local/{token}`.
+"""Links in mails: `/verify/{token}`, `/reset/{token}`, `/email/{token}`, `/email-back/{token}`,
+`/invitations/{token}`, `/local/{token}`.
 
 A token is good for its purpose, once, and for whom it was made; to everything else it is nothing.
 """
@@ -7,6 +8,7 @@ import secrets
 
 import pytest
 
+from control_plane.accounts.addresses import confirm_change, request_change
 from control_plane.accounts.local import create_outbox_link
 from control_plane.accounts.reset import request_reset
 from control_plane.accounts.sign_up import sign_up
@@ -16,12 +18,16 @@ from tests.invariants.answers import Answer, same
 from tests.invariants.management.visits import Visits
 from tests.invariants.management.world import Visitor, World
 
-PURPOSES = ("verify", "reset", "invitations", "local")
+PURPOSES = ("verify", "reset", "invitations", "local", "email", "email-back")
+FOR_SIGNED_IN = {("POST", "invitations"), ("GET", "email"), ("POST", "email")}
+"""Strangers are sent to sign in first."""
 FORMS: dict[str, dict[str, str]] = {
     "verify": {"password": "correct horse battery"},
     "reset": {"password": "a password of the stranger"},
     "invitations": {},
     "local": {},
+    "email": {},
+    "email-back": {},
 }
 
 
@@ -42,7 +48,20 @@ async def tokens(world: World) -> dict[str, str]:
     invitation = link_of((await world.control.letters(address))[0])
     async with world.as_operator() as ctx:
         local = (await create_outbox_link(ctx)).rpartition("/")[2]
-    return {"verify": verify, "reset": reset, "invitations": invitation, "local": local}
+    moving = await world.control.person(f"moving{secrets.token_hex(4)}@example.com", "Moving")
+    new, newer = (f"moved{secrets.token_hex(4)}@example.com" for _ in range(2))
+    await request_change(world.deps, moving, email=new, client=world.control.client())
+    await confirm_change(world.deps, moving, await world.control.link(new), client=world.control.client())
+    back = await world.control.link(moving.email)
+    await request_change(world.deps, moving, email=newer, client=world.control.client())
+    return {
+        "verify": verify,
+        "reset": reset,
+        "invitations": invitation,
+        "local": local,
+        "email": await world.control.link(newer),
+        "email-back": back,
+    }
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
@@ -60,10 +79,9 @@ async def test_a_token_of_another_purpose_is_nothing(
             for method in ("GET", "POST"):
                 answers = [await follow(visits, method, purpose, token, who) for token in (tokens[other], nothing)]
                 same(f"{method} /{purpose} with a token of /{other}", *answers)
-                # An invitation is accepted by whoever is signed in; others are sent to sign in first.
-                assert answers[0].status in ((404, 303) if (method, purpose) == ("POST", "invitations") else (404,))
+                assert answers[0].status in ((404, 303) if (method, purpose) in FOR_SIGNED_IN else (404,))
     # None of them was used up by that.
-    for other in PURPOSES:
+    for other in set(PURPOSES) - {"email"}:
         assert (await follow(visits, "GET", other, tokens[other], world.visitors["nobody"], show=True)).status == 200
 
 
@@ -74,7 +92,8 @@ async def test_opening_a_link_changes_nothing_however_often(
     async with visits.unnoticed(f"GET /{purpose}"):
         for visitor in visits.world.visitors.values():
             answer = await follow(visits, "GET", purpose, tokens[purpose], visitor, show=True)
-            assert answer.status in (200, 303), str(answer)
+            # A new address is for the account that asked for it, and none of these is signed in to that.
+            assert answer.status in ((404, 303) if purpose == "email" else (200, 303)), str(answer)
 
 
 @pytest.mark.parametrize("visitor", ["stranger", "former member", "staff"])
@@ -85,9 +104,20 @@ async def test_an_invitation_is_for_its_address_alone(visits: Visits, tokens: di
     assert answer.status == 403, str(answer)
 
 
+@pytest.mark.parametrize("visitor", ["stranger", "staff", "nobody"])
+async def test_a_new_address_is_for_the_account_that_asked_for_it(
+    visits: Visits, tokens: dict[str, str], visitor: str
+) -> None:
+    who = visits.world.visitors[visitor]
+    for method in ("GET", "POST"):
+        answers = [await follow(visits, method, "email", token, who) for token in (tokens["email"], "nothing")]
+        same(f"{method} /email", *answers)
+        assert answers[0].status == (303 if visitor == "nobody" else 404)
+
+
 async def test_a_link_works_once(visits: Visits, tokens: dict[str, str]) -> None:
     nobody = visits.world.visitors["nobody"]
-    for purpose in ("local", "verify", "reset"):
+    for purpose in ("local", "verify", "reset", "email-back"):
         first = await follow(visits, "POST", purpose, tokens[purpose], nobody, show=True)
         assert first.status == 303, f"{purpose}: {first}"
         async with visits.unnoticed(f"POST /{purpose}"):

@@ -53,21 +53,26 @@ async def apps_of(shard: str, world: World) -> set[str]:
 async def test_a_node_of_another_shard_gets_nothing_of_this_one(visits: Visits, credentials: dict[str, str]) -> None:
     world = visits.world
     async with visits.unnoticed(SNAPSHOTS):
-        other = await visits.http.get(SNAPSHOTS, headers=bearer(credentials["other node"]))
-        own = await visits.http.get(SNAPSHOTS, headers=bearer(credentials["node"]))
-        page = msgspec.json.decode(other.content, type=SnapshotPage)
-        there = {app.app_id for app in page.apps}
-        while page.has_more:
-            more = await visits.http.get(
-                SNAPSHOTS, params={"since": page.version}, headers=bearer(credentials["other node"])
-            )
-            page = msgspec.json.decode(more.content, type=SnapshotPage)
-            there |= {app.app_id for app in page.apps}
-    # Apps of that shard are there when the portal's tests have come before, more than one page of them.
-    assert there == await apps_of("s1", world)
-    no_canary(SNAPSHOTS, other.text)
+        other, text = await every_page(visits, credentials["other node"])
+        own, _ = await every_page(visits, credentials["node"])
+    # Apps of that shard are there when the portal's tests have come before.
+    assert other == await apps_of("s1", world)
+    no_canary(SNAPSHOTS, text)
     # Not for want of apps: the shard's own node gets the victim's.
-    assert world.victim.kit.app in {app.app_id for app in msgspec.json.decode(own.content, type=SnapshotPage).apps}
+    assert world.victim.kit.app in own
+
+
+async def every_page(visits: Visits, credential: str) -> tuple[set[str], str]:
+    """The apps that a node gets, page after page, and all that was said."""
+    found: set[str] = set()
+    said, since = "", 0
+    while True:
+        answer = await visits.http.get(SNAPSHOTS, params={"since": since}, headers=bearer(credential))
+        page = msgspec.json.decode(answer.content, type=SnapshotPage)
+        found |= {app.app_id for app in page.apps}
+        said, since = said + answer.text, page.version
+        if not page.has_more:
+            return found, said
 
 
 @pytest.mark.parametrize("since", [0, 1])

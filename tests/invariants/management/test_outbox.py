@@ -15,7 +15,7 @@ SHUT = ("stranger", "former member", "nobody")
 async def mail(world: World) -> str:
     """A letter to the victim."""
     async with world.deps.database.unit_of_work(read_only=True) as uow:
-        letters = (await list_letters(uow.session, world.deps.vault, limit=200)).items
+        letters = (await list_letters(uow.session, world.deps.vault, limit=5_000)).items
     return next(each.public_id for each in letters if CANARY in each.letter.to)
 
 

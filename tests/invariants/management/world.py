@@ -26,6 +26,7 @@ from control_plane.keys.signing_keys import add_public_key
 from control_plane.members.invitations import invite
 from control_plane.members.roles import ROLES
 from control_plane.members.scope import Member
+from control_plane.organizations.ownership import offer_ownership
 from control_plane.organizations.service import create_organization
 from data_plane.reference import openapi_document
 from kernel.clock import ManualClock
@@ -33,6 +34,7 @@ from kernel.ids import Ids, encode, format_id, parse_id
 from kernel.metrics import CollectorRegistry
 from portal.http import cookies, seal
 from tests.billing.planted import plant_invoice
+from tests.control_plane.accounts.second_steps import offered_app, two_step_on
 from tests.control_plane.fixtures import World as Control
 from tests.control_plane.fixtures import make_deps
 from tests.engines import TemporaryDatabase
@@ -148,6 +150,7 @@ class World:
 
         self.conditions = await self._conditions()
         self.people = {role: await self.control.person(f"{role}@house.example", role.title()) for role in ROLES}
+        await offered_app(self.control, self.people["owner"])
         self.former = await self.control.person("former@example.com", "Former")
         self.victims_owner = await self.control.person(f"{CANARY}@example.com", f"{CANARY} owner")
         self.victims_member = await self.control.person(f"{CANARY}-member@example.com", f"{CANARY} member")
@@ -156,8 +159,8 @@ class World:
             "stranger": await self.signed_in("stranger", self.people["owner"]),
             "former member": await self.signed_in("former member", self.former),
             "staff": await self.signed_in("staff", await self._staff()),
-            "machine's owner": await self._machines_owner(),
-            "nobody": self.browser("nobody", {}),
+            "machine's owner": await self.machines_owner(),
+            "nobody": self.stranger("nobody"),
         }
 
     async def end(self) -> None:
@@ -172,16 +175,12 @@ class World:
         """A browser in which a person is signed in."""
         async with self.deps.change(Actor(person.actor, "req_test")) as ctx:
             session = await begin_session(ctx, person, self.control.client())
-        return self.browser(name, {cookies.SESSION: session.token})
+        return Visitor(name, {cookies.SESSION: session.token}, f"session {session.session_id}")
 
-    def browser(self, name: str, held: dict[str, str]) -> Visitor:
-        """A browser with these cookies; a stranger's has the one that forms are bound to."""
-        if cookies.SESSION in held:
-            return Visitor(name, held, f"session {held[cookies.SESSION]}")
-        if cookies.OWNER in held:
-            return Visitor(name, held, f"owner {held[cookies.OWNER]}")
+    def stranger(self, name: str) -> Visitor:
+        """A browser in which nobody is signed in, with the cookie that its forms are bound to."""
         value = "v" * 43
-        return Visitor(name, held | {cookies.VISITOR: value}, f"visitor {value}")
+        return Visitor(name, {cookies.VISITOR: value}, f"visitor {value}")
 
     def csrf(self, visitor: Visitor) -> str:
         """The token of this browser's forms."""
@@ -241,6 +240,7 @@ class World:
     async def _victims_house(self) -> House:
         house = await self._make(self.victims_owner, f"{CANARY} house", f"{CANARY} app", self.victims_member)
         await self._join(house.id, self.former, "admin")
+        await two_step_on(self.control, self.victims_owner)
         await self.database.execute(
             "delete from control.memberships where organization_id = $1 and account_id = $2",
             house.id,
@@ -255,6 +255,7 @@ class World:
         async with self.deps.change_as(scope, "req_test") as ctx:
             made = await open_app(ctx, scope, name=app)
             (kid,) = await add_public_key(ctx, made.app.id, PEM)
+            await offer_ownership(ctx, scope, member.account_id)
             invited = await invite(ctx, scope, email=f"guest-{scope.organization_id.hex}@example.com", role="viewer")
         async with self.deps.read(scope) as uow:
             keys = {key.kind: key for key in await list_api_keys(uow.session, made.app, now=self.deps.clock.now())}
@@ -302,11 +303,11 @@ class World:
             await create_staff(ctx, email="staff@example.com")
         return replace(person, staff=True)
 
-    async def _machines_owner(self) -> Visitor:
+    async def machines_owner(self) -> Visitor:
         async with self.as_operator() as ctx:
             link = await create_outbox_link(ctx)
         session = await open_local(self.deps, link.rpartition("/")[2], client=self.control.client())
-        return self.browser("machine's owner", {cookies.OWNER: session.token})
+        return Visitor("machine's owner", {cookies.OWNER: session.token}, f"owner {session.session_id}")
 
     async def _conditions(self) -> dict[str, Whose]:
         found: dict[str, Whose] = {}

@@ -139,3 +139,13 @@ async def test_a_node_tells_of_a_keys_use_takes_a_customers_key_and_lets_a_delet
     path = f"{room.path}/settings/delete"
     assert (await submit(room.client, path, path, confirm="Going")).status_code == 303
     await house.until_answered(url, made.secret_key, 403)
+
+
+async def test_the_worker_of_an_installation_delivers_its_letters(house: House) -> None:
+    """Here to the outbox page: no mail server is configured."""
+    for _ in range(200):
+        states = {row["state"] for row in await house.portal.sql("select state from control.mails")}
+        if states == {"kept"}:
+            break
+        await asyncio.sleep(0.05)
+    assert states == {"kept"}

@@ -6,6 +6,7 @@ from litestar import Litestar, Response, get
 from litestar.enums import MediaType
 
 from portal.http.guard import ACCESS
+from portal.http.guard import CONFIRMED as ASKS
 from tests.portal.harness import Portal
 from tests.portal.pages import FILES, NO_PAGES, furnish, page_routes, path_of
 
@@ -15,6 +16,8 @@ OPEN = {
     "/check-mail",
     "/verify/{token}",
     "/sign-in",
+    "/sign-in/code",
+    "/email-back/{token}",
     "/reset",
     "/reset/{token}",
     "/invitations/{token}",
@@ -44,6 +47,41 @@ async def test_only_what_is_meant_to_be_open_is(shared_portal: Portal) -> None:
             if "GET" in handler.http_methods and ACCESS in handler.opt:
                 marked[handler.opt[ACCESS]].add(route.path_format)
     assert marked == {"public": OPEN, "outbox": FOR_OUTBOX}
+
+
+CONFIRMED = {
+    "POST /account/email",
+    "POST /account/two-step/offer",
+    "GET /account/two-step",
+    "POST /account/two-step",
+    "GET /account/two-step/off",
+    "POST /account/two-step/off",
+    "GET /account/recovery-codes",
+    "POST /account/recovery-codes",
+    "POST /organizations/{organization_id}/members/{account_id}/remove",
+    "POST /organizations/{organization_id}/two-step",
+    "POST /organizations/{organization_id}/transfer",
+    "POST /organizations/{organization_id}/transfer/accept",
+    "GET /organizations/{organization_id}/close",
+    "POST /organizations/{organization_id}/close",
+    "POST /organizations/{organization_id}/restore",
+    "GET /organizations/{organization_id}/export",
+    "GET /apps/{app_id}/keys/{key_id}/revoke",
+    "POST /apps/{app_id}/keys/{key_id}/revoke",
+}
+"""What asks once more who one is. Secret keys ask in production only, see `test_security.py`; a new password asks for
+the current one."""
+
+
+async def test_what_cannot_be_taken_back_asks_who_one_is(shared_portal: Portal) -> None:
+    marked = {
+        f"{method} {route.path_format}"
+        for route in shared_portal.app.routes
+        for handler in getattr(route, "route_handlers", ())
+        for method in handler.http_methods & {"GET", "POST"}
+        if handler.opt.get(ASKS)
+    }
+    assert marked == CONFIRMED
 
 
 async def test_strangers_are_sent_to_the_door(shared_portal: Portal, address: Callable[[], str]) -> None:

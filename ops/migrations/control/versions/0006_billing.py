@@ -7,7 +7,7 @@ from alembic import op
 from ops.migrations.script import execute_script
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 
 _SQL = Path(__file__).parent.parent / "sql"
 

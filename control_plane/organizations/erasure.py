@@ -1,0 +1,61 @@
+"""Erase organizations that were closed 30 days ago. Any number of processes may do it.
+
+Keys, grants, memberships, invitations and offers are deleted. The organization and its apps stay as rows without
+words, because the usage ledger's numbers belong to them; the audit log stays, because it is append-only. Nodes hear
+that the apps are deleted and drop what they hold of them.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+
+from control_plane import audit, configuration
+from control_plane.apps.models import App
+from control_plane.context import Actor, Context, Deps
+from control_plane.entitlements.models import Entitlement
+from control_plane.keys.models import ApiKey, AppSigningKey
+from control_plane.members.models import Invitation, Membership
+from control_plane.organizations.closing import KEPT_FOR
+from control_plane.organizations.models import Organization, OwnershipOffer
+from kernel.ids import format_id
+
+ERASED: Final = "(erased)"
+_ACTOR: Final = Actor("system:erasure")
+
+
+async def erase_due(deps: Deps) -> int:
+    """Erase what is due, each organization in a transaction of its own; returns how many there were."""
+    async with deps.database.unit_of_work(read_only=True) as uow:
+        due = list((await uow.session.execute(_due(deps.clock.now()))).scalars())
+    erased = 0
+    for organization_id in due:
+        async with deps.change(_ACTOR) as ctx:
+            # As everywhere: the configuration's lock first, since nodes will hear of it.
+            await configuration.advance(ctx.session)
+            still = _due(ctx.now).where(Organization.id == organization_id).with_for_update()
+            if (await ctx.session.execute(still)).one_or_none() is not None:
+                await _erase(ctx, organization_id)
+                erased += 1
+    return erased
+
+
+def _due(now: datetime) -> Any:
+    closed = select(Organization.id).where(Organization.closed_at <= now - KEPT_FOR, Organization.erased_at.is_(None))
+    return closed.order_by(Organization.id)
+
+
+async def _erase(ctx: Context, organization_id: UUID) -> None:
+    apps = select(App.id).where(App.organization_id == organization_id).order_by(App.id)
+    for app_id in (await ctx.session.execute(apps)).scalars().all():
+        await configuration.touch(ctx.session, app_id)
+        for table in (ApiKey, AppSigningKey, Entitlement):
+            await ctx.session.execute(delete(table).where(table.app_id == app_id))
+        values = {"name": ERASED, "status": "deleted", "allowed_origins": [], "settings": {}}
+        await ctx.session.execute(update(App).where(App.id == app_id).values(values))
+    for belonging in (OwnershipOffer, Invitation, Membership):
+        await ctx.session.execute(delete(belonging).where(belonging.organization_id == organization_id))
+    wiped = {"name": ERASED, "owner_email": f"{organization_id}@erased.invalid", "erased_at": ctx.now}
+    await ctx.session.execute(update(Organization).where(Organization.id == organization_id).values(wiped))
+    await audit.record(ctx, "organization.erased", format_id("org", organization_id), organization_id=organization_id)
