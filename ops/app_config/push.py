@@ -45,13 +45,18 @@ async def pull(target: Target, *, asked_for: Collection[str] = ()) -> Document:
 
 async def changes_of(target: Target, document: Document) -> list[Change]:
     """What a push would change, having found nothing wrong with it. Raises `BadFile`."""
+    return (await _compared(target, document))[1]
+
+
+async def _compared(target: Target, document: Document) -> tuple[dict[str, Items], list[Change]]:
     live = await _live(target)
     whole: dict[str, Items] = {**live, **document.sections}
     problems = Problems()
     for section in SECTIONS:
         section.judge(whole, live, target, problems)
     refuse(problems)
-    return difference(live, {name: _section(name).normal(items, whole) for name, items in document.sections.items()})
+    wish = {name: _section(name).normal(items, whole) for name, items in document.sections.items()}
+    return live, difference(live, wish)
 
 
 async def push(
@@ -64,14 +69,15 @@ async def push(
     confirmation, `BadFile`, and `Changed` where the app is not as it was shown; nothing was done then.
     """
     require_confirmation(await target.app(), target.confirm, "change the configuration of")
-    if await changes_of(target, document) != shown:
+    live, changes = await _compared(target, document)
+    if changes != shown:
         raise Changed("The app's configuration was changed meanwhile. Look at the difference again.")
     outcome = Outcome()
     if not shown:
         return outcome
     await _note(target, "config_push_began", changes=_lines(shown))
     try:
-        await _write(target, document, outcome, tell)
+        await _write(target, document, live, outcome, tell)
     except (NatterError, ServerError) as error:
         outcome.reason = error.message if isinstance(error, NatterError) else words_of(error)
         outcome.left = await _left(target, document, shown, outcome)
@@ -86,9 +92,11 @@ async def push(
     return outcome
 
 
-async def _write(target: Target, document: Document, outcome: Outcome, tell: Callable[[str], None]) -> None:
+async def _write(
+    target: Target, document: Document, live: dict[str, Items], outcome: Outcome, tell: Callable[[str], None]
+) -> None:
     # The app is read again after each section that wrote: what is there may say something else now in the next one.
-    live, as_of = await _live(target), 0
+    as_of = 0
     for late, sections in ((False, SECTIONS), (True, SECTIONS[::-1])):
         for section in sections:
             if section.name not in document.sections:
