@@ -16,6 +16,7 @@ _COMMANDS = {
     "doctor": "Check this machine and the engines; say what to do about each problem.",
     "credential": "Credentials of nodes and relays.",
     "tenant": "Customers of this installation.",
+    "app": "The configuration of an app as a file: pull, diff, push, promote.",
     "usage": "Count what apps used, by every count there is.",
     "billing": "Plans, credits, overrides and invoices, for operators.",
     "account": "People with an account.",

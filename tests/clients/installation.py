@@ -43,15 +43,24 @@ class RunningNode:
 
 
 class Installation:
-    """The nodes, and what makes tenants."""
+    """The nodes, and what makes tenants. Where there is a control plane, its master key is the nodes', too."""
 
-    def __init__(self, database_url: str, redis_url: str) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        redis_url: str,
+        *,
+        control_url: str = "http://127.0.0.1:1",
+        credential: str = "nk_none",
+        master_key: str | None = None,
+    ) -> None:
         self._database_url = database_url
         self._database = Database(database_url, role="natter_engine")
         self._redis_url = redis_url
         self.clock = SystemClock()
         self.ids = Ids(self.clock)
-        self.vault_key = Vault.generate_master_key()
+        self._control_url, self._credential = control_url, credential
+        self.vault_key = master_key or Vault.generate_master_key()
         self.vault = Vault(self.vault_key)
         self.nodes: list[RunningNode] = []
 
@@ -62,8 +71,8 @@ class Installation:
             node_name=f"node{len(self.nodes)}",
             database_url=self._database_url,
             redis_url=self._redis_url,
-            control_url="http://127.0.0.1:1",
-            credential="nk_none",
+            control_url=self._control_url,
+            credential=self._credential,
             public_url=f"http://127.0.0.1:{port}",
             vault=self.vault,
             clock=self.clock,

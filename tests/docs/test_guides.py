@@ -12,6 +12,7 @@ from tests.engines import Engines
 
 FOLDER = Path(__file__).parents[2] / "docs" / "guides"
 OWN_TESTS = {
+    "configuration": "ops/test_app_config.py",
     "javascript": "sdk/js/test_guide.py",
     "limits": "data_plane/limits/test_guide.py",
     "python": "sdk/python/test_guide.py",

@@ -42,7 +42,7 @@ from portal.app import create_app
 
 PASSWORD = "correct horse battery staple"
 CLIENT = Client("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "req_test")
-_MASTER_KEY = Vault.generate_master_key()
+MASTER_KEY = Vault.generate_master_key()
 _networks = itertools.count(1)
 _LINK = re.compile(r"https?://[^\s]+/(?:verify|reset|invitations|email|email-back)/[^\s]+")
 
@@ -160,12 +160,12 @@ class Portal:
 def portal_deps(url: str, port: int, clock: Clock | None = None) -> Deps:
     """The parts of a management process that browsers reach at that port."""
     shard = ShardSettings(id="s0", database_url=url, redis_url="redis://unused", public_url="http://127.0.0.1:8100")
-    settings = Settings(master_key=_MASTER_KEY, database_url=url, shards=(shard,), control_port=port)
+    settings = Settings(master_key=MASTER_KEY, database_url=url, shards=(shard,), control_port=port)
     return Deps(
         settings=settings,
         database=Database(url, role="natter_control"),
         portal_database=Database(url, role="natter_portal"),
-        vault=Vault(_MASTER_KEY),
+        vault=Vault(MASTER_KEY),
         clock=clock or ManualClock(datetime.now(UTC)),
         ids=Ids(SystemClock()),
         # As slow as a test can bear.
