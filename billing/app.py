@@ -9,6 +9,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler, ExceptionHandler
 
 from billing.plans import load_catalog
+from billing.tenants import last_invoice_made
 from billing.usage.ingest import IngestMetrics
 from billing.usage.quota import QuotaKeeper
 from billing.usage.routes import report_usage
@@ -54,5 +55,6 @@ def create_app(
             **(dependencies or {}),
         },
         lifespan=[keeping],
+        may_erase=last_invoice_made,
         render_error=render_error,
     )

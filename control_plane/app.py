@@ -13,6 +13,7 @@ from control_plane.credentials.guard import provide_credential
 from control_plane.health import healthz, metrics, readyz
 from control_plane.housekeeping import Housekeeper
 from control_plane.locate.routes import locate_app
+from control_plane.organizations.erasure import MayErase
 from control_plane.snapshots.routes import pull_snapshots
 from control_plane.snapshots.watcher import VersionWatcher
 from kernel.http import build_app
@@ -27,9 +28,11 @@ def create_app(
     routes: Sequence[ControllerRouterHandler] = (),
     dependencies: Mapping[str, Provide] | None = None,
     lifespan: Sequence[Callable[[Litestar], Any]] = (),
+    may_erase: MayErase,
     render_error: "ExceptionHandler[Any]" = render_problem,
 ) -> Litestar:
-    """The control plane's own routes and what the layers above it add; `render_error` answers every failure.
+    """The control plane's own routes and what the layers above it add; `render_error` answers every failure,
+    `may_erase` says of an organization that is due whether its words may go.
 
     Call `app.state.drain()` when the process is told to stop: long polls then answer at once.
     """
@@ -42,7 +45,7 @@ def create_app(
 
     @asynccontextmanager
     async def keeping_house(_: Litestar) -> AsyncIterator[None]:
-        async with Housekeeper(deps).running():
+        async with Housekeeper(deps, may_erase=may_erase).running():
             yield
 
     async def provide_watcher() -> VersionWatcher:

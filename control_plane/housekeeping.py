@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from control_plane.accounts.sessions import IDLE
 from control_plane.context import Deps
-from control_plane.organizations.erasure import erase_due
+from control_plane.organizations.erasure import MayErase, erase_due
 from kernel.logging import get_logger
 
 KEEP_MAILS: Final = timedelta(days=7)
@@ -34,8 +34,9 @@ _SWEEPS: Final = {
 class Housekeeper:
     """Sweeps every ten minutes."""
 
-    def __init__(self, deps: Deps) -> None:
+    def __init__(self, deps: Deps, *, may_erase: MayErase) -> None:
         self._deps = deps
+        self._may_erase = may_erase
 
     async def sweep(self) -> dict[str, int]:
         """Remove what is due now; returns how many rows by table."""
@@ -46,7 +47,7 @@ class Housekeeper:
             wanted = {name: times[name] for name in statement.compile().params}
             async with self._deps.database.unit_of_work() as uow:
                 removed[table] = len((await uow.session.execute(statement, wanted)).all())
-        removed["organizations"] = await erase_due(self._deps)
+        removed["organizations"] = await erase_due(self._deps, self._may_erase)
         return removed
 
     async def run(self) -> None:

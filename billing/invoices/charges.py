@@ -3,7 +3,8 @@
 The preview, the budget and the invoice all call `charges`; so what is shown is what is billed.
 
 - The plan and add-ons are charged for the time they were in force, each stretch rounded once.
-- Usage is measured over the whole month against the terms of its last instant: an upgrade counts for all of the month.
+- Usage is measured over the whole month against the terms of its last instant (of the plan's, when that ended
+  within it): an upgrade counts for all of the month.
 - Usage beyond the limit costs something only if `bill` was in force for its meter at some time in the month. What slips
   through between a limit and the nodes' hearing of it (`stop`, `throttle`) is never charged.
 """
@@ -23,7 +24,6 @@ from control_plane.entitlements import METERS
 from kernel.contracts import Meter
 
 LineKind = Literal["plan", "addon", "usage", "adjustment"]
-_LAST: Final = timedelta(microseconds=1)
 _WORTH_A_LINE: Final = timedelta(minutes=1)
 
 
@@ -61,9 +61,11 @@ def usage_lines(
 ) -> list[Line]:
     """One for each meter."""
     begin, end = month_bounds(month)
-    terms = in_force(facts, end - _LAST, catalog)
-    if terms is None:
+    pieces = stretches(facts, begin, end, catalog)
+    if not pieces:
         return []
+    # Of a plan that ended within the month: its last instant.
+    terms = pieces[-1][2]
     lines = []
     for meter in METERS:
         one, used = terms.meters[meter], quantities.get(meter, 0)

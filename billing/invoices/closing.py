@@ -38,8 +38,8 @@ _DUE = text(
     """
     select t.organization_id, to_char(min(t.created_at) at time zone 'UTC', 'YYYY-MM') as first,
         (select max(b.month) from control.billing_months b where b.organization_id = t.organization_id) as last
-    from control.terms t
-    where not exists (select from control.billing_months b
+    from control.terms t join control.organizations o on o.id = t.organization_id
+    where o.erased_at is null and not exists (select from control.billing_months b
                       where b.organization_id = t.organization_id and b.month = :month)
     group by 1 having to_char(min(t.created_at) at time zone 'UTC', 'YYYY-MM') <= :month order by 1 limit :n
     """

@@ -18,6 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane import entitlements
 from control_plane.context import Context
 
+ENDED: Final = "ended"
+"""The subject of the fact that nothing of an app's terms holds: its organization is closed, or it is deleted. A
+value of null takes it back, and what was agreed holds as if it had not been there."""
+
 Kind = Literal["plan", "trial", "addon", "override", "over", "budget", "alerts"]
 
 _COLUMNS: Final = "id, organization_id, app_id, kind, subject, value, began_at, created_at, created_by, reason"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from billing.plans import AddOn, Catalog, MeterTerms, Overage, Plan
-from billing.terms.facts import Fact, newest
+from billing.terms.facts import ENDED, Fact, newest
 from control_plane.entitlements import FEATURES, METERS, Feature, Grant, PlanGrant
 from kernel.contracts import Meter, OverLimit
 
@@ -57,10 +57,11 @@ class InForce:
 
 
 def in_force(facts: Sequence[Fact], at: datetime, catalog: Catalog) -> InForce | None:
-    """The terms at a moment; `None` before the app's first plan, or where nobody has said which it is."""
+    """The terms at a moment; `None` before the app's first plan, where nobody has said which it is, and while the plan
+    is ended."""
     held = newest(facts, at)
     base = held.get(("plan", ""))
-    if base is None:
+    if base is None or ("plan", ENDED) in held:
         return None
     trial = held.get(("trial", ""))
     plan = _plan(catalog, (trial or base).value)

@@ -74,11 +74,11 @@ async def preview_change(session: AsyncSession, app_id: UUID, plan_id: str, *, n
     plan = catalog.newest(plan_id)
     if found is None:
         return PlanChange(plan, now, 0, plan.price or 0, [])
-    base = next(fact for fact in reversed(found.facts) if fact.kind == "plan" and fact.began_at <= now)
+    base = next(fact for fact in reversed(found.facts) if _chosen(fact) and fact.began_at <= now)
     begins = now
     if found.terms.trial_ends_at is None and catalog.rank(plan.id) < catalog.rank(base.value["plan"]):
         begins = month_bounds(month_of(now))[1]
-    kept = [fact for fact in found.facts if not (fact.kind == "plan" and fact.began_at > now)]
+    kept = [fact for fact in found.facts if not (_chosen(fact) and fact.began_at > now)]
     wish = replace(base, value={"plan": plan.id, "version": plan.version}, began_at=begins)
     added = [wish]
     if found.terms.trial_ends_at is not None:
@@ -88,3 +88,8 @@ async def preview_change(session: AsyncSession, app_id: UUID, plan_id: str, *, n
     known = sorted([*kept, *added], key=lambda fact: fact.began_at)
     lines = charges(app_id, known, found.month, found.used, catalog)
     return PlanChange(plan, begins, found.amount, sum(line.amount for line in lines), lines)
+
+
+def _chosen(fact: Fact) -> bool:
+    # Not that the plan ended with its organization, and came back.
+    return fact.kind == "plan" and fact.subject == ""

@@ -1,15 +1,18 @@
 """Erase organizations that were closed 30 days ago. Any number of processes may do it.
 
 Keys, grants, memberships, invitations and offers are deleted. The organization and its apps stay as rows without
-words, because the usage ledger's numbers belong to them; the audit log stays, because it is append-only. Nodes hear
-that the apps are deleted and drop what they hold of them.
+words, because the usage ledger's numbers belong to them; the audit log stays, because it is append-only, and so do
+final invoices, terms and credits (docs/metering.md). Nodes hear that the apps are deleted and
+drop what they hold of them.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane import audit, configuration
 from control_plane.apps.models import App
@@ -21,11 +24,18 @@ from control_plane.organizations.closing import KEPT_FOR
 from control_plane.organizations.models import Organization, OwnershipOffer
 from kernel.ids import format_id
 
+MayErase = Callable[[AsyncSession, UUID], Awaitable[bool]]
+"""Whether a layer above is done with an organization's words. It is asked again until it is."""
+
 ERASED: Final = "(erased)"
 _ACTOR: Final = Actor("system:erasure")
 
 
-async def erase_due(deps: Deps) -> int:
+async def _always(_: AsyncSession, __: UUID) -> bool:
+    return True
+
+
+async def erase_due(deps: Deps, may_erase: MayErase = _always) -> int:
     """Erase what is due, each organization in a transaction of its own; returns how many there were."""
     async with deps.database.unit_of_work(read_only=True) as uow:
         due = list((await uow.session.execute(_due(deps.clock.now()))).scalars())
@@ -35,7 +45,9 @@ async def erase_due(deps: Deps) -> int:
             # As everywhere: the configuration's lock first, since nodes will hear of it.
             await configuration.advance(ctx.session)
             still = _due(ctx.now).where(Organization.id == organization_id).with_for_update()
-            if (await ctx.session.execute(still)).one_or_none() is not None:
+            if (await ctx.session.execute(still)).one_or_none() is not None and await may_erase(
+                ctx.session, organization_id
+            ):
                 await _erase(ctx, organization_id)
                 erased += 1
     return erased

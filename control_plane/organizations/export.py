@@ -3,7 +3,7 @@
 Secrets are not in it, because they are not held: of a secret key its last four characters, of links nothing.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -134,7 +134,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         .order_by(AuditEntry.id),
     ),
 )  # fmt: skip
-_PREFIXES: Final = {
+PREFIXES: Final = {
     "organization": "org",
     "member": "acc",
     "invitation": "inv",
@@ -145,26 +145,30 @@ _PREFIXES: Final = {
 
 
 async def export_lines(
-    session: AsyncSession, member: Member, *, sections: tuple[Section, ...] = SECTIONS
+    session: AsyncSession,
+    member: Member,
+    *,
+    sections: tuple[Section, ...] = SECTIONS,
+    prefixes: Mapping[str, str] = PREFIXES,
 ) -> AsyncIterator[bytes]:
     """The lines, each with its line end, read from the database as they are asked for. Raises `Forbidden`.
 
-    The session sees the member's organization alone. Layers above may add sections of their own.
+    The session sees the member's organization alone. Layers above may add sections of their own, and by kind the
+    prefixes of their ids.
     """
     member.require("organization.own")
     for kind, query in sections:
         rows = await session.stream(query(member).execution_options(yield_per=_AT_ONCE))
         async for row in rows:
-            yield msgspec.json.encode({"kind": kind, **_plain(kind, row._mapping)}) + b"\n"
+            yield msgspec.json.encode({"kind": kind, **_plain(kind, row._mapping, prefixes)}) + b"\n"
 
 
-def _plain(kind: str, row: Any) -> dict[str, Any]:
+def _plain(kind: str, row: Any, prefixes: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if name == "id" and kind in _PREFIXES:
-            value = format_id(_PREFIXES[kind], value)
-        elif name == "app_id" and value is not None:
-            value = format_id("app", value)
+        of = kind if name == "id" else name.removesuffix("_id")
+        if name.endswith("id") and of in prefixes and value is not None:
+            value = format_id(prefixes[of], value)
         elif name.endswith(("_at", "at")) and hasattr(value, "tzinfo"):
             value = rfc3339(value)
         found[name] = value

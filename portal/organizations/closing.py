@@ -5,7 +5,9 @@ from typing import Any, Final
 from litestar import Request, Response, get, post
 from litestar.response import Stream
 
-from control_plane.organizations.closing import close_organization, erased_from, restore_organization
+from billing.export import PREFIXES, SECTIONS
+from billing.tenants import close_tenant, restore_tenant
+from control_plane.organizations.closing import erased_from
 from control_plane.organizations.export import export_lines
 from kernel.errors import InvalidInput, NatterError
 from portal.http.forms import FormView, read_form
@@ -34,7 +36,7 @@ async def submit_close(
         if form.data.organization.strip() != member.organization_name:
             raise InvalidInput(f"Type {member.organization_name} to confirm.", field="organization")
         async with deps.change_as(member, visit.request_id) as ctx:
-            await close_organization(ctx, member)
+            await close_tenant(ctx, member)
     except NatterError as error:
         return page(request, "organizations/close.html", form=form.fail(error), member=member)
     visit.flash(f"{member.organization_name} is closed.")
@@ -57,7 +59,7 @@ async def submit_restore(
     form = await read_form(request, SureForm)
     try:
         async with deps.change_as(member, visit.request_id) as ctx:
-            await restore_organization(ctx, member)
+            await restore_tenant(ctx, member)
     except NatterError as error:
         return _show(request, member, form.fail(error))
     visit.flash(f"{member.organization_name} is open again. Nodes hear of it within seconds.")
@@ -73,7 +75,7 @@ async def export(member: MemberDependency, deps: DepsDependency) -> Stream:
 
     async def lines() -> Any:
         async with deps.read(member) as uow:
-            async for line in export_lines(uow.session, member):
+            async for line in export_lines(uow.session, member, sections=SECTIONS, prefixes=PREFIXES):
                 yield line
 
     name = f"natter-{member.public_organization_id}.jsonl"

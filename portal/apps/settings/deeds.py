@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get, post
 
-from control_plane.apps.service import delete_app, promote_app, set_allowed_origins
+from billing.tenants import end_app
+from control_plane.apps.service import promote_app, set_allowed_origins
 from kernel.errors import NatterError, NotFound
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
@@ -102,7 +103,7 @@ async def delete(
     try:
         form.check()
         async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
-            await delete_app(ctx, app_scope.app.id, confirm=form.data.confirm)
+            await end_app(ctx, app_scope.app.id, confirm=form.data.confirm)
     except NatterError as error:
         return _deed_page(request, app_scope, DELETE, form=form.fail(error))
     visit.flash(f"{app_scope.app.name} was deleted.")
