@@ -22,8 +22,8 @@ from kernel.logging import get_logger
 PATH: Final = "/internal/v1/usage"
 BATCH: Final = 1000
 PERIOD: Final = 0.25
-"""Seconds between looks while there is little to ship. With the watcher's interval it is most of the time that nodes go on
-after a limit is passed, of which the promise is one second."""
+"""Seconds between looks while there is little to ship. It is most of the time for which nodes go on after a limit is
+passed; one second of it is promised."""
 MINUTES: Final = 1.0
 """Seconds between looks for minutes of connections that are over."""
 SET_ASIDE: Final = 60.0
@@ -72,8 +72,8 @@ class UsageRelay:
         await self._http.aclose()
 
     async def run(self) -> None:
-        """Ship for ever: every quarter of a second, at once while behind, with jittered back-off while the control plane
-        is away.
+        """Ship for ever: four times a second, at once while behind, with jittered back-off while the control plane is
+        away.
 
         Minutes of connections are closed here too, so that their rows exist before they are looked for.
         """

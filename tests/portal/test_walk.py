@@ -272,7 +272,7 @@ async def test_a_customer_goes_beyond_a_limit_and_follows_the_invoice_to_its_row
         sent = INCLUDED + 10
         await _until_mail(outbox, "Marketplace: 100 % of the monthly budget used", "charles@example.com")
         await _until_mail(outbox, "Marketplace: 100 % of the messages used", "georg@example.com")
-        told = outbox.locator("tr").filter(has_text=re.compile("Marketplace: 100 % of the (monthly budget|messages) used"))
+        told = outbox.locator("tr").filter(has_text=re.compile("100 % of the (monthly budget|messages) used"))
         await expect(told).to_have_count(4)  # two limits, two who look after billing, once each
         await _shoot(outbox, "walk-11-outbox")
         await outbox.get_by_role("link", name="100 % of the monthly budget used").first.click()
