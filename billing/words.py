@@ -25,6 +25,12 @@ def amount(meter: str, value: int) -> str:
     return f"{value:,} {one if value == 1 else many}"
 
 
+def part(meter: str, value: int, limit: int) -> str:
+    """How much of a limit: `1,204 of 2,000 messages`, `2 kB of 1 GB`."""
+    used = size(value) if meter == "storage_bytes" else f"{value:,}"
+    return f"{used} of {amount(meter, limit)}"
+
+
 def size(value: float) -> str:
     """Bytes as people read them, in powers of 1,000 as plans count them: `1.2 GB`."""
     for power, letters in _POWERS:

@@ -92,6 +92,9 @@ def test_words_of_entries() -> None:
         "Name: Chat · Environment: development"
     )
     assert summary({}) == ""
+    assert summary({"over": "stop", "amount": 150_000}, "app.budget_changed") == "Amount: 1,500.00 USD · Over: stop"
+    assert summary({"over": "stop", "amount": None}, "app.budget_changed") == "Amount: none · Over: stop"
+    assert summary({"value": {"per": 1, "price": 10}}) == "Value: per: 1, price: 10"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from billing.usage.report import month_report, months_with_usage
 from control_plane.keys.reads import list_api_keys
 from kernel.clock import month_of
 from portal.apps.location import addresses, works
-from portal.apps.usage.units import amount, share
+from portal.apps.usage.units import amount, share, size
 from portal.apps.usage.view import view_of
+from portal.apps.usage.words import over_words
 from portal.http.page import page
 from portal.http.scope import AppScopeDependency, VisitDependency
 
@@ -40,6 +41,8 @@ async def show_overview(
         first_steps=report is not None and len(months) == 1 and not report.meter("messages").total,
         amount=amount,
         share=share,
+        size=size,
+        over_words=over_words,
         plan=load_catalog().get(app.plan, app.plan_version),
     )
 

@@ -17,7 +17,7 @@ from control_plane.entitlements import METERS
 from kernel.clock import month_of
 from kernel.contracts import Meter, OverLimit
 from kernel.errors import InvalidInput, NatterError
-from portal.apps.usage.units import NAMES, amount, share
+from portal.apps.usage.units import NAMES, amount, part, share
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
 from portal.http.scope import AppScope, AppScopeDependency, VisitDependency
@@ -144,6 +144,7 @@ async def _spend_page(request: Pages, visit: Visit, scope: AppScope, *, form: Fo
         usual=THRESHOLDS,
         custom=[one for one in found.terms.thresholds if one not in THRESHOLDS] if found else [],
         amount=amount,
+        part=part,
         share=share,
         money=_money,
         plain=_plain,
@@ -171,7 +172,7 @@ def _bars(found: Spend) -> int | None:
 def _alert_words(alert: Alert) -> str:
     if alert.subject == "budget":
         return f"{_money(alert.used)} of a budget of {_money(alert.limit)}"
-    return f"{amount(alert.subject, alert.used)} of {amount(alert.subject, alert.limit)}"
+    return part(alert.subject, alert.used, alert.limit)
 
 
 def _meter(text: str) -> Meter:

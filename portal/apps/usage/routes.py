@@ -6,7 +6,9 @@ from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
 from billing.plans import load_catalog
+from billing.terms import in_force, load
 from billing.usage.report import month_report, months_with_usage
+from control_plane.entitlements import METERS
 from kernel.clock import month_of
 from kernel.errors import NotFound
 from portal.apps.usage.units import amount, share, size
@@ -32,6 +34,8 @@ async def show_usage(
         if month and month not in months:
             raise NotFound()
         report = await month_report(uow.session, app, month or month_of(now), now=now)
+        held = in_force(await load(uow.session, app.id), now, load_catalog())
+    plan = load_catalog().get(app.plan, app.plan_version)
     before, after = neighbours(report.month, months)
     return page(
         request,
@@ -39,7 +43,8 @@ async def show_usage(
         scope=app_scope,
         report=report,
         meters=[view_of(meter, report) for meter in report.meters],
-        plan=load_catalog().get(app.plan, app.plan_version),
+        plan=plan,
+        terms=held.meters if held else {meter: plan.terms(meter) for meter in METERS},
         used=any(meter.total for meter in report.meters),
         before=before,
         after=after,

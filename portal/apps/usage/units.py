@@ -3,9 +3,9 @@
 from typing import Final
 
 from billing.words import METERS as NAMES
-from billing.words import amount, short, size
+from billing.words import amount, part, short, size
 
-__all__ = ["NAMES", "amount", "axis_label", "share", "size"]
+__all__ = ["NAMES", "amount", "axis_label", "part", "share", "size"]
 
 _POWERS: Final = ((10**9, "B"), (10**6, "M"), (10**3, "k"))
 

@@ -1,6 +1,7 @@
 """What a limit means, in words."""
 
-from billing.plans import MeterTerms, Plan, load_catalog
+from billing.money import amount_text
+from billing.plans import MeterTerms, load_catalog
 from billing.usage.report import MeterReport, MonthReport
 from portal.apps.usage.units import amount
 from portal.apps.usage.view import first_of_next_month
@@ -20,7 +21,7 @@ def over_words(meter: MeterReport, month: MonthReport) -> str:
     if meter.over == "bill":
         return "What is used beyond the limit is billed."
     if meter.over == "throttle":
-        return "Beyond the limit things go on, more slowly."
+        return "The app is served more slowly: at a tenth of its rates."
     if meter.meter == "storage_bytes":
         return f"{_REFUSED[meter.meter]} until some are deleted for good. Reading goes on."
     if meter.meter == "peak_connections":
@@ -36,18 +37,17 @@ def soon_words(meter: MeterReport, month: MonthReport) -> str:
     return f"If it goes on like this, it will be about {forecast} by {end}, more than the plan includes."
 
 
-def beyond(meter: MeterReport, plan: Plan) -> str:
-    """What happens beyond what the plan includes."""
+def beyond(meter: MeterReport, terms: MeterTerms) -> str:
+    """What happens beyond what is included, by the terms that are in force for the app."""
     if meter.limit is None:
         return "–"
     if meter.over == "stop":
         return f"{_REFUSED[meter.meter]}."
     if meter.over == "throttle":
         return "Slower."
-    terms: MeterTerms = getattr(plan, meter.meter)
     if terms.overage is None:
         return "Billed."
-    price = f"{terms.overage.price / 100:,.2f} {load_catalog().currency.upper()}"
+    price = amount_text(terms.overage.price, load_catalog().currency)
     return f"{price} for every {amount(meter.meter, terms.overage.per) if terms.overage.per > 1 else _one(meter)}."
 
 
