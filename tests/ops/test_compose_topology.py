@@ -176,7 +176,8 @@ async def test_what_was_said_is_counted_in_the_control_database(
 
     async def counted() -> bool:
         rows = await connection.fetch("select meter, sum(quantity)::int as n from control.usage_hourly group by meter")
-        return {row["meter"]: row["n"] for row in rows} == wanted
+        counts = {row["meter"]: row["n"] for row in rows}
+        return counts.pop("storage_bytes", 0) > 0 and counts == wanted
 
     await until(counted)
     await connection.close()
@@ -223,7 +224,7 @@ def test_doctor_looks_at_both_valkeys_and_both_databases(composition: Compositio
     seen = {finding["what"] for finding in findings}
     assert {"redis of s0", "redis for jobs", "database of the control plane", "database of s0"} <= seen
     bad = [each for each in findings if each["status"] != "good" and "port" not in each["what"]]
-    assert bad == []
+    assert [each["what"] for each in bad] == ["mail"], "whose server is the installation's own to choose"
 
 
 def test_it_stops_in_good_order(composition: Composition) -> None:
