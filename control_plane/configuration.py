@@ -1,7 +1,17 @@
 """The configuration version: one number for the installation that orders every change a node must see.
 
-Lock order, the same everywhere: the configuration row first, then rows of the app. So a use case that changes what
-nodes see begins with `advance`.
+Lock order, the same everywhere:
+
+1. what one job alone has: the lock of an app's standing (`entitlements.lock`), of an organization's closing months;
+2. the configuration row, by `advance`;
+3. the organization's row (`members.service.lock_organization`), then its apps' rows by id;
+4. what belongs to them: terms, keys, entitlements, memberships, alerts, credits, the number of invoices;
+5. the audit chain's lock, which the database takes at the commit.
+
+A row that refers to an app or organization locks that one's row too (`for key share`), and a new version is an update
+of a unique column, which waits for such locks. So a use case that changes what nodes see begins with `advance`, before
+it writes any row; one that does not may write rows of 3 and 4, and must not advance afterwards.
+`tests/billing/test_lock_order.py` looks at what is held by who waits for the configuration.
 """
 
 from uuid import UUID

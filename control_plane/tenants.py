@@ -54,6 +54,7 @@ async def create_tenant(
 
     The organization is made when it is not there. Raises `InvalidInput` that names the field.
     """
+    await configuration.advance(ctx.session)
     owner = await open_organization(ctx, email=email, name=organization)
     made = await _app_with_keys(ctx, owner, name=app, environment=environment, plan=plan, shard=shard)
     return NewTenant(

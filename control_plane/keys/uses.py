@@ -15,6 +15,8 @@ from kernel.ids import parse_id
 
 MOST: Final = 100
 _USE: Final = re.compile(r"(key_[0-9a-z]{1,40})@(\d{1,11})")
+# Locked in the order of their ids: two nodes may tell of the same keys at once.
+_LOCK: Final = text("select 1 from control.api_keys where id = any(cast(:ids as uuid[])) order by id for no key update")
 _RECORD: Final = text(
     "update control.api_keys k set last_used_at = u.at from unnest(cast(:ids as uuid[]), cast(:at as timestamptz[])) "
     "as u (id, at), control.apps a where k.id = u.id and a.id = k.app_id and a.shard = :shard "
@@ -41,4 +43,5 @@ async def record_uses(
         return
     ids = sorted(uses)
     values = {"ids": ids, "at": [min(uses[key_id], now) for key_id in ids], "shard": credential.shard}
+    await session.execute(_LOCK, {"ids": ids})
     await session.execute(_RECORD, values)

@@ -18,11 +18,14 @@ from billing.money import prorate
 from billing.terms.service import change_plan, set_over
 from billing.usage.periods import month_bounds
 from billing.usage.report import month_report
+from kernel.contracts import Meter
 from tests.billing.customers import HOUR, Customer, customer
+from tests.billing.reports import report, row
 from tests.control_plane.fixtures import World
 
 FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+MORE: tuple[tuple[Meter, int], ...] = (("messages", 5), ("storage_bytes", 7))
 DUE = HOUR + timedelta(seconds=1)
 
 
@@ -150,9 +153,16 @@ async def test_what_arrives_thirty_days_late_counts_once_as_an_adjustment(world:
     first = (await ada.invoices())[0]
 
     await ada.until(used_at + timedelta(days=30))
-    for _ in range(2):
-        await ada.use("messages", 5, used_at)
-        await ada.use("storage_bytes", 7, used_at)
+    late_rows = [
+        row(900 + n, ada.app.public_id, meter, used_at, quantity) for n, (meter, quantity) in enumerate([*MORE, *MORE])
+    ]
+    fresh = 0
+    for _ in range(100):
+        # The same report over and over, in another order each time.
+        late_rows = late_rows[1:] + late_rows[:1]
+        fresh += await report(ada.world.deps, ada.relay, late_rows)
+    assert fresh == 4
+    await ada.keeper.step()
     await ada.until(MARCH + DUE)
     await ada.close()
     await ada.until(datetime(2026, 4, 1, tzinfo=UTC) + DUE)
