@@ -71,7 +71,8 @@ async def reach(drivers: dict[str, Driver], tenant: Tenant) -> AsyncIterator[Rea
 
     async def reach(kind: str, user: str, url: str, **command: Any) -> Client:
         language, _, transport = kind.partition("-")
-        command.setdefault("token", tenant.token(user))
+        if "token" not in command:
+            command["token"] = tenant.token(user)
         return await drivers[language].open(url, kind, options=TRANSPORTS[transport], **command)
 
     yield reach
