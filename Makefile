@@ -1,8 +1,7 @@
 # `make up` runs Natter, `make test` tests it. Each installs what it needs first.
 # Needs: Python 3.11 or newer with venv, and make. Everything else comes from the hashed lock file.
 
-# Debian's own where it is whole (package python3-venv): it is a tenth faster than what pyenv and others build.
-PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip' 2>/dev/null && echo /usr/bin/python3.11 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 3 --no-loadscope-reorder

@@ -11,6 +11,11 @@ HIGHEST: Final = 22_000
 """Engines listen below this. From 32768 on the system hands ports to outgoing connections, and a Redis Cluster bus
 listens 10,000 above its server."""
 
+NOT_FOR_HTTP: Final = frozenset({
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
+})  # fmt: skip
+"""Ports from 1024 on that browsers, and `fetch` in Node.js, refuse to ask (the Fetch standard, "bad port")."""
+
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen there now. Raises `PermissionError` where this user may not."""
@@ -45,7 +50,7 @@ def free_port(taken: Collection[int] = (), *, lowest: int = 10_000, highest: int
     width = (highest - lowest) // count
     for _ in range(500):
         port = lowest + index * width + random.randrange(width)  # noqa: S311
-        if port not in taken and is_free(port):
+        if port not in taken and port not in NOT_FOR_HTTP and is_free(port):
             return port
     raise OSError(f"no free port between {lowest} and {highest}")
 

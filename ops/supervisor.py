@@ -89,8 +89,11 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for running in starting:
                     group.create_task(self._start_and_tell(running))
-        except* CannotStart as failures:
-            raise _first(failures) from None
+        except BaseExceptionGroup as failures:
+            # Not `except*`: what is raised there is within a group again, in Python 3.11 before 3.11.4.
+            if (first := failures.subgroup(CannotStart)) is None or failures.split(CannotStart)[1] is not None:
+                raise
+            raise _first(first) from None
         self._tasks += [asyncio.create_task(self._keep_running(running)) for running in starting]
 
     async def _start_and_tell(self, running: _Running) -> None:

@@ -23,7 +23,7 @@ from billing.app import create_app
 from billing.coupons import redeem
 from billing.credits import grant_credit
 from billing.plans import load_catalog
-from billing.tenants import open_app, open_tenant
+from billing.tenants import close_tenant, end_app, open_app, open_tenant, restore_tenant
 from billing.terms.service import (
     change_plan,
     end_trial,
@@ -265,6 +265,11 @@ async def _restore(ctx: Context, stage: Stage) -> None:
     await restore_organization(ctx, stage.owner)
 
 
+async def _restore_tenant(ctx: Context, stage: "Stage") -> None:
+    await close_tenant(ctx, stage.owner)
+    await restore_tenant(ctx, stage.owner)
+
+
 CALLS: dict[Any, Call] = {
     offer: lambda ctx, stage: offer(ctx, stage.ada.account_id),
     turn_off: _turn_off,
@@ -323,6 +328,9 @@ CALLS: dict[Any, Call] = {
     end_offer: _end_offer,
     close_organization: lambda ctx, stage: close_organization(ctx, stage.owner),
     restore_organization: _restore,
+    close_tenant: lambda ctx, stage: close_tenant(ctx, stage.owner),
+    restore_tenant: _restore_tenant,
+    end_app: lambda ctx, _: _on_named_app(ctx, end_app),
     require_two_step: lambda ctx, stage: require_two_step(ctx, stage.owner, False),
     change_role: lambda ctx, stage: change_role(ctx, stage.owner, stage.viewer.account_id, "admin"),
     remove_member: lambda ctx, stage: remove_member(ctx, stage.owner, stage.viewer.account_id),
