@@ -16,9 +16,9 @@ PATIENCE: Final = Rate(SECOND // 50, 1_000)
 """Refusals that a connection gets at once before it is closed. Nothing holds those answers back, so only its end can
 stop a client that does not listen."""
 
-MOST_UNANSWERED: Final = 4
-"""Refusals of one connection that may be held; until the first of them is answered, nothing more is read from it. So
-who floods on a hundred events in flight costs no more than who waits for answers: what it sends stays with itself."""
+MOST_UNANSWERED: Final = 1
+"""Refusals of one connection that may be held; until one of them is answered, nothing more is read from it. So who
+floods on a hundred events in flight costs no more than who waits for answers: what it sends stays with itself."""
 
 
 class SocketLimits:
