@@ -219,7 +219,7 @@ class Hub:
 
     def _see_from(self, recipient: Recipient, key: LogKey, first_seq: int) -> None:
         stream = self._streams.get(key)
-        if first_seq and stream is not None and key in self._by_recipient.get(recipient, ()):
+        if first_seq and stream is not None and self.hears(recipient, key):
             stream.first_seqs[recipient] = max(first_seq, stream.first_seqs.get(recipient, 0))
 
     # -- recipients ------------------------------------------------------------------------------------------------
