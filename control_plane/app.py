@@ -12,6 +12,8 @@ from control_plane.context import Deps
 from control_plane.credentials.guard import provide_credential
 from control_plane.health import healthz, metrics, readyz
 from control_plane.housekeeping import Housekeeper
+from control_plane.keys.leaks import LEAK_ROUTES
+from control_plane.keys.leaks.github import GithubKeys
 from control_plane.locate.routes import locate_app
 from control_plane.organizations.erasure import MayErase
 from control_plane.snapshots.routes import pull_snapshots
@@ -37,6 +39,7 @@ def create_app(
     Call `app.state.drain()` when the process is told to stop: long polls then answer at once.
     """
     watcher = VersionWatcher(deps.database)
+    github = GithubKeys(deps.settings.github_keys_url, deps.jwks, deps.clock)
 
     @asynccontextmanager
     async def watching(_: Litestar) -> AsyncIterator[None]:
@@ -51,14 +54,18 @@ def create_app(
     async def provide_watcher() -> VersionWatcher:
         return watcher
 
+    async def provide_github() -> GithubKeys:
+        return github
+
     async def provide_deps() -> Deps:
         return deps
 
     app = build_app(
-        routes=[healthz, readyz, metrics, locate_app, pull_snapshots, *routes],
+        routes=[healthz, readyz, metrics, locate_app, pull_snapshots, *LEAK_ROUTES, *routes],
         dependencies={
             "deps": Provide(provide_deps),
             "watcher": Provide(provide_watcher),
+            "github_keys": Provide(provide_github),
             "credential": Provide(provide_credential),
             **(dependencies or {}),
         },

@@ -96,6 +96,10 @@ class Settings:
     mail_from: str = _setting(
         "The sender of letters: `Natter <no-reply@chat.example.com>`. Needed with `smtp_url`.", ""
     )
+    github_keys_url: str = _setting(
+        "Where GitHub publishes the keys that its secret scanning signs with, for `POST /v1/leaks/github`.",
+        "https://api.github.com/meta/public_keys/secret_scanning",
+    )
     host: str = _setting("The address that servers listen on.", "127.0.0.1")
     control_port: int = _setting("Port of portal and management API.", 8000)
     node_port: int = _setting("Port of a data-plane node.", 8100)

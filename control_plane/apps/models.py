@@ -41,6 +41,11 @@ class App(Base):
         return bool(self.settings.get("anonymous", False))
 
     @property
+    def revoke_leaked_keys(self) -> bool:
+        """Whether a secret key that is found in public is revoked at once; else its owners are told, and it goes on."""
+        return bool(self.settings.get("revoke_leaked_keys", True))
+
+    @property
     def public_id(self) -> str:
         """`app_…`"""
         return format_id("app", self.id)

@@ -137,5 +137,14 @@ async def set_anonymous(ctx: Context, app_id: UUID, allowed: bool) -> App:
     return app
 
 
+async def set_leaked_keys(ctx: Context, app_id: UUID, revoke: bool) -> App:
+    """Whether a secret key that is found in public is revoked at once, or its owners are only told."""
+    app = await repository.get_for_change(ctx.session, app_id)
+    before = app.revoke_leaked_keys
+    app.settings = {**app.settings, "revoke_leaked_keys": revoke}
+    await _audit(ctx, app, "leaked_keys_changed", before=before, after=revoke)
+    return app
+
+
 async def _audit(ctx: Context, app: App, verb: str, **data: object) -> None:
     await audit.record(ctx, f"app.{verb}", app.public_id, organization_id=app.organization_id, app_id=app.id, **data)

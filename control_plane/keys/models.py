@@ -26,6 +26,10 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
     revoked_version: Mapped[int | None]
     last_used_at: Mapped[datetime | None]
+    exposed_at: Mapped[datetime | None]
+    """When it was first reported as found where it should not be: `exposed_by` whom, and where they say it was."""
+    exposed_by: Mapped[str | None]
+    exposed_where: Mapped[str | None]
 
     @property
     def public_id(self) -> str:

@@ -36,6 +36,10 @@ class ApiKeyView:
     revoked_at: datetime | None
     last_used_at: datetime | None
     """Of a secret key, as its nodes told, at most a minute or two ago."""
+    exposed_at: datetime | None
+    exposed_by: str | None
+    exposed_where: str | None
+    """Where whoever reported it says that the key was found."""
     state: State
     waiting_for: tuple[str, ...]
 
@@ -133,6 +137,9 @@ def _api_key(key: ApiKey, nodes: list[LiveNode], now: datetime) -> ApiKeyView:
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
         last_used_at=key.last_used_at,
+        exposed_at=key.exposed_at,
+        exposed_by=key.exposed_by,
+        exposed_where=key.exposed_where,
         state=state,
         waiting_for=waiting_for,
     )

@@ -24,6 +24,7 @@ Kind = Literal[
     "organization_notice",
     "usage_alert",
     "invoice_ready",
+    "key_exposed",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -104,6 +105,37 @@ def invoice_ready(
     return _letter(
         "invoice_ready", to, subject, settings,
         url=url, organization=organization, month=month, number=number, total=total,
+    )  # fmt: skip
+
+
+def key_exposed(
+    settings: Settings,
+    *,
+    to: str,
+    app: str,
+    app_id: str,
+    last_four: str,
+    where: str | None,
+    revoked: bool,
+    at: datetime,
+) -> Letter:
+    """To whoever manages the keys of an app one of which was found in public. `where`: only what a scanner that we
+    trust said, without an address's scheme, so that nothing in the letter leads there."""
+    done = (
+        "We revoked it: nodes refuse it from now on. Your servers that use it need another one."
+        if revoked
+        else "It still works, as this app is set to tell you only. Whoever found it can use it."
+    )
+    advice = (
+        "Create a key and put it where your servers read it. Remove the old one from where it was."
+        if revoked
+        else "Roll it, with no overlap, as soon as you can. Remove the old one from where it was."
+    )
+    found = "found in public by GitHub" if where is not None else "reported to us by somebody who holds it"
+    return _letter(
+        "key_exposed", to, f"A secret key of {app} was found in public", settings,
+        url=f"{settings.portal}/apps/{app_id}/keys", app=app, last_four=last_four, when=_when(at),
+        where=(where or "").partition("://")[2] or where or "", done=done, advice=advice, found=found,
     )  # fmt: skip
 
 

@@ -13,6 +13,10 @@ KeyKind = Literal["pk", "sk", "nk", "rt"]
 """Publishable, secret, node credential, refresh token."""
 
 
+PATTERN: Final = rf"(?:sk|pk|nk|rt)_[{_ALPHABET}]{{39}}"
+"""What a scanner looks for, before it checks the checksum. 42 characters, none of which is a word's end."""
+
+
 def _base32(number: int, length: int) -> str:
     return "".join(_ALPHABET[(number >> 5 * i) & 31] for i in reversed(range(length)))
 

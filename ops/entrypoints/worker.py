@@ -10,6 +10,7 @@ import uvloop
 from billing.alerts import AlertJobs
 from billing.invoices.closing import Closer
 from control_plane.context import Deps
+from control_plane.keys.leaks import LeakJobs
 from control_plane.mail.delivery import Courier, mailer_of
 from data_plane.backoff import Backoff
 from data_plane.channels.jobs import ChannelJobs
@@ -56,7 +57,7 @@ class Worker:
         workers = [await self._shard_worker(shard) for shard in self._shards]
         deps = self._management()
         runners = {worker.name: worker.runner for worker in workers}
-        handlers = AlertJobs(deps).handlers()
+        handlers = {**AlertJobs(deps).handlers(), **LeakJobs(deps).handlers()}
         runners["control"] = OutboxRunner(deps.database, "control", handlers, self._clock)
         queue = JobQueue(self._jobs_redis_url, runners)
         queue.start()

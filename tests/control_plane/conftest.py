@@ -1,9 +1,11 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from kernel.clock import ManualClock
 from tests.control_plane.fixtures import World, make_deps
+from tests.control_plane.site import Site, site_in
 from tests.engines import Engines, TemporaryDatabase
 
 
@@ -33,3 +35,10 @@ async def shared_world(engines: Engines) -> AsyncIterator[World]:
     yield World(deps, clock, database.superuser_url)
     await deps.close()
     await engines.drop_database(database)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """A web site over TLS that answers as the test wishes."""
+    async with site_in(tmp_path) as site:
+        yield site

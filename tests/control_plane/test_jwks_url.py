@@ -1,66 +1,15 @@
 """A key set by its address: fetched from the internet, and never from our own network."""
 
-import asyncio
 import json
-import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 
 from control_plane.keys.jwks_url import JwksFetcher, is_public
 from control_plane.keys.public_keys import MAX_BYTES, parse_public_key
 from kernel.errors import InvalidInput
-from tests.control_plane.mail.post_office import make_certificate
+from tests.control_plane.site import Site, anywhere
 from tests.control_plane.test_keys import ED, jwk_of
-
-
-@dataclass
-class Site:
-    """A web site over TLS that answers as a test wishes, whoever asks."""
-
-    port: int
-    context: ssl.SSLContext
-    answer: bytes = b""
-    asked: list[bytes] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}/jwks.json"
-
-    def says(self, body: bytes, status: str = "200 OK", *headers: str) -> None:
-        head = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers))
-        self.answer = f"{head}\r\n".encode() + body
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            self.asked.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(self.answer)
-            await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    both, alone = make_certificate(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.load_verify_locations(alone)
-    site = Site(0, trusting)
-    server = await asyncio.start_server(site.serve, "127.0.0.1", 0, ssl=context)
-    site.port = server.sockets[0].getsockname()[1]
-    yield site
-    server.close()
-
-
-def anywhere(_: object) -> bool:
-    return True
 
 
 async def test_the_document_is_fetched_once_over_tls_without_following_anything(site: Site) -> None:

@@ -146,6 +146,7 @@ by_owner(
 by_owner(f"{_APP}/settings/name", f"{_APP}/settings", lambda _: {"app": "Renamed"})
 by_owner(f"{_APP}/settings/origins/add", f"{_APP}/settings", lambda _: {"allowed_origins": "https://chat.example.com"})
 by_owner(f"{_APP}/settings/anonymous", f"{_APP}/settings", lambda _: {"allowed": "yes"})
+by_owner(f"{_APP}/settings/leaked-keys", f"{_APP}/settings", lambda _: {"revoke": "no"})
 by_owner(f"{_APP}/settings/guests", f"{_APP}/settings", lambda _: {"allowed": "yes"})
 by_owner(f"{_APP}/settings/promote", f"{_APP}/settings/promote", lambda s: {"confirm": s.app.app.name})
 by_owner(f"{_APP}/settings/delete", f"{_APP}/settings/delete", lambda s: {"confirm": s.app.app.name})

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 
-from control_plane.apps.service import rename_app, set_allowed_origins, set_anonymous, set_guests
+from control_plane.apps.service import rename_app, set_allowed_origins, set_anonymous, set_guests, set_leaked_keys
 from kernel.errors import NatterError
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
@@ -23,6 +23,12 @@ class OriginForm(Form, frozen=True, kw_only=True):
     """An origin to add or to take away; `*` stands for every one."""
 
     allowed_origins: Annotated[str, Field("Origin", blank="Enter an origin, such as https://chat.example.com.")] = ""
+
+
+class LeakedKeysForm(Form, frozen=True, kw_only=True):
+    """What becomes of a secret key that is found in public: `yes` revokes it, anything else only tells its owners."""
+
+    revoke: str = ""
 
 
 class LetInForm(Form, frozen=True, kw_only=True):
@@ -119,6 +125,20 @@ async def change_anonymous(
     return redirect(request, _path(app_scope))
 
 
+@post("/apps/{app_id:str}/settings/leaked-keys")
+async def change_leaked_keys(
+    request: Pages, visit: VisitDependency, app_scope: AppScopeDependency
+) -> Response[str] | Response[None]:
+    """Revoke keys that are found in public at once, or only tell of them."""
+    app_scope.member.require("keys.manage")
+    form = await read_form(request, LeakedKeysForm)
+    revoke = form.data.revoke == "yes"
+    async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+        await set_leaked_keys(ctx, app_scope.app.id, revoke)
+    visit.flash("Leaked keys are revoked at once." if revoke else "Leaked keys go on working; you are told of them.")
+    return redirect(request, _path(app_scope))
+
+
 def _settings_page(request: Pages, scope: AppScope, *, form: FormView | None = None) -> Response[str]:
     return page(request, "apps/settings/page.html", scope=scope, form=form)
 
@@ -127,4 +147,4 @@ def _path(scope: AppScope) -> str:
     return f"/apps/{scope.app.public_id}/settings"
 
 
-ROUTES = [show_settings, rename, add_origin, remove_origin, change_guests, change_anonymous]
+ROUTES = [show_settings, rename, add_origin, remove_origin, change_guests, change_anonymous, change_leaked_keys]

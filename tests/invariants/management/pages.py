@@ -110,6 +110,8 @@ PAGES: dict[Operation, list[Entry]] = {
     ("GET", "/metrics"): [MACHINES],
     ("GET", "/v1/locate"): [MACHINES],
     ("GET", "/v1/openapi.json"): [MACHINES],
+    ("POST", "/v1/leaks"): [MACHINES],
+    ("POST", "/v1/leaks/github"): [MACHINES],
     ("GET", "/internal/v1/snapshots"): [MACHINES],
     ("POST", "/internal/v1/usage"): [MACHINES],
     ("GET", "/static/{digest}/{path}"): [MACHINES],
@@ -577,6 +579,11 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/apps/{app_id}/settings/anonymous"): [
         Inside(
             lambda k: f"/apps/{k.app}/settings/anonymous", lambda k: {"allowed": "yes"}, needs="apps.update", done=303
+        ),
+    ],
+    ("POST", "/apps/{app_id}/settings/leaked-keys"): [
+        Inside(
+            lambda k: f"/apps/{k.app}/settings/leaked-keys", lambda k: {"revoke": "no"}, needs="keys.manage", done=303
         ),
     ],
     ("POST", "/apps/{app_id}/settings/guests"): [

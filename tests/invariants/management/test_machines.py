@@ -186,3 +186,19 @@ def test_ids_of_nothing_are_none(world: World) -> None:
     kit = world.victim.kit
     assert world.nothing(kit).app != kit.app
     assert format_id("org", world.victim.id) == kit.organization
+
+
+async def test_reports_of_leaked_keys_are_answered_alike_whatever_they_name(visits: Visits) -> None:
+    world, kit = visits.world, visits.world.victim.kit
+    digest = await world.database.fetchval("select digest from control.api_keys where digest is not null")
+    named = (keys.generate("sk"), keys.generate("nk"), kit.app, kit.secret, digest, "")
+    async with visits.unnoticed("/v1/leaks"):
+        answers = []
+        for token in named:
+            report = {"found": [{"token": token, "url": f"https://example.com/{kit.app}"}]}
+            answers.append(masked(await visits.http.post("/v1/leaks", json=report), {}))
+            same("/v1/leaks", answers[0], answers[-1])
+        assert answers[0].status == 202
+        unsigned = await visits.http.post("/v1/leaks/github", json=[{"token": kit.secret, "type": "x", "url": ""}])
+        # No key of GitHub's can be had here, so that nothing is believed.
+        assert unsigned.status_code == 503
