@@ -21,9 +21,11 @@ import asyncpg
 import httpx
 
 from billing.tenants import open_tenant
+from control_plane.apps.service import suspend_app
 from control_plane.context import Actor, Deps
 from control_plane.credentials.service import create_credential
 from kernel.db import Database
+from kernel.ids import parse_id
 from kernel.security.vault import Vault
 from kernel.settings import Settings, ShardSettings
 from ops.chaos.proxy import Proxy
@@ -123,6 +125,8 @@ class Installation:
             vault=Vault(self.settings.master_key),
         )
         self._supervisor: asyncio.Task[None] | None = None
+        self.clock_ahead = 0.0
+        """Seconds by which the clock of a Natter process that starts from now on is ahead of the machine's."""
 
     # -- the whole ---------------------------------------------------------------------------------------------------
 
@@ -230,6 +234,16 @@ class Installation:
         self.start(*self.parts)
         await self.ready()
 
+    async def move_clock(self, ahead: float) -> None:
+        """`kill -9` of every Natter process that runs, and again with a clock that is so many seconds ahead of the
+        machine's, for as long as nobody moves it back."""
+        self.clock_ahead = ahead
+        names = [name for name, part in self.parts.items() if name not in SERVERS and part.wanted]
+        for name in names:
+            await self.stop(name, force=signal.SIGKILL)
+        self.start(*names)
+        await self.ready(*names)
+
     async def ready(self, *names: str, seconds: float = READY_SECONDS) -> None:
         """Wait until the parts (default: all that are wanted) run and answer. Raises `TimeoutError` with their logs."""
         deadline = time.monotonic() + seconds
@@ -280,6 +294,23 @@ class Installation:
                 await self._known(url, tenant)
         return made
 
+    async def suspend(self, tenant: Tenant) -> None:
+        """Suspend an app, and wait until every node refuses it."""
+        async with self._deps.change(Actor("operator:scenario")) as ctx:
+            await suspend_app(ctx, parse_id("app", tenant.app_id), reason="a scenario")
+        deadline = time.monotonic() + READY_SECONDS
+        while set(await self.answers(tenant)) != {403}:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{tenant.name} is not suspended everywhere after {READY_SECONDS:.0f} s")
+            await asyncio.sleep(0.05)
+
+    async def answers(self, tenant: Tenant) -> list[int]:
+        """The status with which each node answers the app's server."""
+        headers = {"authorization": f"Bearer {tenant.secret_key}"}
+        return [
+            (await self.http.get(f"{url}/v1/channels", headers=headers)).status_code for url in self.node_urls.values()
+        ]
+
     async def _known(self, url: str, tenant: Tenant) -> None:
         deadline = time.monotonic() + READY_SECONDS
         headers = {"authorization": f"Bearer {tenant.secret_key}"}
@@ -300,7 +331,7 @@ class Installation:
             log = self.folder / f"{name}.log"
             program = self._programs[name]
             if program == NATTER:
-                return self._nursery.start([command], env, log)
+                return self._nursery.start([command], env, log, clock_ahead=self.clock_ahead)
             return Launch(argv=(*program, command), env=env, cwd=ROOT, death_signal=signal.SIGKILL).start(log)
 
         self.parts[name] = Part(name, start, is_ready)

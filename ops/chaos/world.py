@@ -117,6 +117,13 @@ class World:
         self.history.users.append(User(person.tenant.name, person.id, baseline))
         person.replay_cursor = state["cursor"]
 
+    async def renew_tokens(self) -> None:
+        """New tokens for everybody, as after a night; connections that they had are made anew."""
+        for person in self.people:
+            body = {"user_id": person.id, "expires_in": 3600}
+            pair = (await self.rest.call("POST", "/v1/tokens", person.tenant.secret_key, json=body)).expect(201)
+            person.token = pair["access_token"]
+
     # -- meanwhile ---------------------------------------------------------------------------------------------------
 
     async def live(self, rate: float, meanwhile: Awaitable[object], *, restless: bool = True) -> None:

@@ -57,14 +57,23 @@ class BlockingNursery:
         self._reader = threading.Thread(target=self._read, name="nursery", daemon=True)
         self._reader.start()
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked:
-        """Run `natter COMMAND` in a process of its own. Raises `CannotStart` when the nursery dies instead."""
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path, *, clock_ahead: float = 0.0
+    ) -> Forked:
+        """Run `natter COMMAND` in a process of its own, whose clock is so many seconds ahead of the machine's. Raises
+        `CannotStart` when the nursery dies instead."""
         number, answer = next(self._ids), Future[Forked]()
         with self._asking:
             if self._ended:
                 raise not_loaded(self._log)
             self._asked[number] = answer
-        request = {"id": number, "command": list(command), "environment": dict(environment), "log": str(log)}
+        request = {
+            "id": number,
+            "command": list(command),
+            "environment": dict(environment),
+            "log": str(log),
+            "clock_ahead": clock_ahead,
+        }
         with suppress(OSError):  # its reader tells of its end
             self._ours.sendall(json.dumps(request).encode() + b"\n")
         return answer.result(60)
