@@ -100,6 +100,9 @@ class Settings:
         "Where GitHub publishes the keys that its secret scanning signs with, for `POST /v1/leaks/github`.",
         "https://api.github.com/meta/public_keys/secret_scanning",
     )
+    seller_name: str = _setting("Who invoices are from, as it stands on them.", "")
+    seller_address: str = _setting("The seller's address on invoices; `;` or a line's end begins a new line.", "")
+    seller_tax_number: str = _setting("The seller's tax number on invoices.", "")
     host: str = _setting("The address that servers listen on.", "127.0.0.1")
     control_port: int = _setting("Port of portal and management API.", 8000)
     node_port: int = _setting("Port of a data-plane node.", 8100)

@@ -17,15 +17,17 @@ from billing.alerts.letters import recipients, system_context
 from billing.coupons import redeemed
 from billing.credits import ledger as credits
 from billing.invoices.compute import lines_of, previous
-from billing.invoices.document import Document, Drawn, Head, Named, compose, digest, number_text
+from billing.invoices.document import Document, Drawn, Head, Named, Party, compose, digest, number_text, party
 from billing.money import amount_text
 from billing.plans import load_catalog
 from billing.usage.periods import month_bounds
 from control_plane import audit, mail
 from control_plane.context import Context, Deps
+from control_plane.organizations.details import billing_details
 from kernel.clock import month_of, rfc3339
 from kernel.ids import format_id
 from kernel.logging import get_logger
+from kernel.settings import Settings
 
 GRACE: Final = timedelta(hours=1)
 """From a month's end until it is closed: time for what nodes and relays still hold."""
@@ -134,6 +136,8 @@ async def _close_month(ctx: Context, organization_id: UUID, month: str) -> bool:
             currency=catalog.currency,
             cut=cut,
             finalized_at=ctx.now,
+            customer=await customer(session, organization_id),
+            seller=seller(ctx.settings),
         )
         document = compose(head, lines, await app_names(session, organization_id), drawn, coupons, catalog.tax)
         await _store(ctx, organization_id, invoice_id, number, document)
@@ -184,6 +188,18 @@ async def _store(ctx: Context, organization_id: UUID, invoice_id: UUID, number: 
             path=path,
         )
         mail.post(ctx, letter)
+
+
+async def customer(session: AsyncSession, organization_id: UUID) -> Party | None:
+    """Who the organization is on an invoice that is made now; `None` when it has not told."""
+    told = await billing_details(session, organization_id)
+    return party(told.company, told.address.splitlines(), told.tax_number)
+
+
+def seller(settings: Settings) -> Party | None:
+    """Who invoices are from; `None` where the installation does not say."""
+    lines = (line.strip() for line in settings.seller_address.replace(";", "\n").splitlines())
+    return party(settings.seller_name, [line for line in lines if line], settings.seller_tax_number)
 
 
 async def app_names(session: AsyncSession, organization_id: UUID) -> dict[str, str]:

@@ -62,7 +62,15 @@ class DocumentTax(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True):
+class Party(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who an invoice is from or for, as they were when it was made. What is not known is left away."""
+
+    name: str = ""
+    address: tuple[str, ...] = ()
+    tax_number: str = ""
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An invoice, or a preview when `number` is empty. Amounts are minor units of `currency`.
 
     `total` = `subtotal` - credits - coupons + tax, never below zero; what a negative subtotal leaves is `carried`
@@ -83,6 +91,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     tax: DocumentTax
     total: int
     carried: int
+    # Later than the first invoices: where nothing is known they are left away, so that old texts stay what they are.
+    customer: Party | None = None
+    seller: Party | None = None
 
     def encode(self) -> str:
         """Its one text form."""
@@ -106,6 +117,8 @@ class Head:
     currency: str
     cut: datetime
     finalized_at: datetime
+    customer: Party | None = None
+    seller: Party | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +169,16 @@ def compose(
         tax=DocumentTax(name=tax.name, basis_points=tax.basis_points, amount=settled.tax),
         total=settled.total,
         carried=max(0, -subtotal),
+        customer=head.customer,
+        seller=head.seller,
     )
+
+
+def party(name: str, address: Sequence[str], tax_number: str) -> Party | None:
+    """Who is told of; `None` where nothing is."""
+    if not (name or address or tax_number):
+        return None
+    return Party(name=name, address=tuple(address), tax_number=tax_number)
 
 
 def decode(text: str) -> Document:

@@ -9,7 +9,8 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from billing.invoices.document import Document, digest
+from billing.invoices.document import Document, Party, digest
+from billing.invoices.typeface import Run, Typeface, width
 from billing.invoices.wording import describe, quantity_words, stretch_words
 from billing.money import amount_text
 from billing.usage.periods import month_bounds
@@ -17,6 +18,7 @@ from billing.usage.periods import month_bounds
 WIDTH, HEIGHT = A4
 LEFT: Final = 50.0
 RIGHT: Final = WIDTH - 50.0
+MIDDLE: Final = WIDTH / 2
 BOTTOM: Final = 70.0
 _INK, _MUTED, _RULE, _ACCENT = HexColor(0x1C1C21), HexColor(0x5F5F6B), HexColor(0xE3E3E8), HexColor(0x4B45D1)
 
@@ -25,7 +27,7 @@ def render(document: Document) -> bytes:
     """The file."""
     target = io.BytesIO()
     canvas = Canvas(target, pagesize=A4, invariant=1, pageCompression=1)
-    canvas.setTitle(_plain(f"Invoice {document.number}"))
+    canvas.setTitle(f"Invoice {document.number}")
     canvas.setAuthor("Natter")
     sheet = _Sheet(canvas, document)
     sheet.head()
@@ -44,12 +46,14 @@ class _Sheet:
     def __init__(self, canvas: Any, document: Document) -> None:
         self._canvas = canvas
         self._document = document
+        self._typeface = Typeface(_words(document))
         self._y = HEIGHT - 60
 
     def head(self) -> None:
         document = self._document
         begin, _ = month_bounds(document.month)
-        self._text(LEFT, "Natter", size=11, bold=True, color=_ACCENT)
+        brand = document.seller.name if document.seller and document.seller.name else "Natter"
+        self._text(LEFT, brand, size=11, bold=True, color=_ACCENT)
         self._move(30)
         self._text(LEFT, f"Invoice {document.number}", size=20, bold=True)
         self._move(28)
@@ -64,6 +68,24 @@ class _Sheet:
             self._text(LEFT + 110, value)
             self._move(15)
         self._move(14)
+        self._parties()
+
+    def _parties(self) -> None:
+        """Side by side who it is for and from, where that is known."""
+        document, top = self._document, self._y
+        lowest = top
+        for x, title, party in ((LEFT, "Billed to", document.customer), (MIDDLE, "From", document.seller)):
+            if party is None:
+                continue
+            self._y = top
+            self._text(x, title, size=8, color=_MUTED)
+            self._move(14)
+            room = (MIDDLE - 20 if x == LEFT else RIGHT) - x
+            for place, line in enumerate(party_lines(party, document.organization.name if x == LEFT else "")):
+                self._text(x, line, bold=not place, room=room)
+                self._move(13)
+            lowest = min(lowest, self._y)
+        self._y = lowest - 14 if lowest < top else top
 
     def app(self, name: str, lines: Iterable[Any]) -> None:
         self._room(60)
@@ -121,13 +143,32 @@ class _Sheet:
         return amount_text(amount, self._document.currency).rpartition(" ")[0]
 
     def _text(
-        self, x: float, text: str, *, size: float = 9.5, bold: bool = False, color: Any = _INK, right: bool = False
+        self,
+        x: float,
+        text: str,
+        *,
+        size: float = 9.5,
+        bold: bool = False,
+        color: Any = _INK,
+        right: bool = False,
+        room: float | None = None,
     ) -> None:
-        canvas, font = self._canvas, "Helvetica-Bold" if bold else "Helvetica"
-        canvas.setFont(font, size)
-        canvas.setFillColor(color)
-        shown = _fit(canvas, _plain(text), font, size, (x if right else RIGHT - x) - (LEFT if right else 0))
-        (canvas.drawRightString if right else canvas.drawString)(x, self._y, shown)
+        canvas = self._canvas
+        runs = self._fit(text, size, bold, room or (x if right else RIGHT - x) - (LEFT if right else 0))
+        if right:
+            x -= width(runs, size)
+        for font, part in runs:
+            canvas.setFont(font, size)
+            canvas.setFillColor(color)
+            canvas.drawString(x, self._y, part)
+            x += width([(font, part)], size)
+
+    def _fit(self, text: str, size: float, bold: bool, room: float) -> list[Run]:
+        runs = self._typeface.runs(text, bold=bold)
+        while text and width(runs, size) > room:
+            text = text[:-2].rstrip() + "…" if len(text) > 2 else ""
+            runs = self._typeface.runs(text, bold=bold)
+        return runs
 
     def _rule(self, above: float) -> None:
         self._move(above)
@@ -145,15 +186,20 @@ class _Sheet:
             self._y = HEIGHT - 60
 
 
-def _plain(text: str) -> str:
-    """The fonts that every reader of PDF has know Western European letters; others show as a question mark here."""
-    return text.encode("cp1252", "replace").decode("cp1252")
+def party_lines(party: Party, otherwise: str = "") -> list[str]:
+    """Name, address and tax number, a line each; `otherwise` is the name of who has told none."""
+    number = [f"Tax number: {party.tax_number}"] if party.tax_number else []
+    return [line for line in (party.name or otherwise, *party.address, *number) if line]
 
 
-def _fit(canvas: Any, text: str, font: str, size: float, room: float) -> str:
-    while text and canvas.stringWidth(text, font, size) > room:
-        text = text[:-2].rstrip() + "…" if len(text) > 2 else ""
-    return text
+def _words(document: Document) -> list[str]:
+    """Every text in it that somebody typed."""
+    found = [document.organization.name, document.tax.name]
+    found += [line.app.name for line in document.lines] + [line.what for line in document.lines]
+    found += [taken.name for taken in (*document.credits, *document.coupons)]
+    for party in (document.customer, document.seller):
+        found += party_lines(party) if party else []
+    return found
 
 
 def _day(at: str) -> str:

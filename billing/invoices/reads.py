@@ -163,6 +163,8 @@ async def recompute_invoice(session: AsyncSession, number: int) -> tuple[Invoice
         currency=document.currency,
         cut=invoice.cut,
         finalized_at=invoice.finalized_at,
+        customer=document.customer,
+        seller=document.seller,
     )
     lines = await lines_of(session, invoice.organization_id, invoice.month, cut=invoice.cut)
     coupons = await redeemed(session, invoice.organization_id, cut=invoice.cut)

@@ -21,6 +21,7 @@ from control_plane.entitlements.models import Entitlement
 from control_plane.keys.models import ApiKey, AppSigningKey
 from control_plane.members.models import Invitation, Membership
 from control_plane.organizations.closing import KEPT_FOR
+from control_plane.organizations.details import BillingDetails
 from control_plane.organizations.models import Organization, OwnershipOffer
 from kernel.ids import format_id
 
@@ -66,7 +67,7 @@ async def _erase(ctx: Context, organization_id: UUID) -> None:
             await ctx.session.execute(delete(table).where(table.app_id == app_id))
         values = {"name": ERASED, "status": "deleted", "allowed_origins": [], "settings": {}}
         await ctx.session.execute(update(App).where(App.id == app_id).values(values))
-    for belonging in (OwnershipOffer, Invitation, Membership):
+    for belonging in (OwnershipOffer, Invitation, Membership, BillingDetails):
         await ctx.session.execute(delete(belonging).where(belonging.organization_id == organization_id))
     wiped = {"name": ERASED, "owner_email": f"{organization_id}@erased.invalid", "erased_at": ctx.now}
     await ctx.session.execute(update(Organization).where(Organization.id == organization_id).values(wiped))

@@ -17,6 +17,7 @@ from control_plane.entitlements.models import Entitlement
 from control_plane.keys.models import ApiKey, AppSigningKey
 from control_plane.members.models import Invitation, Membership
 from control_plane.members.scope import Member
+from control_plane.organizations.details import BillingDetails
 from control_plane.organizations.models import Organization
 from kernel.clock import rfc3339
 from kernel.ids import format_id
@@ -41,6 +42,12 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Organization.created_at,
             Organization.closed_at,
         ).where(Organization.id == m.organization_id),
+    ),
+    (
+        "billing_details",
+        lambda m: select(
+            BillingDetails.company, BillingDetails.address, BillingDetails.tax_number, BillingDetails.updated_at
+        ).where(BillingDetails.organization_id == m.organization_id),
     ),
     (
         "member",

@@ -51,6 +51,7 @@ async def show_invoice(
         document=found.document,
         begin=month_bounds(found.month)[0],
         cut=datetime.fromisoformat(found.document.cut),
+        party_lines=pdf.party_lines,
         describe=describe,
         stretch_words=stretch_words,
         quantity_words=lambda line: quantity_words(line, found.currency),

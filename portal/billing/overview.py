@@ -14,6 +14,7 @@ from billing.money import amount_text
 from billing.plans import load_catalog
 from billing.usage.periods import month_bounds
 from control_plane.members import Member
+from control_plane.organizations.details import billing_details
 from kernel.errors import NatterError
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
@@ -81,6 +82,7 @@ async def _billing_page(
     async with deps.read(member) as uow:
         month = await preview(uow.session, member, now=now)
         invoices = await list_invoices(uow.session, member, cursor=cursor)
+        told = await billing_details(uow.session, member.organization_id)
         coupons = await redeemed(uow.session, member.organization_id, cut=now)
         credit = sum(one.balance for one in await balances(uow.session, member.organization_id, now=now))
     begin, end = month_bounds(month.month)
@@ -96,6 +98,7 @@ async def _billing_page(
         cursor=cursor,
         coupons=coupons,
         credit=credit,
+        told=told,
         money=_money,
         describe=describe,
         stretch_words=stretch_words,

@@ -1,6 +1,9 @@
 """An invoice says what was used, is made once, never changes, and comes out the same again."""
 
 import asyncio
+import hashlib
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -12,13 +15,16 @@ from billing.coupons import redeem
 from billing.credits import balances, grant_credit
 from billing.invoices import pdf
 from billing.invoices.closing import Closer
-from billing.invoices.document import Document
+from billing.invoices.document import Document, Party, decode
 from billing.invoices.reads import drill_of, every_row, intact, raw_rows, recompute_invoice
+from billing.invoices.typeface import Typeface
 from billing.money import prorate
 from billing.terms.service import change_plan, set_over
 from billing.usage.periods import month_bounds
 from billing.usage.report import month_report
+from control_plane.organizations.details import Details, set_billing_details
 from kernel.contracts import Meter
+from kernel.errors import Forbidden, InvalidInput
 from tests.billing.customers import HOUR, Customer, customer
 from tests.billing.reports import report, row
 from tests.control_plane.fixtures import World
@@ -283,3 +289,58 @@ async def test_the_pdf_is_the_same_every_time(world: World) -> None:
     one, two = pdf.render(document), pdf.render(document)
     assert one == two
     assert one.startswith(b"%PDF-")
+
+
+OLD_PDF = "ab59fdff8df6caabd91ea5b148426061bea9a655858926125fe044ba7ca5dcf5"
+COMPANY = Details(company="Łódź Čaj s.r.o.", address="Δελφών 12\n東京都千代田区\nשדרות", tax_number="CZ12345678")
+
+
+async def test_an_invoice_keeps_who_it_was_for_and_from_when_it_was_made(world: World) -> None:
+    ada = await paying(world)
+    seller = replace(world.deps.settings, seller_name="Natter sp. z o.o.", seller_address="Długa 1; Kraków")
+    world.deps = replace(world.deps, settings=seller)
+    viewer = await world.member(ada.owner, "viewer@example.com", "viewer")
+    billing = await world.member(ada.owner, "money@example.com", "billing")
+    async with world.deps.change_as(viewer, None) as ctx:
+        with pytest.raises(Forbidden):
+            await set_billing_details(ctx, viewer, COMPANY)
+    for wrong in ({"company": "x" * 201}, {"tax_number": "a\nb"}, {"address": "\n".join("abcdefg")}):
+        async with world.deps.change_as(billing, None) as ctx:
+            with pytest.raises(InvalidInput) as refused:
+                await set_billing_details(ctx, billing, Details(**wrong))
+            assert refused.value.data["field"] == next(iter(wrong))
+    async with world.deps.change_as(billing, None) as ctx:
+        await set_billing_details(ctx, billing, COMPANY)
+    await ada.until(FEBRUARY + DUE)
+    await ada.close()
+    async with world.deps.change_as(billing, None) as ctx:
+        await set_billing_details(ctx, billing, Details(company="Somebody else"))
+    (invoice,) = await ada.invoices()
+    document = invoice.document
+    assert document.customer == Party(
+        name=COMPANY.company, address=tuple(COMPANY.address.splitlines()), tax_number="CZ12345678"
+    )
+    assert document.seller == Party(name="Natter sp. z o.o.", address=("Długa 1", "Kraków"))
+    async with world.deps.database.unit_of_work(read_only=True) as uow:
+        assert intact(*await recompute_invoice(uow.session, invoice.number))
+
+    made = pdf.render(document)
+    assert made == pdf.render(document)
+    fonts = set(re.findall(rb"/BaseFont /([A-Za-z0-9+-]+)", made))
+    assert {name.partition(b"+")[2] for name in fonts if b"+" in name} == {b"DejaVuSans", b"DejaVuSans-Bold"}
+    assert any(b"STSong" in name for name in fonts)
+    assert len(made) < 100_000, "of the fonts only the letters that are used"
+    for bold in (False, True):
+        words = [COMPANY.company, COMPANY.address, "Ёж, ạ, ﬁ, €, naïve, हिन्दी"]
+        runs = [run for text in words for run in Typeface(words).runs(text, bold=bold)]
+        assert "".join(part for _, part in runs) == "".join(words).replace("हिन्दी", "??????").replace("\n", "?")
+
+
+def test_an_invoice_of_before_is_written_as_it_was() -> None:
+    old = (
+        '{"format":1,"number":"N-000001","organization":{"id":"org_1","name":"Café"},"month":"2026-01",'
+        '"currency":"usd","cut":"2026-02-01T00:55:00.000Z","finalized_at":"2026-02-01T01:00:00.000Z","lines":[],'
+        '"subtotal":0,"credits":[],"coupons":[],"tax":{"name":"","basis_points":0,"amount":0},"total":0,"carried":0}'
+    )
+    assert decode(old).encode() == old
+    assert hashlib.sha256(pdf.render(decode(old))).hexdigest() == OLD_PDF

@@ -189,6 +189,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 *BILLINGS,
                 "usage_levels",
                 "usage_ledger",
+                "billing_details",
             ),
             True,
         )
@@ -219,6 +220,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "ownership_offers",
                 "terms",
                 "coupon_redemptions",
+                "billing_details",
             ),
             True,
         ),
@@ -243,6 +245,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
             "entitlements": ["included", "over"],
             "invitations": ["created_at", "digest", "expires_at", "invited_by", "revoked_at", "role"],
             "memberships": ["role"],
+            "billing_details": ["address", "company", "tax_number", "updated_at"],
         },
         "DELETE": {"memberships": True},
     }
@@ -258,6 +261,7 @@ BILLED = (
     "insert into control.coupon_redemptions values (:org, 'WELCOME50', '2026-01', :at, 'operator:test')",
     "insert into control.invoices values "
     "(gen_random_uuid(), :org, '2025-12', :n, 'usd', 0, '{}', repeat('0', 64), :at, :at)",
+    "insert into control.billing_details values (:org, 'Ltd', 'Street', '', :at)",
     "insert into control.billing_months values (:org, '2025-12', :at, :at, null)",
 )
 
@@ -288,7 +292,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 21
+    assert len(tables) == 22
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table

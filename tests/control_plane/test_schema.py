@@ -103,6 +103,7 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "memberships": keep,
         "invitations": keep,
         "mails": keep,
+        "billing_details": keep,
         "throttles": keep,
         "terms": add,
         "credit_grants": add,

@@ -19,6 +19,7 @@ from control_plane.context import Actor
 from control_plane.keys.signing_keys import add_public_key
 from control_plane.mail.outbox import list_letters
 from control_plane.members.invitations import invite
+from control_plane.organizations.details import Details, set_billing_details
 from control_plane.organizations.service import rename_organization
 from kernel.ids import format_id
 from tests.billing.planted import plant_invoice
@@ -82,6 +83,8 @@ async def furnish(portal: Portal, address: Callable[[], str], words: str) -> Hou
     await portal.join(member, other)
     async with portal.deps.change_as(member, "req_test") as ctx:
         await invite(ctx, member, email=guest, role="viewer")
+        told = Details(company=words[:200], address=words[:500].replace("\n", " "), tax_number=words[:50])
+        await set_billing_details(ctx, member, told)
         (kid,) = await add_public_key(ctx, made.app.id, PEM)
     async with portal.deps.database.unit_of_work(read_only=True) as uow:
         # The invitation: its subject and its text hold the names.

@@ -1,5 +1,6 @@
 """What the pictures show: people, organizations and the states that their pages can be in."""
 
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from control_plane.keys.api_keys import create_publishable_key, create_secret_ke
 from control_plane.members.invitations import invite
 from control_plane.members.scope import Member
 from control_plane.organizations.closing import close_organization
+from control_plane.organizations.details import Details, set_billing_details
 from control_plane.organizations.ownership import offer_ownership
 from control_plane.organizations.service import require_two_step
 from kernel.clock import month_of
@@ -379,6 +381,12 @@ async def billed(portal: Portal) -> list[Shot]:
         await start_trial(ctx, trial.id, "growth")
     async with deps.change(Actor("operator:test")) as ctx:
         await grant_credit(ctx, organization.organization_id, 2_500, reason="For the outage of 3 October")
+    async with deps.change_as(organization, None) as ctx:
+        address = "Al. Jerozolimskie 12\n00-024 Warszawa\nPoland"
+        told = Details(company="Łódź Analytical Engines sp. z o.o.", address=address, tax_number="PL5260001246")
+        await set_billing_details(ctx, organization, told)
+    seller = {"seller_name": "Natter Ltd", "seller_address": "1 Engine Row; London; United Kingdom"}
+    closing = replace(deps, settings=replace(deps.settings, **seller, seller_tax_number="GB123456789"))
     now = deps.clock.now()
     await portal.sql(
         "do $$ begin set session_replication_role = replica; "
@@ -405,7 +413,7 @@ async def billed(portal: Portal) -> list[Shot]:
         for entry in entries:
             fresh = await ledger.append_believed(uow.session, "relay:s0", "a1b2c3d4", [entry], now=entry.at)
             await rollup.roll_up(uow.session, "relay:s0", fresh)
-    await Closer(deps).step()
+    await Closer(closing).step()
     await QuotaKeeper(deps).step()
     invoice = (await portal.sql("select id from control.invoices order by number limit 1"))[0]["id"]
     base, app = f"/organizations/{organization.public_organization_id}", f"/apps/{support.public_id}"
@@ -421,6 +429,7 @@ async def billed(portal: Portal) -> list[Shot]:
 
     return [
         Shot("billing", f"{base}/billing", ada),
+        Shot("billing-details", f"{base}/billing/details", ada),
         Shot("billing-error", f"{base}/billing", ada, wrong_coupon),
         Shot("billing-empty", f"/organizations/{empty.public_organization_id}/billing", ada),
         Shot("invoice", document, ada),

@@ -153,6 +153,11 @@ by_owner(f"{_APP}/settings/delete", f"{_APP}/settings/delete", lambda s: {"confi
 by_owner(f"{_APP}/settings/open", f"{_APP}/settings/open", lambda s: {"confirm": s.app.app.name})
 by_owner(f"{_APP}/signing-keys", f"{_APP}/signing-keys/new", lambda _: {"public_key": PEM})
 by_owner(f"{_APP}/signing-keys/secret", f"{_APP}/signing-keys/new")
+by_owner(
+    f"{_ORGANIZATION}/billing/details",
+    f"{_ORGANIZATION}/billing/details",
+    lambda _: {"company": "Ltd", "address": "", "tax_number": ""},
+)
 by_owner(f"{_ORGANIZATION}/billing/coupon", f"{_ORGANIZATION}/billing", lambda _: {"code": "WELCOME50"})
 by_owner(f"{_APP}/plan", f"{_APP}/plan/growth")
 by_owner(f"{_APP}/plan/trial", f"{_APP}/plan")

@@ -463,6 +463,17 @@ PAGES: dict[Operation, list[Entry]] = {
     ("GET", "/organizations/{organization_id}/billing"): [
         Inside(lambda k: f"/organizations/{k.organization}/billing", needs="usage.read")
     ],
+    ("GET", "/organizations/{organization_id}/billing/details"): [
+        Inside(lambda k: f"/organizations/{k.organization}/billing/details", needs="billing.manage")
+    ],
+    ("POST", "/organizations/{organization_id}/billing/details"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/billing/details",
+            lambda k: {"company": "Mine Ltd", "address": "1 Street", "tax_number": "X1"},
+            needs="billing.manage",
+            done=303,
+        )
+    ],
     ("POST", "/organizations/{organization_id}/billing/coupon"): [
         Inside(
             lambda k: f"/organizations/{k.organization}/billing/coupon",

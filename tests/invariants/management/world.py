@@ -26,6 +26,7 @@ from control_plane.keys.signing_keys import add_public_key
 from control_plane.members.invitations import invite
 from control_plane.members.roles import ROLES
 from control_plane.members.scope import Member
+from control_plane.organizations.details import Details, set_billing_details
 from control_plane.organizations.ownership import offer_ownership
 from control_plane.organizations.service import create_organization
 from data_plane.reference import openapi_document
@@ -255,6 +256,7 @@ class World:
         async with self.deps.change_as(scope, "req_test") as ctx:
             made = await open_app(ctx, scope, name=app)
             (kid,) = await add_public_key(ctx, made.app.id, PEM)
+            await set_billing_details(ctx, scope, Details(company=name))
             await offer_ownership(ctx, scope, member.account_id)
             invited = await invite(ctx, scope, email=f"guest-{scope.organization_id.hex}@example.com", role="viewer")
         async with self.deps.read(scope) as uow:
