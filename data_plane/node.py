@@ -54,6 +54,7 @@ from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.key_uses import KeyUses
 from data_plane.tenancy.puller import SnapshotPuller
 from data_plane.tenancy.store import SnapshotStore
+from data_plane.tenancy.unknown_kids import UnknownKids
 from data_plane.tenancy.user_connections import UserConnections
 from data_plane.typing.crowd import TypingCrowd
 from data_plane.typing.socket import Typing
@@ -122,9 +123,11 @@ class Node:
         self.hidden = Hidden(self.system, deps.clock)
         self.grants = GrantStore(self.system)
         self.key_uses = KeyUses(deps.clock)
+        self.unknown_kids = UnknownKids(deps.clock)
         self.puller = SnapshotPuller(
             store=self.snapshots,
             uses=self.key_uses,
+            unknown=self.unknown_kids,
             copies=SnapshotCopies(self.system, deps.vault),
             control_url=deps.control_url,
             credential=deps.credential,
@@ -199,7 +202,9 @@ class Node:
             vault=deps.vault,
         )
         self.flusher = Flusher(self.system.pool, deps.clock, self._stored, rules=self.grants.rules)
-        authenticator = Authenticator(self.snapshots, self.revocations, deps.vault, deps.clock, self.key_uses)
+        authenticator = Authenticator(
+            self.snapshots, self.revocations, deps.vault, deps.clock, self.key_uses, self.unknown_kids
+        )
         tokens = TokenService(self.shard, self.snapshots, self.revocations, self._publish_revocation)
         self.pace = Pace(self.shard, self.limiter)
         await self.pace.refresh()

@@ -55,7 +55,8 @@ class Typeface:
 
 def width(runs: list[Run], size: float) -> float:
     """In points."""
-    return sum(pdfmetrics.stringWidth(text, font, size) for font, text in runs)
+    total: float = sum(pdfmetrics.stringWidth(text, font, size) for font, text in runs)
+    return total
 
 
 def _western(text: str) -> bool:

@@ -29,6 +29,9 @@ class App(Base):
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     promoted_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    chat_erased_at: Mapped[datetime | None]
+    """Since when nothing of a deleted app's chat is left on its shard but counts."""
 
     @property
     def guests(self) -> bool:

@@ -99,7 +99,7 @@ async def delete_app(ctx: Context, app_id: UUID, *, confirm: str | None = None) 
     """
     app = await repository.get_for_change(ctx.session, app_id)
     require_confirmation(app, confirm, "delete", everywhere=True)
-    app.status = "deleted"
+    app.status, app.deleted_at = "deleted", ctx.now
     await _audit(ctx, app, "deleted", name=app.name, environment=app.environment)
     return app
 

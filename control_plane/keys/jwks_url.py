@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -33,6 +34,14 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A document, and for how many seconds its server says that it holds; `None` where it does not say."""
+
+    text: str
+    max_age: float | None = None
+
+
 class JwksFetcher:
     """Fetches key sets. `permitted` judges addresses; a test permits its own machine."""
 
@@ -43,6 +52,10 @@ class JwksFetcher:
         self._context = context
 
     async def fetch(self, url: str) -> str:
+        """The document at the URL alone; otherwise as `fetch_fresh`."""
+        return (await self.fetch_fresh(url)).text
+
+    async def fetch_fresh(self, url: str) -> Fetched:
         """The document at the URL. Raises `InvalidInput` for `jwks_url` that says what is wrong, and no more."""
         try:
             parts = urlsplit(url)
@@ -62,7 +75,7 @@ class JwksFetcher:
         except UnicodeDecodeError:
             raise _bad("holds no text") from None
 
-    async def _get(self, url: str) -> str:
+    async def _get(self, url: str) -> Fetched:
         context = self._context or ssl.create_default_context()
         backend = _CheckedNetwork(self._permitted)
         async with (
@@ -76,7 +89,7 @@ class JwksFetcher:
                 held += chunk
                 if len(held) > MAX_BYTES:
                     raise _bad("is too long")
-            return held.decode()
+            return Fetched(held.decode(), _max_age(response.headers))
 
 
 class _CheckedNetwork(httpcore.AsyncNetworkBackend):
@@ -103,6 +116,18 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         if not addresses or not all(map(self._permitted, addresses)):
             raise _bad("leads to a machine that is not on the internet")
         return await self._inner.connect_tcp(str(addresses[0]), port, timeout, local_address, socket_options)
+
+
+def _max_age(headers: list[tuple[bytes, bytes]]) -> float | None:
+    """By `Cache-Control` (RFC 9111); 0 for what must not be kept."""
+    said = b",".join(value for name, value in headers if name.lower() == b"cache-control").decode("latin-1").lower()
+    for directive in said.split(","):
+        name, _, value = directive.strip().partition("=")
+        if name in ("no-store", "no-cache"):
+            return 0.0
+        if name == "max-age" and value.strip('"').isdigit():
+            return float(value.strip('"')[:12])
+    return None
 
 
 def _bad(what: str) -> InvalidInput:

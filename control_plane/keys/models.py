@@ -52,6 +52,8 @@ class AppSigningKey(Base):
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_version: Mapped[int | None]
+    key_set_id: Mapped[UUID | None]
+    """The key set whose address it was read from, and which it leaves when it is no longer there."""
 
     @property
     def public_id(self) -> str:

@@ -51,16 +51,23 @@ async def create_signing_secret(
     )
     key.kid = key.public_id
     ctx.session.add(key)
-    await _audit(ctx, app, key, "created")
+    await record(ctx, app, key, "created")
     return NewSigningSecret(key.kid, secret)
 
 
 async def add_public_key(
-    ctx: Context, app_id: UUID, material: str, *, kid: str | None = None, key_id: UUID | None = None
+    ctx: Context,
+    app_id: UUID,
+    material: str,
+    *,
+    kid: str | None = None,
+    key_id: UUID | None = None,
+    key_set_id: UUID | None = None,
 ) -> list[str]:
     """Upload a PEM public key, a JWK or a JWKS; returns the `kid` of each key in it.
 
-    `kid` names a single key that brings no name of its own; `key_id`: the id to give the first. Raises `InvalidInput`
+    `kid` names a single key that brings no name of its own; `key_id`: the id to give the first; `key_set_id`: where
+    they come from. Raises `InvalidInput`
     for anything that is not a public RSA (2048 bits or more), P-256 or Ed25519 key, and `Conflict` for a `kid` that the
     app has used before.
     """
@@ -77,13 +84,14 @@ async def add_public_key(
             public_key=public.pem,
             mint=False,
             created_at=ctx.now,
+            key_set_id=key_set_id,
         )
         key.kid = public.kid or key.public_id
         taken = select(AppSigningKey.id).where(AppSigningKey.app_id == app.id, AppSigningKey.kid == key.kid)
         if (await ctx.session.execute(taken)).first() is not None:
             raise Conflict(f"The app has, or had, a signing key named {key.kid!r}; give this one another `kid`.")
         ctx.session.add(key)
-        await _audit(ctx, app, key, "added")
+        await record(ctx, app, key, "added")
         kids.append(key.kid)
     return kids
 
@@ -101,7 +109,7 @@ async def revoke_signing_key(ctx: Context, app_id: UUID, kid: str) -> AppSigning
         raise Conflict("Tokens are minted with this key. Create another minting key first; then revoke this one.")
     if key.revoked_at is None:
         key.revoked_at, key.revoked_version = ctx.now, app.version
-        await _audit(ctx, app, key, "revoked")
+        await record(ctx, app, key, "revoked")
     return key
 
 
@@ -111,7 +119,8 @@ async def _check_room(ctx: Context, app: App) -> None:
         raise Conflict(f"An app has at most {MAX_LIVE_KEYS} live signing keys; revoke one first.")
 
 
-async def _audit(ctx: Context, app: App, key: AppSigningKey, verb: str) -> None:
+async def record(ctx: Context, app: App, key: AppSigningKey, verb: str) -> None:
+    """The audit entry of what became of a key."""
     await audit.record(
         ctx,
         f"signing_key.{verb}",

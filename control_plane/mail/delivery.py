@@ -106,7 +106,7 @@ class Courier:
     async def _failed(self, row: Mail, error: Undelivered) -> None:
         now = self._clock.now()
         due = now + wait_before(row.attempts)
-        over = error.permanent or due >= row.created_at + GIVE_UP_AFTER
+        over = error.permanent or due >= (row.retried_at or row.created_at) + GIVE_UP_AFTER
         reply = error.reason if error.permanent or not over else f"{error.reason} Tried for a day, and given up."
         await self._note(row.id, "failed" if over else "waiting", due=due, code=error.code, reply=reply)
         _log.warning("mail.undelivered", mail=str(row.id), kind=row.kind, code=error.code, final=over)

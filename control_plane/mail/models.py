@@ -28,3 +28,5 @@ class Mail(Base):
     delivered_at: Mapped[datetime | None]
     reply_code: Mapped[int | None] = mapped_column(Integer())
     reply: Mapped[str | None]
+    retried_at: Mapped[datetime | None]
+    """When somebody last had it sent again after it had failed."""

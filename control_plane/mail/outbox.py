@@ -8,11 +8,13 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane import audit
+from control_plane.context import Context
 from control_plane.mail.letters import Letter
 from control_plane.mail.models import Mail
 from control_plane.mail.service import PURPOSE
 from control_plane.paging import Page
-from kernel.errors import NotFound
+from kernel.errors import Conflict, NotFound
 from kernel.ids import format_id, parse_id
 from kernel.security.vault import Vault
 
@@ -29,6 +31,7 @@ class StoredLetter:
     due_at: datetime | None = None
     delivered_at: datetime | None = None
     reply: str | None = None
+    retried_at: datetime | None = None
 
     @property
     def public_id(self) -> str:
@@ -56,6 +59,18 @@ async def get_letter(session: AsyncSession, vault: Vault, mail_id: UUID) -> Stor
     return open_letter(vault, row)
 
 
+async def send_again(ctx: Context, mail_id: UUID) -> None:
+    """Have a letter that failed for good tried for another day, from now on. Raises `NotFound`, and `Conflict` for one
+    that did not fail: it is on its way, or arrived."""
+    row = await ctx.session.get(Mail, mail_id, with_for_update=True)
+    if row is None:
+        raise NotFound("There is no such mail; mails are removed after 7 days.")
+    if row.state != "failed":
+        raise Conflict("Only a mail that was not delivered can be sent again.")
+    row.state, row.attempts, row.due_at, row.retried_at = "waiting", 0, ctx.now, ctx.now
+    await audit.record(ctx, "mail.sent_again", format_id("mail", row.id), kind=row.kind, reply_code=row.reply_code)
+
+
 async def count_failed(session: AsyncSession) -> int:
     """How many of them will not be delivered."""
     return (await session.execute(select(func.count()).where(Mail.state == "failed"))).scalar_one()
@@ -73,4 +88,5 @@ def open_letter(vault: Vault, row: Mail) -> StoredLetter:
         due_at=row.due_at,
         delivered_at=row.delivered_at,
         reply=row.reply,
+        retried_at=row.retried_at,
     )

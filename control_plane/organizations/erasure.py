@@ -67,6 +67,11 @@ async def _erase(ctx: Context, organization_id: UUID) -> None:
             await ctx.session.execute(delete(table).where(table.app_id == app_id))
         values = {"name": ERASED, "status": "deleted", "allowed_origins": [], "settings": {}}
         await ctx.session.execute(update(App).where(App.id == app_id).values(values))
+        # They have had the organization's time: what they left on their shards goes next.
+        since = select(Organization.closed_at).where(Organization.id == organization_id).scalar_subquery()
+        await ctx.session.execute(
+            update(App).where(App.id == app_id, App.deleted_at.is_(None)).values(deleted_at=since)
+        )
     for belonging in (OwnershipOffer, Invitation, Membership, BillingDetails):
         await ctx.session.execute(delete(belonging).where(belonging.organization_id == organization_id))
     wiped = {"name": ERASED, "owner_email": f"{organization_id}@erased.invalid", "erased_at": ctx.now}

@@ -9,6 +9,7 @@ from litestar.params import FromQuery, QueryParameter
 
 from control_plane.credentials.service import record_poll
 from control_plane.dependencies import CredentialDependency, DepsDependency, WatcherDependency
+from control_plane.keys.key_sets import parse_apps, want_reading
 from control_plane.keys.uses import parse_uses, record_uses
 from control_plane.snapshots.builder import build_page
 from kernel.contracts import SnapshotPage
@@ -28,22 +29,25 @@ async def pull_snapshots(
     url: FromQuery[str | None] = None,
     worker: Annotated[int, QueryParameter(ge=0, lt=MAX_WORKERS)] = 0,
     used: FromQuery[str] = "",
+    unknown_kids: FromQuery[str] = "",
 ) -> SnapshotPage:
     """A `SnapshotPage` after version `since`: at once when there is one, else after up to `wait` seconds.
 
     `since` is what this worker of the node has applied, `url` where clients reach the node; both are remembered.
-    `used` tells when secret keys were last used there: `key_…@seconds,…`.
+    `used` tells when secret keys were last used there: `key_…@seconds,…`;
+    `unknown_kids` names apps of which tokens came that name a signing key it does not know: `app_…,…`.
     """
     if credential.kind != "node":
         raise Forbidden("Snapshots are for nodes; this is the credential of a relay.")
     if not (math.isfinite(wait) and 0 <= wait <= MAX_WAIT):
         raise InvalidInput(f"`wait` must be 0 to {MAX_WAIT:g} seconds.", field="wait")
     check_node_url(url)
-    uses = parse_uses(used)
+    uses, unknown = parse_uses(used), parse_apps(unknown_kids)
     async with deps.database.unit_of_work() as uow:
         now = deps.clock.now()
         await record_poll(uow.session, credential, worker=worker, applied_version=since, public_url=url, now=now)
         await record_uses(uow.session, credential, uses, now=now)
+        await want_reading(uow.session, credential, unknown, now=now)
     deadline = deps.clock.monotonic() + wait
     seen = since
     while True:

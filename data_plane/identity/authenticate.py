@@ -16,6 +16,7 @@ from data_plane.identity.errors import NOBODY, AnonymousOff, AnonymousRefused, K
 from data_plane.identity.revocations import Revocations
 from data_plane.tenancy.key_uses import KeyUses
 from data_plane.tenancy.store import SnapshotStore, require_active
+from data_plane.tenancy.unknown_kids import UnknownKids
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.errors import Unauthenticated
@@ -28,6 +29,7 @@ from kernel.security.tokens import (
     UNVERIFIED,
     TokenInvalid,
     TokenRevoked,
+    names_unknown_key,
     unverified_audience,
     verify_access_token,
 )
@@ -68,8 +70,10 @@ class Authenticator:
         vault: Vault,
         clock: Clock,
         uses: KeyUses | None = None,
+        unknown: UnknownKids | None = None,
     ) -> None:
         self._uses = uses or KeyUses(clock)
+        self._unknown = unknown or UnknownKids(clock)
         self._snapshots = snapshots
         self._revocations = revocations
         self._pepper = vault.key("secret-keys")
@@ -163,7 +167,13 @@ class Authenticator:
         app = self.app_of_key(key) if key is not None else self._app_of_token(token)
         app_id = app_uuid(app.app_id)
         now = self._clock.now()
-        verified = verify_access_token(token, self._snapshots.signing_keys(app_id), app_id=app.app_id, now=now)
+        signing = self._snapshots.signing_keys(app_id)
+        try:
+            verified = verify_access_token(token, signing, app_id=app.app_id, now=now)
+        except TokenInvalid:
+            if names_unknown_key(token, signing):
+                self._unknown.note(app.app_id)
+            raise
         if not CUSTOMER_ID.fullmatch(verified.user_id):
             raise TokenInvalid("The token's `sub` must be a user id: 1 to 64 characters of A-Z a-z 0-9 _ . @ -")
         require_active(app)

@@ -11,6 +11,7 @@ from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.errors import ConfigurationMissing
 from data_plane.tenancy.key_uses import KeyUses, as_parameter
 from data_plane.tenancy.store import SnapshotStore
+from data_plane.tenancy.unknown_kids import UnknownKids
 from kernel.contracts import SnapshotPage
 from kernel.logging import get_logger
 from kernel.tasks import end_tasks
@@ -40,6 +41,7 @@ class SnapshotPuller:
         transport: httpx.AsyncBaseTransport | None = None,
         backoff: Backoff | None = None,
         uses: KeyUses | None = None,
+        unknown: UnknownKids | None = None,
     ) -> None:
         self.ready = asyncio.Event()
         self.failure: str | None = None
@@ -51,6 +53,7 @@ class SnapshotPuller:
         self._wait = wait
         self._backoff = backoff or Backoff()
         self._uses = uses
+        self._unknown = unknown
         self._task: asyncio.Task[None] | None = None
         self._http = httpx.AsyncClient(
             base_url=control_url,
@@ -117,8 +120,13 @@ class SnapshotPuller:
         uses = self._uses.due() if self._uses is not None else {}
         if uses:
             params["used"] = as_parameter(uses)
+        unknown = self._unknown.due() if self._unknown is not None else []
+        if unknown:
+            params["unknown_kids"] = ",".join(unknown)
         response = await self._http.get(PATH, params=params)
         response.raise_for_status()
+        if self._unknown is not None:
+            self._unknown.told(unknown)
         if self._uses is not None:
             self._uses.told(uses)
         page = msgspec.json.decode(response.content, type=SnapshotPage)

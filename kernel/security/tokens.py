@@ -138,6 +138,15 @@ def verify_access_token(token: str, keys: Mapping[str, SigningKey], *, app_id: s
     return AccessToken(user_id=str(claims["sub"]), issued_at=issued, expires_at=expires)
 
 
+def names_unknown_key(token: str, keys: Mapping[str, SigningKey]) -> bool:
+    """Whether the token's header names a key, and none of these. Anybody can make such a token."""
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return False
+    return isinstance(kid, str) and kid not in keys
+
+
 def _choose_key(header: Mapping[str, Any], keys: Mapping[str, SigningKey]) -> SigningKey | None:
     kid = header.get("kid")
     if kid is None and len(keys) == 1:

@@ -10,6 +10,7 @@ import uvloop
 from billing.alerts import AlertJobs
 from billing.invoices.closing import Closer
 from control_plane.context import Deps
+from control_plane.keys.key_sets import KeySetReader
 from control_plane.keys.leaks import LeakJobs
 from control_plane.mail.delivery import Courier, mailer_of
 from data_plane.backoff import Backoff
@@ -66,6 +67,7 @@ class Worker:
         courier = Courier(deps.database, self._vault, self._clock, self._mailer)
         tasks.append(asyncio.create_task(courier.run(), name="courier"))
         tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
+        tasks.append(asyncio.create_task(KeySetReader(deps).run(), name="key-sets"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:
             await asyncio.to_thread(ready_file.write_text, str(os.getpid()))

@@ -3,13 +3,15 @@ see that this page exists."""
 
 from typing import Any, Final
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.enums import MediaType
 from litestar.params import FromPath, FromQuery
 
-from control_plane.mail.outbox import count_failed, get_letter, list_letters
+from control_plane.context import Actor
+from control_plane.mail.outbox import count_failed, get_letter, list_letters, send_again
+from kernel.errors import NotFound
 from portal.http.guard import for_outbox
-from portal.http.page import page
+from portal.http.page import page, redirect
 from portal.http.policy import POLICY, content_policy
 from portal.http.scope import DepsDependency, VisitDependency, load_organizations, path_id
 from portal.http.visit import Visit
@@ -65,9 +67,26 @@ async def mail_body(deps: DepsDependency, mail_id: FromPath[str]) -> Response[st
     return Response(html, media_type=MediaType.HTML, headers={POLICY: _MAIL_POLICY})
 
 
+@for_outbox
+@post("/outbox/{mail_id:str}/send-again")
+async def send_mail_again(
+    request: Request[Any, Any, Any], visit: VisitDependency, deps: DepsDependency, mail_id: FromPath[str]
+) -> Response[Any]:
+    """Try one that failed anew. For staff alone: whoever owns the machine has no account whose name the audit log could
+    keep."""
+    if visit.person is None or not visit.person.staff:
+        raise NotFound()
+    visit.require_confirmed()
+    wanted = path_id("mail", mail_id)
+    async with deps.change(Actor(visit.person.actor, visit.request_id)) as ctx:
+        await send_again(ctx, wanted)
+    visit.flash("The mail is on its way again.")
+    return redirect(request, f"/outbox/{mail_id}")
+
+
 async def _navigate(visit: Visit) -> None:
     if visit.person is not None:
         await load_organizations(visit, visit.person)
 
 
-ROUTES: Final = [outbox_page, mail_page, mail_body]
+ROUTES: Final = [outbox_page, mail_page, mail_body, send_mail_again]

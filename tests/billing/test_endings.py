@@ -2,11 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
+import ops.migrations
 from billing.credits import grant_credit
 from billing.export import PREFIXES, SECTIONS
 from billing.invoices.document import Document, digest
@@ -16,8 +19,9 @@ from billing.tenants import close_tenant, end_app, last_invoice_made, restore_te
 from billing.terms.service import change_plan, set_addon, set_budget, start_trial
 from billing.usage.periods import month_bounds
 from billing.usage.recompute import count
+from control_plane.apps.service import delete_app
 from control_plane.entitlements import METERS
-from control_plane.organizations.closing import KEPT_FOR
+from control_plane.organizations.closing import KEPT_FOR, close_organization, restore_organization
 from control_plane.organizations.erasure import erase_due
 from control_plane.organizations.export import export_lines
 from tests.billing.customers import HOUR, Customer, customer
@@ -231,3 +235,70 @@ async def everything(world: World) -> dict[str, str]:
             )
             found[table] = rows.scalar_one()
     return found
+
+
+STATED_LATE = Path(ops.migrations.__file__).parent / "control" / "sql" / "0021_stated_late.sql"
+
+
+async def test_what_ended_before_that_was_a_fact_is_stated_at_the_moment_in_the_audit_log(world: World) -> None:
+    """As the release before left it: apps deleted and organizations closed, and not a word of it in their terms."""
+    ada, bob, eve = [await paying_as(world, name) for name in ("ada", "bob", "eve")]
+    began = world.clock.now()
+    await ada.until(began + timedelta(days=2))
+    async with world.deps.change_as(ada.owner, None) as ctx:
+        await delete_app(ctx, ada.id, confirm=ada.app.name)
+    for one, use_case, days in (
+        (bob, close_organization, 3),
+        (eve, close_organization, 4),
+        (eve, restore_organization, 6),
+    ):
+        await one.until(began + timedelta(days=days))
+        async with world.deps.change_as(one.owner, None) as ctx:
+            await use_case(ctx, one.owner)
+    connection = await asyncpg.connect(world.admin_url)
+    try:
+        await connection.execute("update control.apps set deleted_at = null")
+        assert await connection.fetchval("select count(*) from control.terms where subject = 'ended'") == 0
+        for _ in range(2):
+            async with connection.transaction():
+                at = f"timestamptz '{world.clock.now().isoformat()}'"
+                await connection.execute(STATED_LATE.read_text().replace("now()", at))
+        stated = await connection.fetch(
+            "select app_id, began_at, value <> 'null' as ended from control.terms where subject = 'ended' "
+            "order by began_at"
+        )
+        deleted = await connection.fetchval("select deleted_at from control.apps where id = $1", ada.id)
+    finally:
+        await connection.close()
+    assert [(row["app_id"], (row["began_at"] - began).days, row["ended"]) for row in stated] == [
+        (ada.id, 2, True),
+        (bob.id, 3, True),
+        (eve.id, 4, True),
+        (eve.id, 6, False),
+    ]
+    assert deleted == began + timedelta(days=2)
+    # Seventeen days of the month were left when they began; of the two days without, nothing is charged.
+    whole = (FEBRUARY - began) / timedelta(days=1)
+    await month_ends(ada, FEBRUARY)
+    charged = {}
+    for one in (ada, bob, eve):
+        (invoice,) = await one.invoices()
+        plan = [line for line in invoice.document.lines if line.kind == "plan" and line.price]
+        charged[one.owner.email] = round(
+            sum(
+                (datetime.fromisoformat(line.end) - datetime.fromisoformat(line.begin)) / timedelta(days=1)
+                for line in plan
+            )
+        )
+        assert await again(world, invoice)
+    assert charged == {
+        "ada@example.com": 2,
+        "bob@example.com": 3,
+        "eve@example.com": round(whole - 2),
+    }
+
+
+async def paying_as(world: World, name: str) -> Customer:
+    one = await customer(world, f"{name}@example.com", f"Of {name}")
+    await of_app(one, change_plan, "starter")
+    return one

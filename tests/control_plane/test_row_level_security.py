@@ -190,6 +190,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "usage_levels",
                 "usage_ledger",
                 "billing_details",
+                "key_sets",
             ),
             True,
         )
@@ -221,6 +222,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "terms",
                 "coupon_redemptions",
                 "billing_details",
+                "key_sets",
             ),
             True,
         ),
@@ -231,6 +233,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
             "configuration": ["version"],
             "apps": [
                 "allowed_origins",
+                "deleted_at",
                 "environment",
                 "name",
                 "plan",
@@ -245,6 +248,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
             "entitlements": ["included", "over"],
             "invitations": ["created_at", "digest", "expires_at", "invited_by", "revoked_at", "role"],
             "memberships": ["role"],
+            "key_sets": ["removed_at"],
             "billing_details": ["address", "company", "tax_number", "updated_at"],
         },
         "DELETE": {"memberships": True},
@@ -261,6 +265,7 @@ BILLED = (
     "insert into control.coupon_redemptions values (:org, 'WELCOME50', '2026-01', :at, 'operator:test')",
     "insert into control.invoices values "
     "(gen_random_uuid(), :org, '2025-12', :n, 'usd', 0, '{}', repeat('0', 64), :at, :at)",
+    "insert into control.key_sets values (gen_random_uuid(), :app, 'https://example.com/jwks', :at, :at, :at, :at)",
     "insert into control.billing_details values (:org, 'Ltd', 'Street', '', :at)",
     "insert into control.billing_months values (:org, '2025-12', :at, :at, null)",
 )
@@ -292,7 +297,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 22
+    assert len(tables) == 23
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table

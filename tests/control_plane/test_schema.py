@@ -104,6 +104,7 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "invitations": keep,
         "mails": keep,
         "billing_details": keep,
+        "key_sets": keep,
         "throttles": keep,
         "terms": add,
         "credit_grants": add,
@@ -133,7 +134,7 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
     }
     assert may_change["terms"] == {"cancelled_at"}
     assert may_change["invoice_counter"] == {"last"}
-    assert may_change["mails"] == {"state", "attempts", "due_at", "delivered_at", "reply_code", "reply"}
+    assert may_change["mails"] == {"state", "attempts", "due_at", "delivered_at", "reply_code", "reply", "retried_at"}
     assert may_change["organizations"] == {
         "name",
         "owner_email",

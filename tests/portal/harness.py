@@ -106,6 +106,7 @@ class Portal:
 
     async def sign_in(self, email: str, password: str = PASSWORD, client: Client = CLIENT) -> Somebody:
         session = await sign_in(self.deps, email=email, password=password, client=client)
+        assert isinstance(session, NewSession)
         assert session.person is not None
         return Somebody(session.person, session)
 

@@ -17,6 +17,8 @@ from control_plane.accounts.reset import request_reset
 from control_plane.accounts.sign_in import sign_in
 from control_plane.accounts.sign_up import sign_up
 from control_plane.context import Actor
+from control_plane.keys.jwks_url import Fetched
+from control_plane.keys.key_sets import follow_key_set, list_key_sets
 from control_plane.keys.signing_keys import add_public_key
 from control_plane.members.invitations import invite
 from control_plane.members.scope import Member
@@ -225,6 +227,17 @@ async def _restore(scenery: Scenery) -> Case:
     return Case(client, f"{scenery.organization_path}/closed", f"{scenery.organization_path}/restore")
 
 
+@case("/outbox/{mail_id}/send-again")
+async def _send_mail_again(scenery: Scenery) -> Case:
+    staff = await scenery.portal.account(scenery.address(), "Staff", staff=True)
+    (row,) = await scenery.portal.sql(
+        "update control.mails set state = 'failed', reply = '550 nobody here' "
+        "where id = (select id from control.mails order by id desc limit 1) returning id"
+    )
+    path = f"/outbox/{format_id('mail', row['id'])}"
+    return Case(await scenery.portal.client(staff), path, f"{path}/send-again")
+
+
 @case(f"{_APP}/settings/origins/remove")
 async def _remove_origin(scenery: Scenery) -> Case:
     client, path = await scenery.portal.client(scenery.owner), f"{scenery.app_path}/settings"
@@ -253,6 +266,16 @@ async def _revoke_key(scenery: Scenery) -> Case:
     key, last_four = await scenery.key("secret")
     path = f"{scenery.app_path}/keys/{key}/revoke"
     return Case(await scenery.portal.client(scenery.owner), path, path, {"last_four": last_four})
+
+
+@case(f"{_APP}/key-sets/{{key_set_id}}/leave")
+async def _leave_key_set(scenery: Scenery) -> Case:
+    async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
+        await follow_key_set(ctx, scenery.app.app.id, "https://example.com/jwks.json", Fetched(PEM))
+        (followed,) = await list_key_sets(ctx.session, scenery.app.app)
+    page = f"{scenery.app_path}/keys"
+    action = f"{scenery.app_path}/key-sets/{followed.public_id}/leave"
+    return Case(await scenery.portal.client(scenery.owner), page, action)
 
 
 @case(f"{_APP}/signing-keys/{{key_id}}/revoke")

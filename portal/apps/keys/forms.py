@@ -107,6 +107,10 @@ class SigningSecretForm(Form, frozen=True, kw_only=True):
     new_id: Annotated[str, Field("Form")] = ""
 
 
+class LeaveKeySetForm(Form, frozen=True, kw_only=True):
+    """One button."""
+
+
 class RevokeSigningForm(Form, frozen=True, kw_only=True):
     """The end of the key's name, so that nobody revokes the one beside it."""
 

@@ -14,6 +14,7 @@ from control_plane.keys.api_keys import (
     revoke_api_key,
     rotate_secret_key,
 )
+from control_plane.keys.key_sets import list_key_sets
 from control_plane.keys.reads import ApiKeyView, get_api_key, list_api_keys, list_signing_keys
 from kernel.errors import NatterError, NotFound
 from portal.apps.keys.forms import LIFETIMES, OVERLAPS, SCOPES, NewKeyForm, PublishableKeyForm, RevokeForm, RollForm
@@ -160,6 +161,7 @@ async def _keys_page(request: Pages, visit: Visit, scope: AppScope, *, form: For
         now = visit.deps.clock.now()
         keys = await list_api_keys(uow.session, scope.app, now=now)
         signing = await list_signing_keys(uow.session, scope.app, now=now)
+        key_sets = await list_key_sets(uow.session, scope.app)
     current = [key for key in keys if works(key) or key.state == "pending"]
     return page(
         request,
@@ -169,6 +171,7 @@ async def _keys_page(request: Pages, visit: Visit, scope: AppScope, *, form: For
         secret=[key for key in current if key.kind == "secret"],
         ended=[key for key in keys if key not in current],
         signing=signing,
+        key_sets=key_sets,
         form=form,
     )
 

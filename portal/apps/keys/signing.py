@@ -8,10 +8,11 @@ from litestar.params import FromPath
 
 from control_plane.apps import repository as apps
 from control_plane.context import Context
+from control_plane.keys.key_sets import follow_key_set, stop_following
 from control_plane.keys.reads import SigningKeyView, get_signing_key, list_signing_keys
 from control_plane.keys.signing_keys import add_public_key, create_signing_secret, revoke_signing_key
 from kernel.errors import InvalidInput, NatterError, NotFound
-from portal.apps.keys.forms import PublicKeyForm, RevokeSigningForm, SigningSecretForm
+from portal.apps.keys.forms import LeaveKeySetForm, PublicKeyForm, RevokeSigningForm, SigningSecretForm
 from portal.http.forms import FormView, read_form
 from portal.http.page import page, redirect
 from portal.http.scope import AppScope, AppScopeDependency, VisitDependency, path_id
@@ -39,12 +40,15 @@ async def upload_public_keys(
         form.data.check_source()
         url = form.data.jwks_url.strip()
         # Before the transaction: somebody else's server answers when it likes.
-        material = await visit.deps.jwks.fetch(url) if url else form.data.public_key
+        fetched = await visit.deps.jwks.fetch_fresh(url) if url else None
         added = 0
         async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
             if not await _made_before(ctx, app_scope, key_id):
-                kid = form.data.kid.strip() or None
-                added = len(await add_public_key(ctx, app_scope.app.id, material, kid=kid, key_id=key_id))
+                app_id, kid = app_scope.app.id, form.data.kid.strip() or None
+                if fetched is not None:
+                    added = len(await follow_key_set(ctx, app_id, url, fetched, key_id=key_id))
+                else:
+                    added = len(await add_public_key(ctx, app_id, form.data.public_key, kid=kid, key_id=key_id))
     except NatterError as error:
         shown = form.fail(_at_the_address(error) if form.data.jwks_url.strip() else error)
         return page(request, "apps/keys/signing_new.html", scope=app_scope, form=shown)
@@ -66,6 +70,20 @@ async def create_minting_secret(request: Pages, visit: VisitDependency, app_scop
     except NatterError as error:
         return page(request, "apps/keys/signing_new.html", scope=app_scope, form=form.fail(error))
     return page(request, "apps/keys/signing_once.html", scope=app_scope, made=made)
+
+
+@post("/apps/{app_id:str}/key-sets/{key_set_id:str}/leave")
+async def leave_key_set(
+    request: Pages, visit: VisitDependency, app_scope: AppScopeDependency, key_set_id: FromPath[str]
+) -> Response[None]:
+    """Follow the address no more; what came from it stays until it is revoked."""
+    app_scope.member.require("keys.manage")
+    wanted = path_id("key", key_set_id)
+    await read_form(request, LeaveKeySetForm)
+    async with visit.deps.change_as(app_scope.member, visit.request_id) as ctx:
+        await stop_following(ctx, app_scope.app.id, wanted)
+    visit.flash("The address is followed no more. Its keys work until you revoke them.")
+    return redirect(request, _keys_path(app_scope))
 
 
 @get("/apps/{app_id:str}/signing-keys/{key_id:str}/revoke")
@@ -134,4 +152,5 @@ ROUTES = [
     create_minting_secret,
     show_revoke_signing_key,
     submit_revoke_signing_key,
+    leave_key_set,
 ]

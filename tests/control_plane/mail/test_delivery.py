@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 
 from control_plane import mail
 from control_plane.mail.delivery import GIVE_UP_AFTER, LEASE, Courier, mailer_of, wait_before
-from control_plane.mail.outbox import StoredLetter, list_letters
+from control_plane.mail.outbox import StoredLetter, list_letters, send_again
 from control_plane.mail.port import KeptHere, Mailer, Outcome
 from control_plane.mail.smtp import SmtpServer, parse_sender
+from kernel.errors import Conflict
 from kernel.settings import Settings, SettingsError
 from ops.doctor.mail import check_mail
 from tests.control_plane.fixtures import World
@@ -135,6 +136,18 @@ async def test_what_it_does_not_take_now_is_tried_again_with_growing_waits_for_a
     assert timedelta(hours=22) < world.clock.now() - begun < GIVE_UP_AFTER
     assert tries < 40
     assert [wait_before(n).total_seconds() for n in (1, 2, 3, 99)] == [10, 20, 40, 3600]
+    # Somebody has mended what was wrong: it has another day, and goes out once.
+    async with world.change() as ctx:
+        await send_again(ctx, letter.id)
+    assert await by_smtp(world, office.url).deliver_next()
+    assert (await stored(world)).state == "waiting", "one more try is not the end"
+    office.said_to_recipient.clear()
+    world.clock.advance(timedelta(seconds=10))
+    assert await by_smtp(world, office.url).deliver_next()
+    assert [(await stored(world)).state, len(office.received)] == ["sent", 1]
+    with pytest.raises(Conflict):
+        async with world.change() as ctx:
+            await send_again(ctx, letter.id)
 
 
 async def test_a_wrong_password_is_ours_to_mend_and_not_the_letters_end(world: World, office: PostOffice) -> None:

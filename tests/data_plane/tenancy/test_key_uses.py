@@ -2,8 +2,13 @@
 
 from datetime import timedelta
 
+import jwt
+
 from data_plane.tenancy.key_uses import MOST, PERIOD, KeyUses, as_parameter
+from data_plane.tenancy.unknown_kids import UnknownKids
 from kernel.clock import ManualClock
+from kernel.contracts import SigningKey
+from kernel.security.tokens import names_unknown_key
 
 
 def test_a_busy_key_is_told_of_once_a_minute() -> None:
@@ -47,3 +52,25 @@ def test_many_keys_are_told_of_in_turn() -> None:
     second = uses.due()
     assert (len(first), len(second)) == (MOST, 5)
     assert as_parameter({"key_a": ManualClock().now()}) == f"key_a@{int(ManualClock().now().timestamp())}"
+
+
+def test_an_app_whose_tokens_name_unknown_keys_is_told_of_once_a_minute() -> None:
+    clock = ManualClock()
+    unknown = UnknownKids(clock)
+    told = []
+    for second in range(150):
+        unknown.note("app_a")
+        due = unknown.due()
+        assert due == unknown.due(), "until it was told"
+        unknown.told(due)
+        told += [second] * len(due)
+        clock.advance(timedelta(seconds=1))
+    assert told == [0, 60, 120]
+
+
+def test_a_token_that_names_a_key_of_nobody_is_known_as_such() -> None:
+    known = {"a": SigningKey(kid="a", algorithm="HS256", key="x" * 40, mint=True)}
+    for headers, unknown in (({"kid": "b"}, True), ({"kid": "a"}, False), ({}, False)):
+        token = jwt.encode({"sub": "ada"}, "y" * 40, algorithm="HS256", headers=headers)
+        assert names_unknown_key(token, known) is unknown
+    assert not names_unknown_key("nonsense", known)

@@ -147,6 +147,7 @@ PAGES: dict[Operation, list[Entry]] = {
     ("GET", "/outbox"): [OUTBOX],
     ("GET", "/outbox/{mail_id}"): [OUTBOX],
     ("GET", "/outbox/{mail_id}/body"): [OUTBOX],
+    ("POST", "/outbox/{mail_id}/send-again"): [OUTBOX],
     # -- one's own -----------------------------------------------------------------------------------------------------
     ("GET", "/account"): [Personal(lambda k: "/account")],
     ("POST", "/account/name"): [Personal(lambda k: "/account/name", lambda k: {"name": "Renamed"}, done=303)],
@@ -416,6 +417,9 @@ PAGES: dict[Operation, list[Entry]] = {
     ],
     ("POST", "/apps/{app_id}/signing-keys/secret"): [
         Inside(lambda k: f"/apps/{k.app}/signing-keys/secret", lambda k: {"new_id": FRESH}, needs="keys.manage"),
+    ],
+    ("POST", "/apps/{app_id}/key-sets/{key_set_id}/leave"): [
+        Inside(lambda k: f"/apps/{k.app}/key-sets/{k.key_set}/leave", lambda k: {}, needs="keys.manage", done=303),
     ],
     ("GET", "/apps/{app_id}/signing-keys/{key_id}/revoke"): [
         Inside(lambda k: f"/apps/{k.app}/signing-keys/{k.signing}/revoke", needs="keys.manage"),

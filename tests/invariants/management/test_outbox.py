@@ -66,3 +66,14 @@ async def test_the_machines_owner_opens_nothing_else(visits: Visits) -> None:
     who = visits.world.visitors["machine's owner"]
     for path in ("/account", "/welcome", "/organizations/new", f"/apps/{visits.world.victim.kit.app}"):
         assert (await visits.ask("GET", path, who)).status == 303
+
+
+async def test_only_staff_sends_a_letter_again(visits: Visits, mail: str) -> None:
+    world, path = visits.world, f"/outbox/{mail}/send-again"
+    for visitor in (*SHUT, "machine's owner"):
+        async with visits.unnoticed(path):
+            answer = await visits.ask("POST", path, world.visitors[visitor], form={})
+            assert answer.status in (303, 404), visitor
+    # It did not fail, so that there is nothing to do about it.
+    async with visits.unnoticed(path):
+        assert (await visits.ask("POST", path, world.visitors["staff"], form={})).status in (303, 403, 409)

@@ -21,6 +21,8 @@ from control_plane.accounts.person import Person
 from control_plane.accounts.sessions import begin_session
 from control_plane.accounts.staff import create_staff
 from control_plane.context import Actor, Context, Deps
+from control_plane.keys.jwks_url import Fetched
+from control_plane.keys.key_sets import follow_key_set, list_key_sets
 from control_plane.keys.reads import list_api_keys
 from control_plane.keys.signing_keys import add_public_key
 from control_plane.members.invitations import invite
@@ -81,6 +83,7 @@ class Kit:
     session: str
     audit: str
     signing: str
+    key_set: str
     invoice: str
     # What forms ask to be typed, of the things above.
     last_four: str = "abcd"
@@ -256,6 +259,8 @@ class World:
         async with self.deps.change_as(scope, "req_test") as ctx:
             made = await open_app(ctx, scope, name=app)
             (kid,) = await add_public_key(ctx, made.app.id, PEM)
+            await follow_key_set(ctx, made.app.id, f"https://example.com/{made.app.public_id}", Fetched(PEM))
+            (followed,) = await list_key_sets(ctx.session, made.app)
             await set_billing_details(ctx, scope, Details(company=name))
             await offer_ownership(ctx, scope, member.account_id)
             invited = await invite(ctx, scope, email=f"guest-{scope.organization_id.hex}@example.com", role="viewer")
@@ -275,6 +280,7 @@ class World:
             session=format_id("ses", session),
             audit=format_id("aud", audit),
             signing=kid,
+            key_set=followed.public_id,
             invoice=await plant_invoice(
                 self.database.fetch,
                 organization=(scope.organization_id, scope.organization_name),
@@ -325,7 +331,7 @@ class World:
 
 SLOTS = (
     *("organization", "app", "secret", "publishable", "member", "invitation", "session", "audit"),
-    *("signing", "invoice"),
+    *("signing", "key_set", "invoice"),
 )
 
 
