@@ -80,6 +80,7 @@ lint: install ## Style, import contracts, types
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary --explicit-package-bases tests/portal
 
 reference: install ## Write docs/reference and sdk/protocol from the code
 	$(BIN)/python -m ops.reference

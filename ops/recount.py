@@ -1,7 +1,8 @@
 """Count an app's usage again from the chat database itself: the fourth count, beside reports, ledger and rollup.
 
 It holds after deletions, truncations and erasures, because a message that is gone leaves its row as a place without
-content, and a user who was active in a month is remembered by the month's set.
+content, and a user who was active in a month is remembered by the month's set. Of an app that was deleted and erased
+both are kept as numbers.
 """
 
 from typing import Any
@@ -18,8 +19,10 @@ from kernel.errors import NotFound
 from kernel.ids import parse_id
 
 _COUNT = """
-    select (select count(*) from chat.messages where app_id = $1 and created_at >= $2 and created_at < $3) as messages,
-           (select count(*) from chat.active_users where app_id = $1 and month = $4) as mau,
+    select (select count(*) from chat.messages where app_id = $1 and created_at >= $2 and created_at < $3)
+               + coalesce((select messages from chat.erased_usage where app_id = $1 and month = $4), 0) as messages,
+           (select count(*) from chat.active_users where app_id = $1 and month = $4)
+               + coalesce((select mau from chat.erased_usage where app_id = $1 and month = $4), 0) as mau,
            (select coalesce(sum(chat.content_bytes(text, attachments, custom)), 0)::bigint
             from chat.messages where app_id = $1) as storage_bytes
 """

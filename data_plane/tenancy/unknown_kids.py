@@ -1,5 +1,7 @@
-"""Apps of which tokens come that name a signing key this node does not know. The control plane hears of it with the poll
-for snapshots, and reads the app's key sets again."""
+"""Apps of which tokens come that name a signing key this node does not know.
+
+The control plane hears of it with the poll for snapshots, and reads the app's key sets again.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final

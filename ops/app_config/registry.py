@@ -10,6 +10,7 @@ from ops.app_config.section import Section
 from ops.app_config.sections.access import AccessSection, OriginsSection
 from ops.app_config.sections.grants import RolesSection, TypesSection
 from ops.app_config.sections.indexes import IndexesSection
+from ops.app_config.sections.spend import SpendSection
 
 SECTIONS: Final[tuple[Section, ...]] = (
     RolesSection(),
@@ -17,11 +18,12 @@ SECTIONS: Final[tuple[Section, ...]] = (
     IndexesSection(),
     AccessSection(),
     OriginsSection(),
+    SpendSection(),
 )
 
 LEFT_OUT: Final = (
     ("API keys and signing keys", "they are secret"),
-    ("plan, quotas, rate limits, budget and alerts", "they are what was agreed for one app"),
+    ("plan, quotas and rate limits", "they are what was agreed for one app"),
     ("name, environment and shard", "they say which app it is"),
 )
 """What is in no file, with the reason."""

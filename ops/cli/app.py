@@ -23,7 +23,11 @@ FAILED = 2
 def _with(command: Decorated) -> Decorated:
     """The option for sections that belong to one environment."""
     return click.option(
-        "--with", "asked_for", multiple=True, metavar="SECTION", help="Also a section of one environment: origins."
+        "--with",
+        "asked_for",
+        multiple=True,
+        metavar="SECTION",
+        help="Also a section of one environment: origins, spend.",
     )(command)
 
 

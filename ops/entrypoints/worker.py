@@ -31,6 +31,7 @@ from kernel.redis_url import cluster_members
 from kernel.security.vault import Vault
 from kernel.settings import Settings, SettingsError, ShardSettings
 from kernel.tasks import end_tasks
+from ops.erasure import ChatEraser
 
 _log = get_logger(__name__)
 
@@ -52,6 +53,7 @@ class Worker:
         self._mailer = mailer_of(settings)
         self._clock = SystemClock()
         self._databases: list[Database] = []
+        self._engines: dict[str, Database] = {}
 
     async def run(self, stop: asyncio.Event, ready_file: Path | None = None) -> None:
         """Work until told to stop, then let running jobs finish. Once it works, `ready_file` holds the process id."""
@@ -67,6 +69,7 @@ class Worker:
         courier = Courier(deps.database, self._vault, self._clock, self._mailer)
         tasks.append(asyncio.create_task(courier.run(), name="courier"))
         tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
+        tasks.append(asyncio.create_task(ChatEraser(deps, self._engines).run(), name="chat-eraser"))
         tasks.append(asyncio.create_task(KeySetReader(deps).run(), name="key-sets"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:
@@ -85,7 +88,7 @@ class Worker:
                 await database.close()
 
     async def _shard_worker(self, shard: ShardSettings) -> ShardWorker:
-        engine = self._connect(shard.database_url, "natter_engine")
+        engine = self._engines[shard.id] = self._connect(shard.database_url, "natter_engine")
         epoch = await _epoch(engine, shard.id)
         parts = Shard(
             id=shard.id,

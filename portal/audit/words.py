@@ -5,7 +5,29 @@ from typing import Any, Final
 
 from billing.money import amount_text
 from billing.plans import load_catalog
+from billing.words import METERS
 
+_ACTIONS: Final = {
+    "api_key.exposed": "Secret key found in public",
+    "app.addon_changed": "Add-on changed",
+    "app.alerts_changed": "Alert thresholds changed",
+    "app.budget_changed": "Budget changed",
+    "app.chat_erased": "Deleted app's chat erased",
+    "app.leaked_keys_changed": "Rule for leaked keys changed",
+    "app.plan_changed": "Plan changed",
+    "app.plan_kept": "Plan kept",
+    "app.spend_guard_changed": "Choice beyond a limit changed",
+    "app.terms_overridden": "Terms changed by agreement",
+    "app.trial_ended": "Trial ended",
+    "app.trial_kept": "Plan of the trial kept",
+    "app.trial_started": "Trial started",
+    "key_set.changed": "Signing keys followed their address",
+    "key_set.followed": "Address of signing keys followed",
+    "key_set.left": "Address of signing keys left",
+    "organization.billing_details_changed": "Billing details changed",
+}
+"""What would read badly word by word."""
+_OVER: Final = {"bill": "bill it", "throttle": "slow down", "stop": "stop"}
 _SPELLED: Final = {"api": "API"}
 _MONEY: Final = {
     "app.budget_changed": "amount",
@@ -17,6 +39,8 @@ _MONEY: Final = {
 
 def action_words(action: str) -> str:
     """`api_key.created` is `API key created`."""
+    if action in _ACTIONS:
+        return _ACTIONS[action]
     words = action.replace(".", " ").replace("_", " ").split()
     text = " ".join(_SPELLED.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
@@ -52,6 +76,12 @@ def detail_words(data: Mapping[str, Any], action: str = "") -> Iterator[tuple[st
     for name, value in sorted(data.items(), key=lambda item: item[0] not in ("before", _MONEY.get(action))):
         if name == _MONEY.get(action) and isinstance(value, int):
             yield action_words(name), amount_text(value, data.get("currency") or load_catalog().currency)
+        elif name == "meter" and value in METERS:
+            yield "Meter", METERS[value]
+        elif name == "over" and value in _OVER:
+            yield "Then", _OVER[value]
+        elif name == "thresholds" and isinstance(value, list):
+            yield "Thresholds", ", ".join(f"{one} %" for one in value) or "none"
         else:
             yield action_words(name), _plain(value)
 

@@ -33,7 +33,7 @@ def installed(folder: Path = FOLDER) -> Path:
         fcntl.flock(held, fcntl.LOCK_EX)  # another run may be at it
         if not stamp.exists() or stamp.read_text() != wanted:
             shutil.rmtree(modules, ignore_errors=True)
-            command = [NODE, NPM, "ci", "--ignore-scripts", "--loglevel=error"]
+            command: list[str | Path] = [NODE, NPM, "ci", "--ignore-scripts", "--loglevel=error"]
             subprocess.run(command, cwd=folder, env=environment(), check=True)
             stamp.write_text(wanted)
     return folder

@@ -129,7 +129,7 @@ class World:
         """A client of the whole management application, its background tasks running."""
         # Every application counts for itself, as every process does.
         app = create_app(dataclasses.replace(deps or self.deps, registry=CollectorRegistry()))
-        transport = httpx.ASGITransport(app=app)
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
         async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://control") as client:
             yield client
 

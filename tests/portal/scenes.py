@@ -182,11 +182,11 @@ async def busy(portal: Portal) -> list[Shot]:
     crowd_path = f"/organizations/{crowd.public_organization_id}"
 
     async def open_menu(page: Page) -> None:
-        summary = ".bar summary" if (page.viewport_size or {}).get("width") == 390 else ".side .switcher"
+        summary = ".bar summary" if narrow(page) else ".side .switcher"
         await page.locator(summary).first.click()
 
     async def open_account(page: Page) -> None:
-        if (page.viewport_size or {}).get("width") == 390:
+        if narrow(page):
             await page.locator(".bar summary").first.click()
             await page.locator(".bar .nav-foot summary").click()
         else:
@@ -361,6 +361,12 @@ async def security(portal: Portal) -> list[Shot]:
     ]
 
 
+def narrow(page: Page) -> bool:
+    """Whether it is a phone's."""
+    size = page.viewport_size
+    return size is not None and size["width"] == 390
+
+
 async def billed(portal: Portal) -> list[Shot]:
     """Plans, the spend guard, and invoices of months that are over; the same of somebody for whom there is nothing."""
     ada, vera = await portal.account("ada@example.com"), await portal.account("viewer@example.com", "Vera Viewer")
@@ -385,8 +391,13 @@ async def billed(portal: Portal) -> list[Shot]:
         address = "Al. Jerozolimskie 12\n00-024 Warszawa\nPoland"
         told = Details(company="Łódź Analytical Engines sp. z o.o.", address=address, tax_number="PL5260001246")
         await set_billing_details(ctx, organization, told)
-    seller = {"seller_name": "Natter Ltd", "seller_address": "1 Engine Row; London; United Kingdom"}
-    closing = replace(deps, settings=replace(deps.settings, **seller, seller_tax_number="GB123456789"))
+    seller = replace(
+        deps.settings,
+        seller_name="Natter Ltd",
+        seller_address="1 Engine Row; London; United Kingdom",
+        seller_tax_number="GB123456789",
+    )
+    closing = replace(deps, settings=seller)
     now = deps.clock.now()
     await portal.sql(
         "do $$ begin set session_replication_role = replica; "

@@ -6,12 +6,13 @@ from litestar import Request, Response, get
 
 from billing.plans import load_catalog
 from billing.usage.report import month_report, months_with_usage
+from billing.usage.spend import spend
 from control_plane.keys.reads import list_api_keys
 from kernel.clock import month_of
 from portal.apps.location import addresses, works
 from portal.apps.usage.units import amount, share, size
 from portal.apps.usage.view import view_of
-from portal.apps.usage.words import over_words
+from portal.apps.usage.words import budget_words, over_words
 from portal.http.page import page
 from portal.http.scope import AppScopeDependency, VisitDependency
 
@@ -29,6 +30,7 @@ async def show_overview(
         keys = [key for key in await list_api_keys(uow.session, app, now=now) if works(key)]
         report = await month_report(uow.session, app, month_of(now), now=now) if member.may("usage.read") else None
         months = await months_with_usage(uow.session, app, now=now)
+        cost = await spend(uow.session, app.id, now=now) if member.may("usage.read") else None
     return page(
         request,
         "apps/overview/page.html",
@@ -43,6 +45,7 @@ async def show_overview(
         share=share,
         size=size,
         over_words=over_words,
+        budget=budget_words(cost) if cost is not None and cost.budget_spent else None,
         plan=load_catalog().get(app.plan, app.plan_version),
     )
 

@@ -2,7 +2,9 @@
 
 from billing.money import amount_text
 from billing.plans import MeterTerms, load_catalog
+from billing.usage.periods import month_bounds
 from billing.usage.report import MeterReport, MonthReport
+from billing.usage.spend import Spend
 from portal.apps.usage.units import amount
 from portal.apps.usage.view import first_of_next_month
 
@@ -28,6 +30,22 @@ def over_words(meter: MeterReport, month: MonthReport) -> str:
         return f"{_REFUSED[meter.meter]} while that many are open."
     begins = first_of_next_month(month.end)
     return f"{_REFUSED[meter.meter]} until {begins.day} {begins:%B}. Reading goes on."
+
+
+def budget_words(cost: Spend) -> tuple[str, str, str]:
+    """Title, words and tone of a notice that the month's budget is spent."""
+    assert cost.terms.budget is not None
+    begins = month_bounds(cost.month)[1]
+    spent, until = amount_text(cost.terms.budget.amount, load_catalog().currency), f"{begins.day} {begins:%B}"
+    words, tone = {
+        "bill": ("Everything goes on and is billed.", "warning"),
+        "throttle": (
+            f"The app is served at a tenth of its rates until {until}. What is used beyond the plan is still billed.",
+            "danger",
+        ),
+        "stop": (f"What would be billed is refused until {until}. What the plan includes goes on.", "danger"),
+    }[cost.terms.budget.over]
+    return f"The budget of {spent} is spent.", words, tone
 
 
 def soon_words(meter: MeterReport, month: MonthReport) -> str:

@@ -1,5 +1,6 @@
 """Pages without a browser: what their forms hold, and sending them as a browser without scripts does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -45,7 +46,7 @@ def forms_of(page: str) -> list[FoundForm]:
 
 
 async def submit(
-    client: httpx.AsyncClient, path: str, action: str, values: dict[str, str | list[str]] | None = None, **more: str
+    client: httpx.AsyncClient, path: str, action: str, values: Mapping[str, str | list[str]] | None = None, **more: str
 ) -> httpx.Response:
     """Open a page, fill in its form with this action, send it. The answer is as it came, a redirect too."""
     page = await client.get(path)

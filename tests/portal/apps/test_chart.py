@@ -39,7 +39,7 @@ def points(path: str) -> list[tuple[float, float]]:
 def test_a_meter_that_adds_up_rises_to_its_total() -> None:
     chart = draw(report([10, 20, 30]), 30)
     drawn = points(chart.line)
-    assert drawn[0] == (0, HEIGHT)
+    assert drawn[0] == pytest.approx((0, HEIGHT))
     assert drawn[-1] == pytest.approx((WIDTH / 10, HEIGHT * 0.4), abs=0.01)
     heights = [y for _, y in drawn]
     assert heights == sorted(heights, reverse=True), "a running total never falls"

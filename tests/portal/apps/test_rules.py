@@ -20,7 +20,7 @@ async def signing_keys(room: Room) -> list[SigningKeyView]:
 
 
 async def upload(room: Room, **values: str):  # type: ignore[no-untyped-def]
-    return await submit(room.client, f"{room.path}/signing-keys/new", f"{room.path}/signing-keys", **values)
+    return await submit(room.client, f"{room.path}/signing-keys/new", f"{room.path}/signing-keys", None, **values)
 
 
 async def test_keys_are_pasted_shown_and_revoked(room: Room) -> None:
