@@ -193,7 +193,9 @@ class KeySetReader:
                 await apply_reading(ctx, taken.id, fetched)
         except NatterError as error:
             wait = min(FLOOR * 2 ** min(taken.failures, 10), LATEST)
-            values = {"id": taken.id, "due": deps.clock.now() + wait, "problem": error.message[:500]}
+            # The fetcher speaks to who fills in a form.
+            said = error.message.replace("`jwks_url`", "The address").replace("`public_key`", "What stands there")
+            values = {"id": taken.id, "due": deps.clock.now() + wait, "problem": said[:500]}
             async with deps.database.unit_of_work() as uow:
                 await uow.session.execute(_FAILED, values)
             _log.warning("key_sets.unread", keySet=str(taken.id), failures=taken.failures + 1, error=error.message)

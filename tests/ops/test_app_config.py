@@ -15,6 +15,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from billing.tenants import open_tenant
+from billing.terms.service import change_plan
 from control_plane.audit.models import AuditEntry
 from control_plane.context import Actor, Deps
 from control_plane.credentials.service import create_credential
@@ -65,6 +66,7 @@ member = ["message.send"]
 guests = true
 anonymous = false
 """
+SPEND_WRONG = "[spend]\nalerts = [0]\nbudget = {amount = '0', over = 'stop'}\n"
 EMPTY = "version = 1\n[roles]\n[channel_types]\n[indexes]\n[access]\nguests = false\nanonymous = false\n"
 
 
@@ -247,6 +249,8 @@ async def test_a_difference_names_each_kind_of_change_and_leaves_what_the_file_d
         (FILE.replace("[indexes.channels]", "[indexes.rooms]"), ["indexes.rooms: "]),
         (FILE.replace("guests = true", "guests = 1"), ["access.guests: Expected `bool`"]),
         (FILE.replace("guests = true", ""), ["access: ", "`guests`"]),
+        (FILE + SPEND_WRONG, ["spend.budget.amount: A budget", "spend.alerts: At most"]),
+        (FILE + "[spend]\nalerts = []\nbeyond = {mau = 'free'}", ["spend.beyond", "'free'"]),
         (FILE + "[origins]\nallowed = ['https://a.example/x']", ["origins.allowed: ", "is not an origin"]),
     ],
 )  # fmt: skip
@@ -267,6 +271,51 @@ async def test_what_is_wrong_about_an_app_is_told_before_anything_is_written(pla
             "channel_types.salon.grants.crowd", "channel_types.salon.creator_role", "indexes.channels",
         ]  # fmt: skip
         assert await changes_of(target, read_document(EMPTY)) == []
+
+
+SPEND = """
+[spend]
+alerts = [90, 25, 25]
+
+[spend.beyond]
+mau = "bill"
+peak_connections = "stop"
+messages = "throttle"
+storage_bytes = "bill"
+
+[spend.budget]
+amount = "1,150.5"
+over = "throttle"
+"""
+
+
+async def test_the_spend_guards_choices_are_in_a_file_where_somebody_asks_for_them(platform):
+    async with platform.target() as target, platform.target() as free:
+        async with target.change() as ctx:
+            await change_plan(ctx, target.app_id, "starter")
+        assert "spend" not in (await pull(target)).sections
+        assert "spend: what an app may cost" in write_document(await pull(target))
+        assert await apply(target, EMPTY + SPEND) == [
+            "spend ~ alerts: [] → [25, 90]",
+            "spend ~ beyond: mau bill; peak_connections bill; messages bill; storage_bytes bill → "
+            "mau bill; peak_connections stop; messages throttle; storage_bytes bill",
+            "spend + budget: amount 1150.50; over throttle",
+        ]
+        pulled = await pull(target, asked_for=["spend"])
+        assert await changes_of(target, read_document(EMPTY + SPEND)) == []
+        assert read_document(write_document(pulled)).sections == pulled.sections
+        assert pulled.sections["spend"]["budget",] == {"amount": "1150.50", "over": "throttle"}
+        without = (EMPTY + SPEND).partition("[spend.budget]")[0]
+        assert await apply(target, without) == ["spend - budget"]
+        actions = {entry.action for entry in await platform.audit(target)}
+        assert {"app.budget_changed", "app.alerts_changed", "app.spend_guard_changed"} <= actions
+        for file, app, place in (
+            (SPEND, free, "spend.beyond.mau"),
+            (SPEND.replace('mau = "bill"', ""), target, "spend.beyond.mau"),
+        ):
+            with pytest.raises(BadFile) as caught:
+                await changes_of(app, read_document(EMPTY + file))
+            assert place in caught.value.message
 
 
 async def test_a_push_that_fails_says_what_is_left_and_the_same_one_again_ends_it(platform):

@@ -120,6 +120,7 @@ async def deleted_and_erased(world, shard_database, shard, tenant, own, ship):
             return found
 
         # Somebody else on the same shard, with something of the same names.
+        await connection.execute("set session_replication_role = replica")
         for table in ("users", "members", "messages", "log_heads", "channels"):
             columns = [
                 row["column_name"]
@@ -137,6 +138,7 @@ async def deleted_and_erased(world, shard_database, shard, tenant, own, ship):
                 own,
                 neighbour,
             )
+        await connection.execute("reset session_replication_role")
         theirs = await left(neighbour)
         assert len(theirs) >= 5
         assert len(await left(own)) >= 8, "there is much to erase"

@@ -380,7 +380,7 @@ async def billed(portal: Portal) -> list[Shot]:
     async with deps.change_as(organization, None) as ctx:
         await change_plan(ctx, support.id, "starter")
         await set_addon(ctx, support.id, "storage_100gb", 2)
-        await set_budget(ctx, support.id, 15_000, "stop")
+        await set_budget(ctx, support.id, 10_000, "throttle")
         await set_over(ctx, support.id, "storage_bytes", "throttle")
         await set_thresholds(ctx, support.id, [25, 90])
         await redeem(ctx, organization.organization_id, "WELCOME50")
@@ -448,6 +448,7 @@ async def billed(portal: Portal) -> list[Shot]:
         Shot("credits", f"{base}/credits", ada),
         Shot("credits-empty", f"/organizations/{empty.public_organization_id}/credits", ada),
         Shot("plan", f"{app}/plan", ada),
+        Shot("overview-budget", app, ada),
         Shot("plan-viewer", f"{app}/plan", vera),
         Shot("plan-free", f"/apps/{quiet.public_id}/plan", ada),
         Shot("plan-trial", f"/apps/{trial.public_id}/plan", ada),

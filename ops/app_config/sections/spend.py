@@ -67,11 +67,16 @@ class SpendSection(Named):
         return items
 
     def judge(self, whole: Whole, live: Whole, target: Target, problems: Problems) -> None:
-        """The plan must leave the choice."""
+        """The file says what happens for each meter for which the plan leaves a choice, and for no other."""
+        if self.name not in whole:
+            return
         free = live.get(self.name, {}).get(("beyond",), {})
-        for meter in whole.get(self.name, {}).get(("beyond",), {}):
-            if meter not in free:
+        said = whole[self.name].get(("beyond",), {})
+        for meter in METERS:
+            if meter in said and meter not in free:
                 problems.add(f"{self.name}.beyond.{meter}", "The app's plan leaves no choice here.")
+            elif meter in free and meter not in said:
+                problems.add(f"{self.name}.beyond.{meter}", "The app's plan leaves a choice here; say which.")
 
     async def put(self, target: Target, path: Path, value: Any) -> None:
         """As a customer does on the page."""

@@ -16,6 +16,8 @@ from billing.terms.service import set_override
 from control_plane.apps.service import set_allowed_origins, set_anonymous, set_guests
 from control_plane.context import Actor
 from control_plane.keys.api_keys import create_secret_key, revoke_api_key
+from control_plane.keys.jwks_url import Fetched
+from control_plane.keys.key_sets import follow_key_set
 from control_plane.keys.signing_keys import add_public_key
 from kernel.contracts import AppSnapshot
 from kernel.ids import format_id, parse_id
@@ -94,6 +96,19 @@ async def keys(house: House) -> list[Shot]:
     # A version that no node has reached.
     await house.portal.sql("update control.api_keys set revoked_version = 99999999 where id = $1", pending.id)
     await house.portal.sql("update control.api_keys set revoked_version = 1 where id = $1", ended.id)
+    # Found in public: one was revoked for it, one still works because the app wants to be told alone.
+    await house.portal.sql(
+        "update control.api_keys set exposed_at = now() - interval '2 hours', exposed_by = 'github', "
+        "exposed_where = 'https://github.com/analytical/engine/blob/main/deploy/production.env#L12' where id = any($1)",
+        [ended.id, parse_id("key", some.id)],
+    )
+    async with house.portal.deps.change_as(house.member, None) as ctx:
+        await follow_key_set(ctx, app.id, "https://login.example.com/.well-known/jwks.json", Fetched(PEM))
+    await house.portal.sql(
+        "insert into control.key_sets values (gen_random_uuid(), $1, 'https://id.example.org/keys', now(), "
+        "now() - interval '3 hours', now(), now(), 4, 'The address answers with 503; redirects are not followed.')",
+        app.id,
+    )
 
     async def show_ended(page: Page) -> None:
         await page.get_by_text("that ended").click()
