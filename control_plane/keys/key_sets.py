@@ -23,7 +23,7 @@ from control_plane.credentials.models import Credential
 from control_plane.keys.jwks_url import Fetched
 from control_plane.keys.models import AppSigningKey
 from control_plane.keys.public_keys import PublicKey, parse_public_key
-from control_plane.keys.signing_keys import MAX_LIVE_KEYS, add_public_key, record
+from control_plane.keys.signing_keys import MAX_LIVE_KEYS, add_public_key, note_key
 from control_plane.models import Base
 from kernel.errors import Conflict, InvalidInput, NatterError, NotFound
 from kernel.ids import format_id, parse_id
@@ -241,7 +241,7 @@ async def _follow(ctx: Context, app: App, row: KeySet, public: list[PublicKey]) 
     for key in mine:
         if key.revoked_at is None and not any(_is(key, one) for one in public):
             key.revoked_at, key.revoked_version = ctx.now, app.version
-            await record(ctx, app, key, "revoked")
+            await note_key(app, key, "revoked", ctx=ctx)
             removed.append(key.kid)
     await ctx.session.flush()
     everything = select(AppSigningKey).where(AppSigningKey.app_id == app.id)
@@ -258,7 +258,7 @@ async def _follow(ctx: Context, app: App, row: KeySet, public: list[PublicKey]) 
             problem = f"An app has at most {MAX_LIVE_KEYS} live signing keys; not all of this set were taken."
         elif back is not None:
             back.revoked_at, back.revoked_version = None, None
-            await record(ctx, app, back, "added")
+            await note_key(app, back, "added", ctx=ctx)
             added.append(back.kid)
             room -= 1
         elif one.kid is not None and any(key.kid == one.kid for key in of_app):
@@ -276,7 +276,7 @@ async def _follow(ctx: Context, app: App, row: KeySet, public: list[PublicKey]) 
             )
             key.kid = one.kid or key.public_id
             ctx.session.add(key)
-            await record(ctx, app, key, "added")
+            await note_key(app, key, "added", ctx=ctx)
             added.append(key.kid)
             room -= 1
     if added or removed:

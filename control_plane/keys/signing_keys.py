@@ -51,7 +51,7 @@ async def create_signing_secret(
     )
     key.kid = key.public_id
     ctx.session.add(key)
-    await record(ctx, app, key, "created")
+    await note_key(app, key, "created", ctx=ctx)
     return NewSigningSecret(key.kid, secret)
 
 
@@ -91,7 +91,7 @@ async def add_public_key(
         if (await ctx.session.execute(taken)).first() is not None:
             raise Conflict(f"The app has, or had, a signing key named {key.kid!r}; give this one another `kid`.")
         ctx.session.add(key)
-        await record(ctx, app, key, "added")
+        await note_key(app, key, "added", ctx=ctx)
         kids.append(key.kid)
     return kids
 
@@ -109,7 +109,7 @@ async def revoke_signing_key(ctx: Context, app_id: UUID, kid: str) -> AppSigning
         raise Conflict("Tokens are minted with this key. Create another minting key first; then revoke this one.")
     if key.revoked_at is None:
         key.revoked_at, key.revoked_version = ctx.now, app.version
-        await record(ctx, app, key, "revoked")
+        await note_key(app, key, "revoked", ctx=ctx)
     return key
 
 
@@ -119,7 +119,7 @@ async def _check_room(ctx: Context, app: App) -> None:
         raise Conflict(f"An app has at most {MAX_LIVE_KEYS} live signing keys; revoke one first.")
 
 
-async def record(ctx: Context, app: App, key: AppSigningKey, verb: str) -> None:
+async def note_key(app: App, key: AppSigningKey, verb: str, *, ctx: Context) -> None:
     """The audit entry of what became of a key."""
     await audit.record(
         ctx,

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import inspect
+import json
 import pkgutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ from control_plane.apps.service import (
     set_allowed_origins,
     set_anonymous,
     set_guests,
+    set_leaked_keys,
     suspend_app,
 )
 from control_plane.audit.service import note_export
@@ -87,7 +89,11 @@ from control_plane.keys.api_keys import (
     revoke_api_key,
     rotate_secret_key,
 )
+from control_plane.keys.jwks_url import Fetched
+from control_plane.keys.key_sets import apply_reading, follow_key_set, stop_following
+from control_plane.keys.leaks.report import take_in
 from control_plane.keys.signing_keys import add_public_key, create_signing_secret, revoke_signing_key
+from control_plane.mail.outbox import send_again
 from control_plane.members import Member
 from control_plane.members.invitations import (
     InvitationView,
@@ -99,6 +105,7 @@ from control_plane.members.invitations import (
 from control_plane.members.service import change_role, leave, remove_member, set_role
 from control_plane.organizations.claims import claim_organizations
 from control_plane.organizations.closing import KEPT_FOR, close_organization, restore_organization
+from control_plane.organizations.details import Details, set_billing_details
 from control_plane.organizations.erasure import erase_due
 from control_plane.organizations.ownership import accept_ownership, end_offer, offer_ownership
 from control_plane.organizations.service import (
@@ -111,6 +118,7 @@ from control_plane.tenants import NewApp, create_app_with_keys, create_tenant
 from kernel.contracts import UsageReport, UsageRow
 from tests.control_plane.accounts.second_steps import first_step, offered_app, signed_in, two_step_on
 from tests.control_plane.fixtures import PASSWORD, World, app_uuid
+from tests.control_plane.test_keys import EC, jwk_of
 
 PEM = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
@@ -270,6 +278,26 @@ async def _restore_tenant(ctx: Context, stage: "Stage") -> None:
     await restore_tenant(ctx, stage.owner)
 
 
+async def _followed(ctx: Context) -> Any:
+    """The id of a key set that an app follows."""
+    await follow_key_set(ctx, await _app(ctx), "https://example.com/jwks.json", Fetched(PEM))
+    return (await ctx.session.execute(text("select id from control.key_sets order by id desc limit 1"))).scalar_one()
+
+
+async def _read_again(ctx: Context, _: Stage) -> None:
+    assert await apply_reading(ctx, await _followed(ctx), Fetched(json.dumps(jwk_of(EC))))
+
+
+async def _stop_following(ctx: Context, _: Stage) -> None:
+    key_set = await _followed(ctx)
+    await stop_following(ctx, await _app(ctx), key_set)
+
+
+async def _send_again(ctx: Context, _: Stage) -> None:
+    failed = "update control.mails set state = 'failed' where id = (select id from control.mails limit 1) returning id"
+    await send_again(ctx, (await ctx.session.execute(text(failed))).scalar_one())
+
+
 CALLS: dict[Any, Call] = {
     offer: lambda ctx, stage: offer(ctx, stage.ada.account_id),
     turn_off: _turn_off,
@@ -287,6 +315,12 @@ CALLS: dict[Any, Call] = {
     set_allowed_origins: lambda ctx, _: _on_app(ctx, set_allowed_origins, ["https://a.example"]),
     set_anonymous: lambda ctx, _: _on_app(ctx, set_anonymous, allowed=True),
     set_guests: lambda ctx, _: _on_app(ctx, set_guests, allowed=True),
+    set_leaked_keys: lambda ctx, _: _on_app(ctx, set_leaked_keys, revoke=False),
+    follow_key_set: lambda ctx, _: _followed(ctx),
+    apply_reading: _read_again,
+    stop_following: _stop_following,
+    send_again: _send_again,
+    set_billing_details: lambda ctx, stage: set_billing_details(ctx, stage.owner, Details(company="Ltd")),
     change_plan: lambda ctx, _: _on_app(ctx, change_plan, "growth"),
     keep_plan: lambda ctx, _: _on_app(ctx, keep_plan),
     start_trial: lambda ctx, stage: start_trial(ctx, stage.app.app.id, "growth"),
@@ -512,6 +546,8 @@ UNAUDITED = {
     throttles.take,
     throttles.forgive,
     ingest,
+    # What a report leads to is the job's, which writes the entries.
+    take_in,
 }
 
 
@@ -556,8 +592,8 @@ def test_every_mutating_route_is_known(world: World) -> None:
         for method in route.methods
         if method not in ("GET", "HEAD", "OPTIONS")
     }
-    # The ledger is itself the record of who reported what and when.
-    assert routes == {"POST /internal/v1/usage"}
+    # The ledger is itself the record of who reported what and when; of leaked keys the job that judges a report writes.
+    assert routes == {"POST /internal/v1/usage", "POST /v1/leaks", "POST /v1/leaks/github"}
 
 
 @pytest.mark.parametrize("table", ["audit_entries", "usage_ledger"])

@@ -295,12 +295,12 @@ async def test_the_spend_guards_choices_are_in_a_file_where_somebody_asks_for_th
             await change_plan(ctx, target.app_id, "starter")
         assert "spend" not in (await pull(target)).sections
         assert "spend: what an app may cost" in write_document(await pull(target))
-        assert await apply(target, EMPTY + SPEND) == [
-            "spend ~ alerts: [] → [25, 90]",
-            "spend ~ beyond: mau bill; peak_connections bill; messages bill; storage_bytes bill → "
-            "mau bill; peak_connections stop; messages throttle; storage_bytes bill",
-            "spend + budget: amount 1150.50; over throttle",
-        ]
+        first, *beyond, last = await apply(target, EMPTY + SPEND)
+        assert (first, last) == ("spend ~ alerts: + 25, + 90", "spend + budget: amount 1150.50; over throttle")
+        said = " ".join(beyond)
+        assert "peak_connections" in said
+        assert "throttle" in said
+        assert "mau" not in said
         pulled = await pull(target, asked_for=["spend"])
         assert await changes_of(target, read_document(EMPTY + SPEND)) == []
         assert read_document(write_document(pulled)).sections == pulled.sections

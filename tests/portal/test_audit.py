@@ -92,8 +92,8 @@ def test_words_of_entries() -> None:
         "Name: Chat · Environment: development"
     )
     assert summary({}) == ""
-    assert summary({"over": "stop", "amount": 150_000}, "app.budget_changed") == "Amount: 1,500.00 USD · Over: stop"
-    assert summary({"over": "stop", "amount": None}, "app.budget_changed") == "Amount: none · Over: stop"
+    assert summary({"over": "stop", "amount": 150_000}, "app.budget_changed") == "Amount: 1,500.00 USD · Then: stop"
+    assert summary({"over": "stop", "amount": None}, "app.budget_changed") == "Amount: none · Then: stop"
     assert summary({"value": {"per": 1, "price": 10}}) == "Value: per: 1, price: 10"
 
 

@@ -6,7 +6,9 @@ from tests.invariants.answers import Leak
 from tests.invariants.chat.world import World
 from tests.invariants.policies import Wall, check_catalogue, check_for_real
 
-WALL = Wall("chat", "natter_app", "natter.app_id", ["app_id"], outside=["app_snapshots", "usage_outbox"])
+WALL = Wall(
+    "chat", "natter_app", "natter.app_id", ["app_id"], outside=["app_snapshots", "usage_outbox", "erased_usage"]
+)
 QUIET = {
     *("chat.usage_samples", "chat.idempotency_keys", "chat.blocks", "chat.presence", "chat.privacy", "chat.reactions"),
     *("chat.thread_members", "chat.mentions", "chat.message_edits", "chat.pins", "chat.hidden_messages"),
