@@ -124,9 +124,11 @@ class SnapshotPuller:
         if unknown:
             params["unknown_kids"] = ",".join(unknown)
         response = await self._http.get(PATH, params=params)
-        response.raise_for_status()
-        if self._unknown is not None:
+        if self._unknown is not None and response.status_code < 500:
+            # Also where it was refused, as by a control plane of the release before: what is strange must not keep the
+            # node from its configuration.
             self._unknown.told(unknown)
+        response.raise_for_status()
         if self._uses is not None:
             self._uses.told(uses)
         page = msgspec.json.decode(response.content, type=SnapshotPage)

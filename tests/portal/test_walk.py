@@ -273,7 +273,7 @@ async def test_a_customer_goes_beyond_a_limit_and_follows_the_invoice_to_its_row
     so_far = page.locator(".stat", has=page.get_by_text("So far", exact=True)).locator("dd").first
     budget = f"{Decimal((await so_far.inner_text()).split()[0].replace(',', '')) + 1:.2f}"
     await page.get_by_label("Budget a month").fill(budget)
-    await page.get_by_label("Once it is spent").select_option(label="Slow down")
+    await page.get_by_label("Once it is spent").select_option(label="Slow down, and go on billing")
     await page.get_by_role("button", name="Save budget").click()
     await expect(page.get_by_text(f"of a budget of {budget} USD")).to_be_visible()
 

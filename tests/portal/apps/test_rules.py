@@ -6,12 +6,29 @@ import json
 import jwt
 import pytest
 
+from billing.terms.service import change_plan, set_budget
 from control_plane.apps.service import rename_app, set_allowed_origins
 from control_plane.keys.reads import SigningKeyView, list_api_keys, list_signing_keys
+from kernel.contracts import OverLimit
 from tests.control_plane.test_keys import EC, ED, jwk_of, pem
 from tests.portal.apps.forms import submit
 from tests.portal.apps.house import House
 from tests.portal.apps.rooms import Room
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [("bill", "Everything goes on and is billed."), ("throttle", "is still billed"), ("stop", "is refused until")],
+)
+async def test_a_spent_budget_is_told_on_the_overview(room: Room, over: OverLimit, said: str) -> None:
+    async with room.portal.deps.change_as(room.member, None) as ctx:
+        await change_plan(ctx, room.made.app.id, "growth")
+    assert "The budget of" not in (await room.client.get(room.path)).text
+    async with room.portal.deps.change_as(room.member, None) as ctx:
+        await set_budget(ctx, room.made.app.id, 1, over)
+    page = (await room.client.get(room.path)).text
+    assert "The budget of 0.01 USD is spent." in page
+    assert said in page
 
 
 async def signing_keys(room: Room) -> list[SigningKeyView]:
