@@ -268,13 +268,13 @@ async def _revoke_key(scenery: Scenery) -> Case:
     return Case(await scenery.portal.client(scenery.owner), path, path, {"last_four": last_four})
 
 
-@case(f"{_APP}/key-sets/{{key_set_id}}/leave")
+@case(f"{_APP}/key-sets/{{key_set_id}}/stop")
 async def _leave_key_set(scenery: Scenery) -> Case:
     async with scenery.portal.deps.change_as(scenery.member, "req_test") as ctx:
         await follow_key_set(ctx, scenery.app.app.id, "https://example.com/jwks.json", Fetched(PEM))
         (followed,) = await list_key_sets(ctx.session, scenery.app.app)
     page = f"{scenery.app_path}/keys"
-    action = f"{scenery.app_path}/key-sets/{followed.public_id}/leave"
+    action = f"{scenery.app_path}/key-sets/{followed.public_id}/stop"
     return Case(await scenery.portal.client(scenery.owner), page, action)
 
 

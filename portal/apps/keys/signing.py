@@ -72,7 +72,7 @@ async def create_minting_secret(request: Pages, visit: VisitDependency, app_scop
     return page(request, "apps/keys/signing_once.html", scope=app_scope, made=made)
 
 
-@post("/apps/{app_id:str}/key-sets/{key_set_id:str}/leave")
+@post("/apps/{app_id:str}/key-sets/{key_set_id:str}/stop")
 async def leave_key_set(
     request: Pages, visit: VisitDependency, app_scope: AppScopeDependency, key_set_id: FromPath[str]
 ) -> Response[None]:

@@ -418,8 +418,8 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/apps/{app_id}/signing-keys/secret"): [
         Inside(lambda k: f"/apps/{k.app}/signing-keys/secret", lambda k: {"new_id": FRESH}, needs="keys.manage"),
     ],
-    ("POST", "/apps/{app_id}/key-sets/{key_set_id}/leave"): [
-        Inside(lambda k: f"/apps/{k.app}/key-sets/{k.key_set}/leave", lambda k: {}, needs="keys.manage", done=303),
+    ("POST", "/apps/{app_id}/key-sets/{key_set_id}/stop"): [
+        Inside(lambda k: f"/apps/{k.app}/key-sets/{k.key_set}/stop", lambda k: {}, needs="keys.manage", done=303),
     ],
     ("GET", "/apps/{app_id}/signing-keys/{key_id}/revoke"): [
         Inside(lambda k: f"/apps/{k.app}/signing-keys/{k.signing}/revoke", needs="keys.manage"),
