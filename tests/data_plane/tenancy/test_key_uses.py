@@ -2,13 +2,20 @@
 
 from datetime import timedelta
 
+import httpx
 import jwt
+import pytest
 
+from data_plane.identity.authenticate import Authenticator
+from data_plane.tenancy.copies import SnapshotCopies
 from data_plane.tenancy.key_uses import MOST, PERIOD, KeyUses, as_parameter
+from data_plane.tenancy.puller import SnapshotPuller
+from data_plane.tenancy.store import SnapshotStore
 from data_plane.tenancy.unknown_kids import UnknownKids
 from kernel.clock import ManualClock
 from kernel.contracts import SigningKey
-from kernel.security.tokens import names_unknown_key
+from kernel.security.tokens import TokenInvalid, names_unknown_key
+from tests.data_plane.tenancy.control import Control
 
 
 def test_a_busy_key_is_told_of_once_a_minute() -> None:
@@ -74,3 +81,37 @@ def test_a_token_that_names_a_key_of_nobody_is_known_as_such() -> None:
         token = jwt.encode({"sub": "ada"}, "y" * 40, algorithm="HS256", headers=headers)
         assert names_unknown_key(token, known) is unknown
     assert not names_unknown_key("nonsense", known)
+
+
+async def test_a_token_of_a_key_that_is_not_known_is_told_of_with_the_next_poll(node, serve):
+    control = Control()
+    control.publish(node.tenant.snapshot)
+    served = await serve(control.app())
+    unknown = UnknownKids(node.clock)
+    parts = (node.store, node.revocations, node.vault, node.clock)
+    authenticator = Authenticator(*parts, None, unknown)
+    puller = SnapshotPuller(
+        store=SnapshotStore(),
+        copies=SnapshotCopies(node.system, node.vault),
+        control_url=served.url,
+        credential="nk_test",
+        unknown=unknown,
+    )
+    authenticator.bearer(node.user_token("ada"))
+    await puller.pull()
+    assert "unknown_kids" not in control.polls[-1]
+    claims = jwt.decode(node.user_token("ada"), options={"verify_signature": False})
+    strange = jwt.encode(claims, "z" * 40, algorithm="HS256", headers={"kid": "of-nobody"})
+    for _ in range(3):
+        with pytest.raises(TokenInvalid):
+            authenticator.bearer(strange)
+    # A control plane that does not know the word keeps the node waiting for one poll, and no longer.
+    control.status = 422
+    with pytest.raises(httpx.HTTPStatusError):
+        await puller.pull()
+    assert control.polls[-1]["unknown_kids"] == node.tenant.snapshot.app_id
+    control.status = 200
+    puller.ready.clear()
+    await puller.pull()
+    assert "unknown_kids" not in control.polls[-1]
+    await puller.stop()
