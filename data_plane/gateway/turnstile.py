@@ -39,6 +39,10 @@ class Turnstile:
         """Run this when its turn has come, soon."""
         self._put(work, arguments, False)
 
+    def enter_waking(self, work: Callable[[], None]) -> None:
+        """Run this when its turn has come, soon. What it starts in the loop counts."""
+        self._put(work, (), True)
+
     def resolve(self, future: "asyncio.Future[Any]", result: Any) -> None:
         """Set a future's result when its turn has come, soon. What its waiter does then counts."""
         self._put(_set, (future, result), True)

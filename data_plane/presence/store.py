@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -18,8 +18,9 @@ LIFETIME: Final = 30.0
 """Seconds for which a process's word holds; after that its users are where their other devices are, or nowhere."""
 PATIENCE: Final = 1.0
 """Seconds for Redis to answer; then it counts as away."""
-MOST: Final = 200
-"""Users of one call, so that no other client of Redis waits long for it."""
+MOST: Final = 50
+"""Users of one call, so that no other client of Redis waits long for it, and packing it holds the loop for a
+millisecond."""
 _FIELDS: Final = 7
 
 User = tuple[UUID, str]
@@ -61,14 +62,16 @@ class PresenceStore:
         self._process = process
         self._life = round(lifetime * 1000)
 
-    async def put(self, puts: Sequence[Put]) -> list[Standing]:
-        """Say where users are; in no order."""
+    def put(self, puts: Sequence[Put]) -> AsyncIterator[list[Standing]]:
+        """Say where users are; in no order, some at a time."""
         flat = {put.user: (put.user[1], put.state, put.choice, put.version, put.known) for put in puts}
-        return await self._each(flat, ["put", self._process, self._life])
+        return self._each(flat, ["put", self._process, self._life])
 
     async def read(self, users: Iterable[User]) -> list[Standing]:
         """Where users are now; in no order."""
-        return await self._each({user: (user[1],) for user in users}, ["read"])
+        return [
+            standing async for some in self._each({user: (user[1],) for user in users}, ["read"]) for standing in some
+        ]
 
     async def sweep(self, app_id: UUID) -> list[Standing]:
         """Users of an app whose processes have said nothing in time, and who are elsewhere for it."""
@@ -81,16 +84,14 @@ class PresenceStore:
                     break
         return found
 
-    async def _each(self, users: dict[User, tuple[Any, ...]], head: list[Any]) -> list[Standing]:
+    async def _each(self, users: dict[User, tuple[Any, ...]], head: list[Any]) -> AsyncIterator[list[Standing]]:
         by_part: dict[tuple[UUID, int], list[tuple[Any, ...]]] = {}
         for user, said in users.items():
             by_part.setdefault((user[0], zlib.crc32(user[1].encode()) % PARTS), []).append(said)
-        found: list[Standing] = []
         for (app_id, part), of_part in by_part.items():
             for at in range(0, len(of_part), MOST):
                 words = [word for one in of_part[at : at + MOST] for word in one]
-                found += await self._run(app_id, part, [*head, *words])
-        return found
+                yield await self._run(app_id, part, [*head, *words])
 
     async def _run(self, app_id: UUID, part: int, args: list[Any]) -> list[Standing]:
         name = f"{self._prefix}{{{app_id.hex}.{part}}}"

@@ -156,7 +156,8 @@ class Presence:
         self.chosen(Chosen(user, choice))
         self._announce(Chosen(user, choice))
         try:
-            (standing,) = await self._store.put([Put(user, "-", choice.status, choice.version)])
+            said = [Put(user, "-", choice.status, choice.version)]
+            [[standing]] = [some async for some in self._store.put(said)]
         except Away as error:
             self._lost(error)
             return "offline"
@@ -321,8 +322,9 @@ class Presence:
         for user, state in states.items():
             known = self._locals.get(user, _STRANGER)
             puts.append(Put(user, state, known.choice.status, known.choice.version, known.state))
-        for standing in await self._store.put(puts):
-            self._settled(standing, states[standing.user])
+        async for some in self._store.put(puts):
+            for standing in some:
+                self._settled(standing, states[standing.user])
 
     def _devices(self, user: User) -> str:
         devices = self._registry.of_user(*user)

@@ -40,6 +40,7 @@ class UserConnections:
         self._limit = limit
         self._who: Who = who
         self._shared_from = limit // 10
+        self._told_from = max(1, self._shared_from)  # of those who have fewer, others hear nothing
         self._counts: dict[User, int] = {}
         self._shared: SharedCounts[User] = SharedCounts(
             redis,
@@ -66,7 +67,7 @@ class UserConnections:
             self._counts[user] = left
         else:
             self._counts.pop(user, None)
-        if left < self._shared_from or left <= 0:
+        if left + 1 == self._told_from:
             self._shared.left(user)
 
     async def run(self) -> None:
@@ -77,7 +78,7 @@ class UserConnections:
 
     async def publish(self) -> None:
         """Write the counts of those users who have many connections here."""
-        await self._shared.publish(user for user, count in self._counts.items() if count >= max(1, self._shared_from))
+        await self._shared.publish(user for user, count in self._counts.items() if count >= self._told_from)
 
     def _own(self, user: User) -> int:
         return self._counts.get(user, 0)

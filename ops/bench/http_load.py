@@ -8,6 +8,7 @@ import selectors
 import socket
 import sys
 import time
+from collections import deque
 from itertools import cycle
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,13 +21,17 @@ _READ: Final = 1 << 18
 
 
 class HttpPlan(msgspec.Struct):
-    """`connections` at once, each with one request in flight. `targets`: paths to ask for in turn, not the URL's."""
+    """`connections` at once, each with one request in flight. `targets`: paths to ask for in turn, not the URL's.
+
+    `rate` limits all requests together, per second; 0: no limit.
+    """
 
     url: str
     token: str
     connections: int
     seconds: float
     targets: list[str] = []
+    rate: float = 0
 
 
 class HttpReport(msgspec.Struct):
@@ -56,19 +61,24 @@ def run(plan: HttpPlan) -> HttpReport:
     rest = f"HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {plan.token}\r\nConnection: keep-alive\r\n\r\n"
     requests = cycle([f"GET {each} {rest}".encode() for each in plan.targets or [target]])
     selector = selectors.EpollSelector()
+    free: deque[_Connection] = deque()
     for _ in range(plan.connections):
         sock = socket.create_connection((parts.hostname or "", parts.port or 80))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setblocking(False)
         connection = _Connection(sock)
         selector.register(sock, selectors.EVENT_READ, connection)
-        connection.sent_at = time.perf_counter()
-        sock.send(next(requests))
-    answers, refused, size = 0, 0, 0
+        free.append(connection)
+    answers, refused, size, asked = 0, 0, 0, 0
     latencies: list[float] = []
     began, times = time.perf_counter(), os.times()
     while (now := time.perf_counter()) - began < plan.seconds:
-        for key, _ in selector.select(0.1):
+        while free and (not plan.rate or asked < (now - began) * plan.rate):
+            asked += 1
+            connection = free.popleft()
+            connection.sent_at = time.perf_counter()
+            connection.sock.send(next(requests))
+        for key, _ in selector.select(min(0.1, 1 / plan.rate) if plan.rate and free else 0.1):
             connection = key.data
             connection.buffer += connection.sock.recv(_READ)
             end = _whole(connection.buffer)
@@ -81,8 +91,7 @@ def run(plan: HttpPlan) -> HttpReport:
             else:
                 refused += 1
             connection.buffer = connection.buffer[end:]
-            connection.sent_at = time.perf_counter()
-            connection.sock.send(next(requests))
+            free.append(connection)
     after = os.times()
     seconds = now - began
     return HttpReport(

@@ -101,7 +101,8 @@ async def serve(settings: Settings, process: Process | None = None) -> None:
     node = Node(deps)
     await node.start()
     inside = process.sockets / f"{process.worker}.http" if process.sockets is not None else None
-    server = Server(server_config(node, settings.host, settings.node_port), inside=inside)
+    config = server_config(node, settings.host, settings.node_port)
+    server = Server(config, inside=inside, line=node.gateway.turns)
     garbage = Garbage()
     garbage.start()
     looking = asyncio.create_task(garbage.run(), name="garbage")

@@ -193,9 +193,13 @@ class Line(WSListener):
         if self._corked is not None and frame.last_in_buffer:
             self._uncork()
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
+    def lost(self) -> None:
+        """There is nothing to write to any more. `disconnected` follows."""
         self._corked = None
         self.write = _nowhere
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.lost()
         if self._ws is not None:
             self.disconnected()
 
@@ -300,7 +304,10 @@ class _Socket(WSProtocol):  # type: ignore[misc]
     def connection_lost(self, exc: Exception | None) -> None:
         self._tcp = None
         if self.transport is not None:
-            super().connection_lost(exc)
+            if isinstance(self.listener, Line):
+                self.listener.lost()
+            # When thousands go at once, others have turns in between.
+            self._turns.enter(super().connection_lost, exc)
 
     def data_received(self, head: bytes) -> None:
         """uvicorn's one call: the request's head, put together again."""
