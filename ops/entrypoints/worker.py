@@ -56,7 +56,14 @@ class Worker:
         workers = [await self._shard_worker(shard) for shard in self._shards]
         deps = self._management()
         runners = {worker.name: worker.runner for worker in workers}
-        handlers = AlertJobs(deps).handlers()
+        handlers = dict(AlertJobs(deps).handlers())
+        stripe = None
+        if deps.settings.billing == "stripe":
+            # Its library takes a second to import, and nobody without Stripe needs it.
+            from billing.provider.stripe.worker import StripeWorker
+
+            stripe = StripeWorker(deps)
+            handlers |= stripe.handlers()
         runners["control"] = OutboxRunner(deps.database, "control", handlers, self._clock)
         queue = JobQueue(self._jobs_redis_url, runners)
         queue.start()
@@ -65,6 +72,8 @@ class Worker:
         courier = Courier(deps.database, self._vault, self._clock, self._mailer)
         tasks.append(asyncio.create_task(courier.run(), name="courier"))
         tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
+        if stripe is not None:
+            tasks.append(asyncio.create_task(stripe.run(), name="stripe"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:
             await asyncio.to_thread(ready_file.write_text, str(os.getpid()))
@@ -78,6 +87,8 @@ class Worker:
             _log.info("worker.stopping")
             await end_tasks([*tasks, told])
             await queue.stop()
+            if stripe is not None:
+                await stripe.close()
             for database in self._databases:
                 await database.close()
 
