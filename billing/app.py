@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler, ExceptionHandler
 
 from billing.plans import load_catalog
 from billing.provider import Provider, provider_of
+from billing.provider.stripe.routes import receive_stripe_event
 from billing.tenants import last_invoice_made
 from billing.usage.ingest import IngestMetrics
 from billing.usage.quota import QuotaKeeper
@@ -52,7 +53,7 @@ def create_app(
 
     return control_plane.create_app(
         deps,
-        routes=[report_usage, *routes],
+        routes=[report_usage, receive_stripe_event, *routes],
         dependencies={
             "quota_keeper": Provide(provide_keeper),
             "ingest_metrics": Provide(provide_metrics),

@@ -180,6 +180,10 @@ class Catalog:
             raise InvalidInput(f"There is no add-on {addon_id!r}.", field="addon")
         return found
 
+    def coupons(self) -> list[Coupon]:
+        """All of them, in the order of the file."""
+        return list(self._coupons.values())
+
     def coupon(self, code: str) -> Coupon:
         """By its code, however it is written. Raises `InvalidInput`."""
         found = self._coupons.get(code.strip().upper())

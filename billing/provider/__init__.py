@@ -33,6 +33,11 @@ __all__ = [
 
 def provider_of(deps: Deps) -> Provider:
     """The one that the settings name. Raises `SettingsError` that names what Stripe needs and is not set."""
+    if deps.settings.billing == "stripe":
+        # Stripe's library takes a second to import, and nobody without Stripe needs it.
+        from billing.provider.stripe.provider import StripeProvider
+
+        return StripeProvider(deps)
     from billing.provider.null import NullProvider
 
     return NullProvider(deps)

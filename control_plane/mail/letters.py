@@ -25,6 +25,7 @@ Kind = Literal[
     "usage_alert",
     "invoice_ready",
     "dunning_notice",
+    "billing_difference",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -94,6 +95,15 @@ def usage_alert(
         "usage_alert", to, subject, settings,
         url=url, app=app, what=what, threshold=str(threshold), used=used, limit=limit, month=month, beyond=beyond,
     )  # fmt: skip
+
+
+def billing_difference(
+    settings: Settings, *, to: str, app_id: str, month: str, what: str, values: tuple[tuple[str, str], ...]
+) -> Letter:
+    """To staff, when usage, the payment service and an invoice say different things. `values`: who says how much."""
+    subject = f"Billing does not add up: {app_id}, {month}"
+    said = "; ".join(f"{name}: {value}" for name, value in values)
+    return _letter("billing_difference", to, subject, settings, app=app_id, month=month, what=what, said=said)
 
 
 def invoice_ready(

@@ -159,6 +159,21 @@ create table control.stripe_prices (
     synced_at   timestamptz not null
 );
 
+-- What a month comes to by our own terms and ledger, as an invoice would say it: Stripe's is held against it.
+create table control.stripe_statements (
+    organization_id  uuid not null references control.organizations (id),
+    month            text not null check (month ~ '^[0-9]{4}-[0-9]{2}$'),
+    currency         text not null check (currency ~ '^[a-z]{3}$'),
+    total            bigint not null,
+    document         text not null,
+    digest           text not null check (digest ~ '^[0-9a-f]{64}$'),
+    cut              timestamptz not null,
+    made_at          timestamptz not null,
+    primary key (organization_id, month)
+);
+create trigger append_only before update or delete or truncate on control.stripe_statements
+    for each statement execute function control.refuse_change();
+
 -- Where the ledger, Stripe's meters and the invoice say different things. `resolved_at`: they agree again.
 create table control.stripe_differences (
     id               uuid primary key,
@@ -189,7 +204,7 @@ declare
     t text;
 begin
     foreach t in array array['stripe_customers', 'stripe_subscriptions', 'stripe_sessions', 'stripe_commands',
-                             'stripe_invoices', 'stripe_meter_events', 'stripe_differences'] loop
+                             'stripe_invoices', 'stripe_meter_events', 'stripe_differences', 'stripe_statements'] loop
         execute format('alter table control.%I enable row level security', t);
         execute format('alter table control.%I force row level security', t);
         execute format('create policy system on control.%I to natter_control using (true) with check (true)', t);
@@ -204,6 +219,9 @@ grant select, insert, update on
     control.stripe_differences, control.stripe_state
     to natter_control;
 
+grant select, insert on control.stripe_statements to natter_control;
+
 -- Pages only look; the inbox, prices and the worker's memory they do not even see.
-grant select on control.stripe_customers, control.stripe_subscriptions, control.stripe_invoices to natter_portal;
+grant select on control.stripe_customers, control.stripe_subscriptions, control.stripe_invoices, control.stripe_statements
+    to natter_portal;
 grant select (organization_id, app_id, kind, state, created_at) on control.stripe_commands to natter_portal;
