@@ -162,12 +162,17 @@ async def submit_checkout(
     """Go on to the page on which a plan is paid for the first time."""
     app_scope.member.require("billing.manage")
     form = await read_form(request, PlanForm)
-    back = f"{visit.deps.settings.portal}{_path(app_scope)}/paid"
+    back = f"{visit.deps.settings.portal}{_path(app_scope)}"
     try:
         form.check()
         plan = load_catalog().newest(form.data.plan)
         url = await provider.checkout(
-            app_scope.member, app_scope.app.id, plan.id, return_url=back, request_id=visit.request_id
+            app_scope.member,
+            app_scope.app.id,
+            plan.id,
+            return_url=f"{back}/paid",
+            cancel_url=back,
+            request_id=visit.request_id,
         )
     except ProviderAway as away:
         return await _paid_change(request, visit, app_scope, provider, plan, form=form.fail(away))
