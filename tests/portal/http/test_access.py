@@ -27,7 +27,7 @@ OPEN = {
     "/docs/realtime",
 }
 """Pages that everybody may open. A page is added here by somebody who means it."""
-FOR_STAFF = {"/staff/webhooks", "/staff/webhooks/{event_id}/replay"}
+FOR_STAFF = {"/staff/webhooks"}
 FOR_OUTBOX = {"/outbox", "/outbox/{mail_id}", "/outbox/{mail_id}/body"}
 
 
