@@ -83,7 +83,7 @@ def credit(organization: str, amount: int, reason: str, expires: datetime | None
 @click.option("--app", "app_id", required=True, help="app_…")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="UTC; now unless it is given.")
 def unpaid(app_id: str, since: datetime | None) -> None:
-    """Say that a bill of an app is unpaid: its grace begins, then the steps of the ladder (docs/billing.md).
+    """Say that a bill of an app is unpaid: its grace begins, then the steps of the ladder (docs/dunning.md).
 
     For installations without a payment provider; where there is one, it says so itself.
     """

@@ -27,7 +27,7 @@ from tests.portal.harness import newcomer as fresh
 from tests.portal.security import changed_address
 from tests.portal.unsafe import PEM
 
-NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
+NO_PAGES = ("/v1/", "/internal/", "/webhooks/", "/static/", "/healthz", "/readyz", "/metrics")
 REDIRECTS = {
     "/",
     "/check-mail",

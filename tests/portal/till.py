@@ -89,6 +89,7 @@ async def open_till(deps: Deps, port: int) -> AsyncIterator[Till]:
             portal_database=Database(settings.database_url, role="natter_portal", pool_size=3),
         )
         worker = StripeWorker(dataclasses.replace(own, registry=CollectorRegistry()))
+        await worker.step()  # Stripe is told the prices before anybody may ask for them
         async with serve(own, settings.database_url) as portal:
             yield Till(portal, simulator, worker)
         await worker.close()
