@@ -29,7 +29,14 @@ class NullProvider:
         self._deps = deps
 
     async def checkout(
-        self, member: Member, app_id: UUID, plan_id: str, *, return_url: str, request_id: str | None = None
+        self,
+        member: Member,
+        app_id: UUID,
+        plan_id: str,
+        *,
+        return_url: str,
+        cancel_url: str | None = None,
+        request_id: str | None = None,
     ) -> str:
         """There is nothing to pay: the plan is changed, and the way leads back."""
         await self.change(member, app_id, plan_id, request_id=request_id)

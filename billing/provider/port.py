@@ -193,11 +193,19 @@ class Provider(Protocol):
         ...
 
     async def checkout(
-        self, member: Member, app_id: UUID, plan_id: str, *, return_url: str, request_id: str | None = None
+        self,
+        member: Member,
+        app_id: UUID,
+        plan_id: str,
+        *,
+        return_url: str,
+        cancel_url: str | None = None,
+        request_id: str | None = None,
     ) -> str:
         """The address of a page on which the plan is paid for. However often it is asked for, and by how many at once,
         one subscription comes of it. Of an app in a trial: the card is asked for, and the plan begins to cost when the
-        trial ends. Raises `AlreadySubscribed`, `InvalidInput`, `Forbidden` for a plan by contract."""
+        trial ends. The page leads to `return_url`, or back to `cancel_url` unpaid. Raises `AlreadySubscribed`,
+        `InvalidInput`, `Forbidden` for a plan by contract."""
         ...
 
     async def portal(self, member: Member, *, return_url: str, request_id: str | None = None) -> str:

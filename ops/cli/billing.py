@@ -80,6 +80,32 @@ def credit(organization: str, amount: int, reason: str, expires: datetime | None
 
 
 @billing.command()
+@click.option("--app", "app_id", required=True, help="app_…")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="UTC; now unless it is given.")
+def unpaid(app_id: str, since: datetime | None) -> None:
+    """Say that a bill of an app is unpaid: its grace begins, then the steps of the ladder (docs/dunning.md).
+
+    For installations without a payment provider; where there is one, it says so itself.
+    """
+    click.echo(asyncio.run(_change(lambda ctx: _observe(ctx, app_id, since.replace(tzinfo=UTC) if since else ctx.now))))
+
+
+@billing.command()
+@click.option("--app", "app_id", required=True, help="app_…")
+def paid(app_id: str) -> None:
+    """Say that nothing of an app's bill is unpaid: whatever was withheld comes back at once."""
+    click.echo(asyncio.run(_change(lambda ctx: _observe(ctx, app_id, None))))
+
+
+async def _observe(ctx: Any, app_id: str, unpaid_since: datetime | None) -> str:
+    from billing.dunning import observe
+    from kernel.ids import parse_id
+
+    state = await observe(ctx, parse_id("app", app_id, field="app"), unpaid_since)
+    return f"{app_id}: {state.replace('_', ' ')}."
+
+
+@billing.command()
 def close() -> None:
     """Close the months that are over, as the worker does an hour after their end."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvloop
 
 from billing.alerts import AlertJobs
+from billing.dunning import DunningJobs, DunningKeeper
 from billing.invoices.closing import Closer
 from control_plane.context import Deps
 from control_plane.mail.delivery import Courier, mailer_of
@@ -56,7 +57,7 @@ class Worker:
         workers = [await self._shard_worker(shard) for shard in self._shards]
         deps = self._management()
         runners = {worker.name: worker.runner for worker in workers}
-        handlers = dict(AlertJobs(deps).handlers())
+        handlers = {**AlertJobs(deps).handlers(), **DunningJobs(deps).handlers()}
         stripe = None
         if deps.settings.billing == "stripe":
             # Its library takes a second to import, and nobody without Stripe needs it.
@@ -72,6 +73,7 @@ class Worker:
         courier = Courier(deps.database, self._vault, self._clock, self._mailer)
         tasks.append(asyncio.create_task(courier.run(), name="courier"))
         tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
+        tasks.append(asyncio.create_task(DunningKeeper(deps).run(), name="dunning-keeper"))
         if stripe is not None:
             tasks.append(asyncio.create_task(stripe.run(), name="stripe"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])

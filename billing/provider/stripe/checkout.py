@@ -54,7 +54,16 @@ class Checkout:
         self._prices = prices
         self._customers = customers
 
-    async def open(self, actor: Actor, app_id: UUID, organization_id: UUID, plan: Plan, *, return_url: str) -> str:
+    async def open(
+        self,
+        actor: Actor,
+        app_id: UUID,
+        organization_id: UUID,
+        plan: Plan,
+        *,
+        return_url: str,
+        cancel_url: str | None = None,
+    ) -> str:
         """The address of the app's page for that plan; the one that is open already, if there is one.
 
         Raises `AlreadySubscribed`, `ProviderAway`.
@@ -97,7 +106,7 @@ class Checkout:
             "client_reference_id": format_id("app", app_id),
             "metadata": noted,
             "success_url": return_url,
-            "cancel_url": return_url,
+            "cancel_url": cancel_url or return_url,
             "expires_at": seconds(now + LASTS),
         }
         if mode == "subscription":

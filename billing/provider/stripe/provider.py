@@ -77,14 +77,23 @@ class StripeProvider:
         self._parts = parts_of(deps, patience=HASTE)
 
     async def checkout(
-        self, member: Member, app_id: UUID, plan_id: str, *, return_url: str, request_id: str | None = None
+        self,
+        member: Member,
+        app_id: UUID,
+        plan_id: str,
+        *,
+        return_url: str,
+        cancel_url: str | None = None,
+        request_id: str | None = None,
     ) -> str:
         """See `Provider`."""
         plan = await self._plan(member, app_id, plan_id)
         if not plan.price:
             raise NoSubscription(f"{plan.name} costs nothing: there is nothing to pay.")
         actor = Actor(member.actor, request_id)
-        return await self._parts.checkout.open(actor, app_id, member.organization_id, plan, return_url=return_url)
+        return await self._parts.checkout.open(
+            actor, app_id, member.organization_id, plan, return_url=return_url, cancel_url=cancel_url
+        )
 
     async def portal(self, member: Member, *, return_url: str, request_id: str | None = None) -> str:
         """See `Provider`."""

@@ -42,6 +42,16 @@ def every_letter() -> dict[str, Letter]:
             month="January 2026",
             beyond="They stop.",
         ),
+        mail.dunning_notice(
+            SETTINGS,
+            to=TO,
+            state="export",
+            app=XSS,
+            app_id="app_1",
+            organization_id="org_1",
+            at=ManualClock().now(),
+            moves_at=ManualClock().now(),
+        ),
         mail.invoice_ready(
             SETTINGS,
             to=TO,
