@@ -12,7 +12,8 @@ from kernel.ids import format_id
 
 
 class App(Base):
-    """A tenant of the data plane. `version` is the configuration version that last changed it."""
+    """A tenant of the data plane. `version` is the configuration version that last changed it; `hold` is what billing
+    keeps it from."""
 
     __tablename__ = "apps"
 
@@ -29,6 +30,7 @@ class App(Base):
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     promoted_at: Mapped[datetime | None]
+    hold: Mapped[str | None]
 
     @property
     def guests(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvloop
 
 from billing.alerts import AlertJobs
+from billing.dunning import DunningJobs, DunningKeeper
 from billing.invoices.closing import Closer
 from control_plane.context import Deps
 from control_plane.mail.delivery import Courier, mailer_of
@@ -56,7 +57,14 @@ class Worker:
         workers = [await self._shard_worker(shard) for shard in self._shards]
         deps = self._management()
         runners = {worker.name: worker.runner for worker in workers}
-        handlers = AlertJobs(deps).handlers()
+        handlers = {**AlertJobs(deps).handlers(), **DunningJobs(deps).handlers()}
+        stripe = None
+        if deps.settings.billing == "stripe":
+            # Its library takes a second to import, and nobody without Stripe needs it.
+            from billing.provider.stripe.worker import StripeWorker
+
+            stripe = StripeWorker(deps)
+            handlers |= stripe.handlers()
         runners["control"] = OutboxRunner(deps.database, "control", handlers, self._clock)
         queue = JobQueue(self._jobs_redis_url, runners)
         queue.start()
@@ -65,6 +73,9 @@ class Worker:
         courier = Courier(deps.database, self._vault, self._clock, self._mailer)
         tasks.append(asyncio.create_task(courier.run(), name="courier"))
         tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
+        tasks.append(asyncio.create_task(DunningKeeper(deps).run(), name="dunning-keeper"))
+        if stripe is not None:
+            tasks.append(asyncio.create_task(stripe.run(), name="stripe"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:
             await asyncio.to_thread(ready_file.write_text, str(os.getpid()))
@@ -78,6 +89,8 @@ class Worker:
             _log.info("worker.stopping")
             await end_tasks([*tasks, told])
             await queue.stop()
+            if stripe is not None:
+                await stripe.close()
             for database in self._databases:
                 await database.close()
 

@@ -4,6 +4,6 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from portal.billing import invoice, overview
+from portal.billing import bills, invoice, overview
 
-ROUTES: Final[list[ControllerRouterHandler]] = [*overview.ROUTES, *invoice.ROUTES]
+ROUTES: Final[list[ControllerRouterHandler]] = [*overview.ROUTES, *invoice.ROUTES, *bills.ROUTES]

@@ -186,3 +186,9 @@ def test_ids_of_nothing_are_none(world: World) -> None:
     kit = world.victim.kit
     assert world.nothing(kit).app != kit.app
     assert format_id("org", world.victim.id) == kit.organization
+
+
+async def test_what_stripe_would_tell_is_not_heard_where_it_takes_no_money(visits: Visits) -> None:
+    async with visits.unnoticed("/webhooks/stripe"):
+        answer = await visits.http.post("/webhooks/stripe", content=b"{}", headers={"stripe-signature": "t=1,v1=00"})
+    assert answer.status_code == 404

@@ -1,0 +1,217 @@
+"""What must follow from what is known: commands for whatever is not yet as it should be.
+
+Every round looks at levels, so that it does not matter which of its causes was seen, or how often. `ask` drops what was
+asked for before, by its subject.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing.alerts.letters import system_context
+from billing.invoices.document import DocumentLine, decode
+from billing.invoices.wording import describe
+from billing.money import overage
+from billing.plans import load_catalog
+from billing.provider.stripe.catalog import pack_sizes
+from billing.provider.stripe.client import seconds
+from billing.provider.stripe.commands import ask, differs
+from billing.provider.stripe.meters import month_packs, sums
+from billing.provider.stripe.subscriptions import SYSTEM, Seen, agreed_items, every_seen
+from billing.terms.facts import ENDED, load, newest
+from billing.terms.force import in_force
+from billing.usage.periods import month_bounds
+from billing.usage.recompute import count
+from billing.words import METERS as WORDS
+from control_plane.context import Context, Deps
+from control_plane.entitlements import METERS
+from kernel.clock import month_of
+from kernel.ids import format_id, parse_id
+
+LOOK_BACK: Final = timedelta(days=100)
+
+_GRANTS = text(
+    """
+    select g.id, g.organization_id, g.reason, e.balance
+    from control.credit_grants g
+    join control.stripe_customers c on c.organization_id = g.organization_id and c.customer_id is not null
+    join lateral (select balance from control.credit_entries x where x.grant_id = g.id order by seq desc limit 1) e
+        on true
+    where e.balance > 0 and (g.expires_at is null or g.expires_at > :now) and not exists (
+        select from control.stripe_commands s where s.organization_id = g.organization_id and s.kind = 'credit'
+            and s.subject = 'cred ' || g.id::text)
+    order by g.id
+    """
+)
+_REDEEMED = text(
+    """
+    select r.organization_id, r.code, r.first_month, s.app_id, s.subscription_id from control.coupon_redemptions r
+    join control.stripe_subscriptions s on s.organization_id = r.organization_id
+    where s.status in ('trialing', 'active', 'past_due', 'unpaid') and not exists (
+        select from control.stripe_commands c where c.organization_id = r.organization_id and c.kind = 'coupon'
+            and c.subject = r.code || ' ' || s.subscription_id)
+    order by r.redeemed_at, r.code
+    """
+)
+_DRAFTS = text(
+    """
+    select i.invoice_id, i.organization_id, i.app_id, i.period_begin from control.stripe_invoices i
+    where i.status = 'draft' and i.reason = 'subscription_cycle' and i.app_id is not null and exists (
+        select from control.stripe_commands h where h.organization_id = i.organization_id and h.kind = 'hold'
+            and h.subject = i.invoice_id and h.state = 'done')
+    order by i.created_at, i.invoice_id
+    """
+)
+_CUT = text("select cut from control.billing_months where organization_id = :organization and month = :month")
+_STATEMENTS = text(
+    """
+    select organization_id, month, document from control.stripe_statements
+    where made_at > :since and document like '%"kind":"adjustment"%' order by month, organization_id
+    """
+)
+_AGED = text(
+    """
+    select distinct e.organization_id, e.app_id, e.meter, e.month from control.stripe_meter_events e
+    join control.billing_months b on b.organization_id = e.organization_id and b.month = e.month
+    where e.state = 'adjusted' and e.settled_at > :since order by 2, 3, 4
+    """
+)
+
+
+class Settler:
+    """Writes commands; calls nobody."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def step(self) -> int:
+        """One round; returns how many commands were written."""
+        asked = 0
+        async with self._deps.database.unit_of_work(read_only=True) as uow:
+            known = await every_seen(uow.session)
+        for each in known:
+            if each.live:
+                async with self._deps.database.unit_of_work() as uow:
+                    asked += await _follow_terms(system_context(self._deps, uow, actor=SYSTEM), each)
+        async with self._deps.database.unit_of_work() as uow:
+            ctx = system_context(self._deps, uow, actor=SYSTEM)
+            asked += await _credits(ctx)
+            asked += await _coupons(ctx)
+            asked += await _drafts(ctx)
+            asked += await _adjustments(ctx)
+            asked += await _aged(ctx)
+        return asked
+
+
+async def usage_complete(
+    session: AsyncSession, organization_id: UUID, app_id: UUID, month: str, *, now: datetime
+) -> bool:
+    """Whether the month is closed and Stripe has all of its usage, as the cut says."""
+    if await session.scalar(_CUT, {"organization": organization_id, "month": month}) is None:
+        return False
+    grown = await month_packs(session, organization_id, app_id, month, before=now)
+    for meter, hours in grown.items():
+        found = await sums(session, app_id, meter, month)
+        if found.open or found.accepted + found.adjusted != sum(hours.values()):
+            return False
+    return True
+
+
+async def _follow_terms(ctx: Context, known: Seen) -> int:
+    facts = await load(ctx.session, known.app_id)
+    held = newest(facts, ctx.now)
+    organization, app = known.organization_id, known.app_id
+    if ("plan", ENDED) in held:
+        return await _asked(ctx, organization, app, "end", {}, f"{known.subscription_id}")
+    base = held.get(("plan", ""))
+    if base is None or (base.value["plan"], base.value["version"]) != (known.plan, known.version):
+        # The plan is on its way here, or from here: items follow once both agree.
+        return 0
+    wanted = await agreed_items(ctx.session, app, known.slot, now=ctx.now, plan=(known.plan or "", known.version or 0))
+    if wanted is None or not differs(known, wanted):
+        return 0
+    begun = max(fact.id for fact in facts if fact.began_at <= ctx.now)
+    return await _asked(ctx, organization, app, "items", {}, f"{known.subscription_id} {begun} {month_of(ctx.now)}")
+
+
+async def _credits(ctx: Context) -> int:
+    asked = 0
+    for row in (await ctx.session.execute(_GRANTS, {"now": ctx.now})).all():
+        params = {"amount": row.balance, "text": row.reason}
+        asked += await _asked(ctx, row.organization_id, None, "credit", params, f"cred {row.id}")
+    return asked
+
+
+async def _coupons(ctx: Context) -> int:
+    asked, catalog = 0, load_catalog()
+    for row in (await ctx.session.execute(_REDEEMED)).all():
+        coupon = catalog.coupon(row.code)
+        begin, _ = month_bounds(row.first_month)
+        months = (ctx.now.astimezone(UTC).year - begin.year) * 12 + ctx.now.astimezone(UTC).month - begin.month
+        if 0 <= months < coupon.months:
+            params = {"code": row.code}
+            subject = f"{row.code} {row.subscription_id}"
+            asked += await _asked(ctx, row.organization_id, row.app_id, "coupon", params, subject)
+    return asked
+
+
+async def _drafts(ctx: Context) -> int:
+    asked = 0
+    for row in (await ctx.session.execute(_DRAFTS)).all():
+        month = month_of(row.period_begin)
+        if await usage_complete(ctx.session, row.organization_id, row.app_id, month, now=ctx.now):
+            asked += await _asked(ctx, row.organization_id, row.app_id, "finalize", {}, row.invoice_id)
+    return asked
+
+
+async def _adjustments(ctx: Context) -> int:
+    """What arrived after a month's cut, as our statement of the next month prices it."""
+    asked = 0
+    for row in (await ctx.session.execute(_STATEMENTS, {"since": ctx.now - LOOK_BACK})).all():
+        for place, line in enumerate(decode(row.document).lines, 1):
+            if line.kind == "adjustment" and line.amount:
+                params = _item(line.amount, describe(line), line)
+                app = parse_id("app", line.app.id)
+                subject = f"statement {row.month} {place}"
+                asked += await _asked(ctx, row.organization_id, app, "adjust", params, subject)
+    return asked
+
+
+async def _aged(ctx: Context) -> int:
+    """What was too old for Stripe's meters when it could be sent: the difference that it makes, as an item."""
+    asked, catalog = 0, load_catalog()
+    sizes = pack_sizes(catalog)
+    for row in (await ctx.session.execute(_AGED, {"since": ctx.now - LOOK_BACK})).all():
+        cut = await ctx.session.scalar(_CUT, {"organization": row.organization_id, "month": row.month})
+        found = await sums(ctx.session, row.app_id, row.meter, row.month)
+        if found.open:
+            continue
+        begin, end = month_bounds(row.month)
+        terms = in_force(await load(ctx.session, row.app_id), end - timedelta(microseconds=1), catalog)
+        meter = next(each for each in METERS if each == row.meter)
+        if terms is None or (over := terms.meters[meter].overage) is None:
+            continue
+        used = (await count(ctx.session, row.app_id, row.month, cut=cut))[row.meter]
+        included = terms.meters[meter].included
+        charged = overage(found.accepted * sizes[row.meter], included, over.price, over.per)
+        amount = overage(used, included, over.price, over.per) - charged
+        if amount:
+            words = f"{WORDS[row.meter]} of {begin:%B %Y}, received late"
+            params = {"amount": amount, "text": words, "begin": seconds(begin), "end": seconds(end)}
+            subject = f"aged {format_id('app', row.app_id)} {row.meter} {row.month}"
+            asked += await _asked(ctx, row.organization_id, row.app_id, "adjust", params, subject)
+    return asked
+
+
+def _item(amount: int, words: str, line: DocumentLine) -> dict[str, object]:
+    begin, end = datetime.fromisoformat(line.begin), datetime.fromisoformat(line.end)
+    return {"amount": amount, "text": words, "begin": seconds(begin), "end": seconds(end)}
+
+
+async def _asked(
+    ctx: Context, organization_id: UUID, app_id: UUID | None, kind: str, params: dict[str, object], subject: str
+) -> int:
+    return await ask(ctx, organization_id, app_id, kind, params, subject=subject) is not None
