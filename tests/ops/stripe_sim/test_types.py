@@ -62,18 +62,17 @@ async def _much(account: Account, simulator: Simulator) -> list[Any]:
     schedule = await v1.subscription_schedules.create_async({"from_subscription": subscription.id})
     phase = schedule.phases[0]
     items = [{"price": each.price, **({"quantity": 1} if each.price != use.id else {})} for each in phase["items"]]
-    await v1.subscription_schedules.update_async(
-        schedule.id,
-        {"phases": [{"items": items, "start_date": phase.start_date, "end_date": phase.end_date},
-                    {"items": [{"price": small.id, "quantity": 1}, {"price": use.id}], "duration": {"interval": "month"}}]},
-    )  # fmt: skip
+    now = {"items": items, "start_date": phase.start_date, "end_date": phase.end_date}
+    then = {"items": [{"price": small.id, "quantity": 1}, {"price": use.id}], "duration": {"interval": "month"}}
+    await v1.subscription_schedules.update_async(schedule.id, {"phases": [now, then]})
     simulator.advance_to(at(2026, 4, 1, 2))
     simulator.decline("insufficient_funds")
     simulator.advance_to(at(2026, 5, 3))
     simulator.decline(None)
     trial = await v1.customers.create_async({"email": "t@b.c", "payment_method": "pm_card_visa"})
-    await v1.subscriptions.create_async({"customer": trial.id, "items": [{"price": small.id}], "trial_period_days": 7,
-        "discounts": [{"coupon": "off5"}], "trial_settings": {"end_behavior": {"missing_payment_method": "pause"}}})  # fmt: skip
+    ends = {"end_behavior": {"missing_payment_method": "pause"}}
+    own = {"items": [{"price": small.id}], "discounts": [{"coupon": "off5"}], "trial_settings": ends}
+    await v1.subscriptions.create_async({"customer": trial.id, "trial_period_days": 7, **own})
     await v1.invoice_items.create_async({"customer": trial.id, "amount": 700, "currency": "usd", "description": "More"})
     invoice = await v1.invoices.create_async({"customer": trial.id, "pending_invoice_items_behavior": "include"})
     await v1.invoices.finalize_invoice_async(invoice.id, {"auto_advance": False})
