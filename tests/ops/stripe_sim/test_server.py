@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -329,3 +330,27 @@ async def test_in_the_portal_a_card_is_changed_and_an_invoice_paid(simulator: Si
         assert "active" in (await http.get("/")).text
         assert (await http.get("/p/session/bps_nothing")).status_code == 404
     assert (await v1.subscriptions.retrieve_async(subscription.id)).status == "active"
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_command_says_where_it_is_and_ends_in_good_order(tmp_path: Path) -> None:
+    options = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    command = [sys.executable, "-m", "ops.cli", "stripe-sim", "--state", str(tmp_path / "state.db"), "--port"]
+    running = await asyncio.create_subprocess_exec(*command, "0", **options)
+    assert running.stdout is not None
+    said: dict[str, str] = {}
+    async with asyncio.timeout(30):
+        while "Secret key" not in said:
+            name, _, value = (await running.stdout.readline()).decode().strip().partition("  ")
+            said[name] = value.strip()
+    url = said["Stripe simulator"]
+    product = await client_of(url, said["Secret key"]).products.create_async({"name": "x"})
+    assert product.id.startswith("prod_")
+    second = await asyncio.create_subprocess_exec(*command, url.rpartition(":")[2], **options)
+    _, why = await second.communicate()
+    assert second.returncode == 1 and b"cannot be used" in why
+    running.terminate()
+    await running.communicate()
+    assert running.returncode == 0
