@@ -311,7 +311,7 @@ class Commands:
         await self._look(command)
 
     async def _items(self, command: Command) -> None:
-        """The items as the terms say; what is more of is charged in part, with the next invoice."""
+        """`at`: the items as the terms say since then; the difference is charged with the next invoice."""
         known = await self._live(command)
         if known is None or known.plan is None or known.version is None:
             return
@@ -324,6 +324,7 @@ class Commands:
             key=command.key,
             items=item_params(known.items, wanted, await self._prices.ids(wanted)),
             proration_behavior="create_prorations",
+            proration_date=max(command.params["at"], seconds(known.period_begin or command.created_at)),
         )
         await self._look(command)
 
