@@ -146,6 +146,7 @@ class Commands:
             "coupon": self._coupon,
             "hold": self._hold,
             "finalize": self._finalize,
+            "forget": self._forget,
         }
 
     async def step(self) -> int:
@@ -478,6 +479,14 @@ class Commands:
             # It is no draft any more: somebody else was faster.
             found = await self._api.call(self._api.v1.invoices.retrieve_async, command.subject)
             if found["status"] == "draft":
+                raise
+
+    async def _forget(self, command: Command) -> None:
+        """`subject`: a customer whose organization is erased. Stripe keeps invoices, and neither card nor address."""
+        try:
+            await self._api.call(self._api.v1.customers.delete_async, command.subject)
+        except StripeRefused as error:
+            if not error.missing:
                 raise
 
     # -- what they share ---------------------------------------------------------------------------------------------

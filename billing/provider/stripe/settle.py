@@ -74,6 +74,15 @@ _STATEMENTS = text(
     where made_at > :since and document like '%"kind":"adjustment"%' order by month, organization_id
     """
 )
+_ERASED = text(
+    """
+    select c.organization_id, c.customer_id from control.stripe_customers c
+    join control.organizations o on o.id = c.organization_id
+    where o.erased_at is not null and c.customer_id is not null and not exists (
+        select from control.stripe_commands f where f.organization_id = c.organization_id and f.kind = 'forget')
+    order by 1
+    """
+)
 _FINAL = text(
     """
     select i.organization_id, i.app_id, i.invoice_id, i.lines, i.period_begin, b.month, b.cut
@@ -104,6 +113,7 @@ class Settler:
                     asked += await _follow_terms(system_context(self._deps, uow, actor=SYSTEM), each)
         async with self._deps.database.unit_of_work() as uow:
             ctx = system_context(self._deps, uow, actor=SYSTEM)
+            asked += await _erased(ctx)
             asked += await _credits(ctx)
             asked += await _coupons(ctx)
             asked += await _drafts(ctx)
@@ -144,6 +154,13 @@ async def _follow_terms(ctx: Context, known: Seen) -> int:
     at = max(begun.began_at, known.period_begin or begun.began_at)
     subject = f"{known.subscription_id} {begun.id} {month_of(ctx.now)}"
     return await _asked(ctx, organization, app, "items", {"at": seconds(at)}, subject)
+
+
+async def _erased(ctx: Context) -> int:
+    asked = 0
+    for row in (await ctx.session.execute(_ERASED)).all():
+        asked += await _asked(ctx, row.organization_id, None, "forget", {}, row.customer_id)
+    return asked
 
 
 async def _credits(ctx: Context) -> int:
