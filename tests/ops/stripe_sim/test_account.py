@@ -127,6 +127,27 @@ async def test_an_upgrade_costs_what_its_preview_said(account: Account) -> None:
     assert owner.balance == undone.latest_invoice.total  # what is given back is credit
 
 
+async def test_the_next_invoice_is_what_its_preview_said(account: Account) -> None:
+    clock = await account.clock(START)
+    customer, flat = await account.customer(clock), await account.price()
+    event = f"mau-{uuid.uuid4()}"
+    _, use = await account.meter_price(event, [{"up_to": 2, "unit_amount": 0}, {"up_to": "inf", "unit_amount": 7}])
+    subscription = await subscribe(account, customer, flat, use)
+    payload = {"stripe_customer_id": customer.id, "value": "5"}
+    given = {"event_name": event, "payload": payload, "timestamp": START + 1, "identifier": str(uuid.uuid4())}
+    await account.v1.billing.meter_events.create_async(given)
+    await account.v1.invoice_items.create_async({"customer": customer.id, "amount": 350, "currency": "usd"})
+    await account.v1.customers.balance_transactions.create_async(customer.id, {"amount": -100, "currency": "usd"})
+    if account.real:
+        await asyncio.sleep(5)
+    preview = await account.v1.invoices.create_preview_async({"subscription": subscription.id})
+    await account.advance(clock, at(2026, 4, 10, 14))
+    invoice = (await account.v1.invoices.list_async({"customer": customer.id, "limit": 1})).data[0]
+    assert totals(preview) == totals(invoice)
+    assert (preview.total, preview.amount_due) == (invoice.total, invoice.amount_due) == (10_271, 10_171)
+    assert (invoice.status, invoice.starting_balance, invoice.ending_balance) == ("paid", -100, 0)
+
+
 async def test_a_downgrade_waits_for_the_end_of_the_period(account: Account) -> None:
     clock = await account.clock(START)
     customer, small, large = await account.customer(clock), await account.price(), await account.price(39_900)
