@@ -103,7 +103,8 @@ def billing_difference(
     """To staff, when usage, the payment service and an invoice say different things. `values`: who says how much."""
     subject = f"Billing does not add up: {app_id}, {month}"
     said = "; ".join(f"{name}: {value}" for name, value in values)
-    return _letter("billing_difference", to, subject, settings, app=app_id, month=month, what=what, said=said)
+    url = f"{settings.portal}/staff/webhooks"
+    return _letter("billing_difference", to, subject, settings, url=url, app=app_id, month=month, what=what, said=said)
 
 
 def invoice_ready(

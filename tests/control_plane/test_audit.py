@@ -556,8 +556,8 @@ def test_every_mutating_route_is_known(world: World) -> None:
         for method in route.methods
         if method not in ("GET", "HEAD", "OPTIONS")
     }
-    # The ledger is itself the record of who reported what and when.
-    assert routes == {"POST /internal/v1/usage"}
+    # The ledger is itself the record of who reported what and when; of an event what follows from it is an entry.
+    assert routes == {"POST /internal/v1/usage", "POST /webhooks/stripe"}
 
 
 @pytest.mark.parametrize("table", ["audit_entries", "usage_ledger"])

@@ -34,8 +34,8 @@ BILLINGS = (
 )  # fmt: skip
 """What was agreed and charged: pages read it, and add terms and coupons."""
 
-STRIPES = ("stripe_customers", "stripe_subscriptions", "stripe_invoices", "stripe_statements")
-"""What is known of Stripe: pages only look."""
+STRIPES = ("stripe_customers", "stripe_subscriptions", "stripe_invoices", "stripe_statements", "dunning")
+"""What is known of Stripe, and of what is not paid: pages only look."""
 
 IDENTITYS = {"sessions", "one_time_tokens", "mails", "authenticators", "recovery_codes"}
 """Nothing for pages: only the system's role has a policy for all of them."""
@@ -274,6 +274,7 @@ BILLED = (
     "insert into control.stripe_invoices (invoice_id, organization_id, status, currency, subtotal, tax, total, due, "
     "period_begin, period_end, created_at, lines, fetched_at) "
     "values (gen_random_uuid(), :org, 'paid', 'usd', 0, 0, 0, 0, :at, :at, :at, '[]', :at)",
+    "insert into control.dunning values (:app, :org, null, 'active', :at, null)",
     "insert into control.stripe_statements values (:org, '2025-12', 'usd', 0, '{}', repeat('0', 64), :at, :at)",
 )
 
@@ -304,7 +305,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 26
+    assert len(tables) == 27
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table

@@ -52,6 +52,14 @@ def every_letter() -> dict[str, Letter]:
             at=ManualClock().now(),
             moves_at=ManualClock().now(),
         ),
+        mail.billing_difference(
+            SETTINGS,
+            to=TO,
+            app_id=XSS,
+            month="2026-01",
+            what="mau meter",
+            values=(("ledger", "10"), ("stripe", "9")),
+        ),
         mail.invoice_ready(
             SETTINGS,
             to=TO,

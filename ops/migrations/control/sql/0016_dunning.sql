@@ -31,7 +31,8 @@ alter table control.dunning enable row level security;
 alter table control.dunning force row level security;
 create policy system on control.dunning to natter_control using (true) with check (true);
 create policy tenant on control.dunning to natter_portal
-    using (organization_id = nullif(current_setting('natter.organization_id', true), '')::uuid);
+    using (organization_id = nullif(current_setting('natter.organization_id', true), '')::uuid)
+    with check (organization_id = nullif(current_setting('natter.organization_id', true), '')::uuid);
 grant select, insert on control.dunning to natter_control;
 grant update (unpaid_since, state, entered_at, moves_at) on control.dunning to natter_control;
 grant select on control.dunning to natter_portal;
