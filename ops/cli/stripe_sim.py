@@ -18,7 +18,7 @@ from kernel.logging import configure_logging
     "--key", envvar="NATTER_STRIPE_SECRET_KEY", help="The secret key that callers must have. Default: a new one."
 )
 @click.option(
-    "--signing-secret", envvar="STRIPE_SIM_SIGNING_SECRET", help="Signs what goes to --webhook. Default: a new one."
+    "--signing-secret", envvar="NATTER_STRIPE_WEBHOOK_SECRETS", help="Signs what goes to --webhook. Default: a new one."
 )
 @click.option("--seed", help="Makes the ids the same in each run.")
 def stripe_sim(

@@ -288,6 +288,18 @@ def complete(
     sim.emit("checkout.session.completed", session)
 
 
+def items_of(session: Thing) -> list[Thing]:
+    """Its lines as a new subscription takes them."""
+    return [
+        {"price": item["price"]["id"]} | ({"quantity": item["quantity"]} if "quantity" in item else {})
+        for item in session["_items"]
+    ]
+
+
+def discounts_of(session: Thing) -> list[Thing]:
+    return [{name: value for name, value in each.items() if value} for each in session["discounts"]]
+
+
 def _complete_setup(sim: Sim, session: Thing, customer: Thing, card: Thing | None) -> None:
     from ops.stripe_sim.customers import create_setup_intent
 
@@ -298,7 +310,7 @@ def _complete_setup(sim: Sim, session: Thing, customer: Thing, card: Thing | Non
 
 
 def _complete_subscription(sim: Sim, session: Thing, customer: Thing, card: Thing | None, promotion: str) -> None:
-    discounts = [{name: value for name, value in each.items() if value} for each in session["discounts"]]
+    discounts = discounts_of(session)
     if promotion and session["allow_promotion_codes"]:
         codes = sim.store.all("promotion_code", active=True)
         found = next((each for each in codes if each["code"].lower() == promotion.lower()), None)
@@ -306,10 +318,7 @@ def _complete_subscription(sim: Sim, session: Thing, customer: Thing, card: Thin
             raise invalid("This code is invalid.", param="promotion")
         discounts = [{"promotion_code": found["id"]}]
     given = dict(session["_subscription_data"]) | {
-        "items": [
-            {"price": item["price"]["id"]} | ({"quantity": item["quantity"]} if "quantity" in item else {})
-            for item in session["_items"]
-        ],
+        "items": items_of(session),
         "discounts": discounts,
         "default_payment_method": card["id"] if card else None,
     }

@@ -262,7 +262,7 @@ def _previewed(sim: Sim, p: Thing) -> Thing:
     sim.settings["decline"] = {}  # until all is taken back
     try:
         if not p.get("subscription"):
-            return _of_new(sim, p, details)
+            return of_new(sim, p, details)
         subscription = sim.need("subscription", p["subscription"], "subscription")
         if subscription["status"] in subscriptions.ENDED:
             raise invalid("No upcoming invoices for this subscription.", code="invoice_upcoming_none")
@@ -323,7 +323,8 @@ def _last(sim: Sim, subscription: Thing) -> Thing:
     return sim.need("invoice", subscription["latest_invoice"])
 
 
-def _of_new(sim: Sim, p: Thing, details: Thing) -> Thing:
+def of_new(sim: Sim, p: Thing, details: Thing) -> Thing:
+    """The first invoice that a subscription would have. The caller takes it back."""
     if not details.get("items"):
         raise invalid("Give a subscription, or subscription_details[items].", param="subscription_details[items]")
     if p.get("customer"):
@@ -385,7 +386,6 @@ def create_item(sim: Sim, p: Thing) -> Thing:
     item = sim.add(
         "invoiceitem",
         "ii",
-        created=now,
         amount=amount,
         currency=currency,
         customer=customer["id"],

@@ -91,7 +91,7 @@ def licensed(sim: Sim, subscription: Thing, item: Thing, start: int, end: int, *
     for charge in charges(price, quantity):
         amount = 0 if free else part(charge.amount, end - start, until - begin)
         name = name_of(sim, price)
-        text = f"{charge.quantity} × {name}" + (f" ({charge.words})" if charge.words else "")
+        text = f"{charge.quantity:,} × {name}" + (f" ({charge.words})" if charge.words else "")
         result.append(
             line(
                 amount=amount,
@@ -126,7 +126,7 @@ def arrears(sim: Sim, invoice: Thing, stretch: Thing) -> list[Thing]:
         line(
             amount=charge.amount,
             currency=price["currency"],
-            description=f"{charge.quantity} × {name}" + (f" ({charge.words})" if charge.words else ""),
+            description=f"{charge.quantity:,} × {name}" + (f" ({charge.words})" if charge.words else ""),
             period=(start, end),
             price=price,
             quantity=charge.quantity,
@@ -146,7 +146,7 @@ def proration(
     begin, until = whole_interval(subscription, item, item["current_period_start"])
     amount = part(rounded(cost(price, quantity) * kept), end - moment, until - begin)
     name = name_of(sim, price)
-    counted = f"{quantity} × {name}" if quantity != 1 else name
+    counted = f"{quantity:,} × {name}" if quantity != 1 else name
     return {
         "amount": -amount if credit else amount,
         "description": f"{'Unused' if credit else 'Remaining'} time on {counted} after {words(moment)}",

@@ -76,10 +76,7 @@ def _features(given: Thing) -> Thing:
             "mode": "at_period_end",
             "proration_behavior": "none",
         },
-        "subscription_pause": {
-            "duration": {"maximum": None, "minimum": None, "options": [], "type": "fixed"},
-            "enabled": False,
-        },
+        "subscription_pause": {"duration": {"interval_options": [], "type": "indefinite"}, "enabled": False},
         "subscription_update": {
             "billing_cycle_anchor": None,
             "default_allowed_updates": [],
@@ -89,8 +86,6 @@ def _features(given: Thing) -> Thing:
             "trial_update_behavior": "end_trial",
         },
     }
-    base["subscription_pause"].pop("duration")
-    base["subscription_pause"]["duration"] = {"options": []}
     return {name: each | (given.get(name) or {}) for name, each in base.items()}
 
 

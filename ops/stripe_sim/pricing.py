@@ -41,9 +41,9 @@ def charges(price: Price, quantity: int) -> list[Charge]:
         within = (quantity if top is None else min(quantity, top)) - below
         if within <= 0 and lines:
             break
-        words = f"first {top}" if below == 0 and top is not None else f"{below + 1} and above"
+        words = f"first {top:,}" if below == 0 and top is not None else f"{below + 1:,} and above"
         if below and top is not None:
-            words = f"next {top - below}"
+            words = f"next {top - below:,}"
         lines.append(_of_tier(tier, max(within, 0), words))
         below = top if top is not None else quantity
     return lines

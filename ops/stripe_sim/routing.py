@@ -58,7 +58,7 @@ def match(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
 def listed(things: Iterable[Thing], p: Thing, url: str) -> Thing:
     """A page of things, the newest first as Stripe gives them; `things` come oldest first."""
     if created := p.get("created"):
-        things = [each for each in things if _within(each["created"], created)]
+        things = [each for each in things if _within(each["created" if "created" in each else "date"], created)]
     found = list(things)[::-1]
     limit = p.get("limit") or 10
     if not 1 <= limit <= 100:

@@ -86,7 +86,7 @@ class Sim:
     def add(self, kind: str, prefix: str, *, created: int | None = None, **fields: Any) -> Thing:
         """Keep a new thing. `id` may be among the fields."""
         thing = {"id": fields.pop("id", None) or self.store.new_id(prefix), "object": kind}
-        if "created" not in fields:
+        if "date" not in fields:  # what invoice items have instead
             thing["created"] = self.now() if created is None else created
         return self.store.add(thing | {"livemode": False} | fields)
 

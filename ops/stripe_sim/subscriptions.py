@@ -384,7 +384,6 @@ def _pending(
     invoice_item = sim.add(
         "invoiceitem",
         "ii",
-        created=sim.now_of(subscription["customer"]),
         amount=told["amount"],
         currency=subscription["currency"],
         customer=subscription["customer"],

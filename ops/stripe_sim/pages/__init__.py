@@ -16,6 +16,7 @@ from ops.stripe_sim import checkout, invoices, subscriptions
 from ops.stripe_sim.cards import attach, new_card
 from ops.stripe_sim.errors import StripeError, declined, invalid
 from ops.stripe_sim.http import Answer
+from ops.stripe_sim.invoice_routes import of_new
 from ops.stripe_sim.lines import name_of
 from ops.stripe_sim.pages import pdf
 from ops.stripe_sim.store import Thing
@@ -116,6 +117,8 @@ class Pages:
         trial = data.get("trial_end")
         if data.get("trial_period_days"):
             trial = self._sim.now_of(session["customer"]) + data["trial_period_days"] * 86_400
+        due = self._due_today(session) if session["_items"] else 0
+        session = self._sim.need("checkout.session", identity)
         customer = self._sim.store.get("customer", session["customer"]) if session["customer"] else None
         return self._page(
             "checkout.html",
@@ -123,12 +126,22 @@ class Pages:
             session=session,
             items=session["_items"],
             trial=trial,
-            anchored=data.get("billing_cycle_anchor") or data.get("billing_cycle_anchor_config"),
+            due=due,
             email=customer["email"] if customer is not None else session["customer_email"],
             needs_card=checkout.needs_card(session),
             error=error,
             form=form or {},
         )
+
+    def _due_today(self, session: Thing) -> int:
+        """What the first invoice would ask for: it is made, looked at and taken back."""
+        given = dict(session["_subscription_data"]) | {"items": checkout.items_of(session)}
+        about = {"customer": session["customer"], "discounts": checkout.discounts_of(session)}
+        self._sim.begin()
+        try:
+            return int(of_new(self._sim, about, given)["amount_due"])
+        finally:
+            self._sim.rollback()
 
     def _pay_checkout(self, identity: str, form: Form) -> Answer:
         month, _, year = form.get("expiry", "12/34").partition("/")
