@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.provider.port import AlreadySubscribed, NoSubscription, ProviderAway
+from billing.tenants import end_app
 from billing.terms.service import set_addon, set_override, start_trial
 from control_plane.organizations.service import rename_organization
 from tests.billing.stripe_world import BACK, Paid, paid
@@ -165,6 +166,21 @@ async def test_terms_of_its_own_reach_the_subscription(shop: Paid) -> None:
     await shop.ada.use("messages", 30_000_000)
     await shop.month_end(FIRST)
     assert await shop.differences() == []
+
+
+async def test_a_deleted_app_is_charged_until_then(shop: Paid) -> None:
+    await shop.buy("starter")
+    first = (await shop.provider.invoices(shop.owner))[0].total
+    await shop.pass_time(timedelta(days=5))
+    await shop.ada.use("messages", 5_000_000)
+    async with shop.world.deps.change_as(shop.owner, "req") as ctx:
+        await end_app(ctx, shop.ada.id)
+    await shop.pass_time(timedelta(minutes=2))
+    assert (await shop.seen()).status == "canceled"
+    last = (await shop.provider.invoices(shop.owner))[0]
+    assert sum(line.amount for line in last.lines if line.meter) == 2 * 200
+    given_back = sum(line.amount for line in last.lines if not line.meter)
+    assert -first < given_back < 0
 
 
 async def test_a_card_before_the_trials_end_and_a_trial_without(shop: Paid) -> None:

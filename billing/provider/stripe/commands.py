@@ -132,6 +132,8 @@ class Commands:
         self._prices = prices
         self._mirror = mirror
         self._customers = customers
+        self.before_end: Callable[[Seen], Awaitable[None]] | None = None
+        """What is done before a subscription ends and has its last invoice."""
         self._kinds: dict[str, Callable[[Command], Awaitable[None]]] = {
             "change": self._change,
             "schedule": self._schedule,
@@ -357,6 +359,8 @@ class Commands:
         if known is None or not known.open:
             return
         await self._release(known, command)
+        if self.before_end is not None:
+            await self.before_end(known)
         await self._api.call(
             self._api.v1.subscriptions.cancel_async,
             str(known.subscription_id),
