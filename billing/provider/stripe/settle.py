@@ -4,6 +4,7 @@ Every round looks at levels, so that it does not matter which of its causes was 
 asked for before, by its subject.
 """
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -152,7 +153,9 @@ async def _follow_terms(ctx: Context, known: Seen) -> int:
     begun = max((fact for fact in facts if fact.began_at <= ctx.now), key=lambda fact: (fact.began_at, fact.id))
     # Priced from when it was agreed on, as our own statement does.
     at = max(begun.began_at, known.period_begin or begun.began_at)
-    subject = f"{known.subscription_id} {begun.id} {month_of(ctx.now)}"
+    keys = sorted(f"{each.price.key} {each.quantity}" for each in wanted)
+    digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
+    subject = f"{known.subscription_id} {begun.id} {month_of(ctx.now)} {digest}"
     return await _asked(ctx, organization, app, "items", {"at": seconds(at)}, subject)
 
 
