@@ -53,7 +53,7 @@ _ADDRESS: Final = "/v1/checkout/sessions"
             "trial_settings": TRIAL_SETTINGS,
             "billing_cycle_anchor": whole,
             "billing_cycle_anchor_config": ANCHOR_CONFIG,
-            "billing_mode": {"type": one_of("flexible")},
+            "billing_mode": {"type": one_of("flexible", "classic")},
             "proration_behavior": one_of("create_prorations", "none"),
         },
     },
@@ -323,10 +323,13 @@ def _complete_subscription(sim: Sim, session: Thing, customer: Thing, card: Thin
         "default_payment_method": card["id"] if card else None,
     }
     subscription = subscriptions.start(sim, customer, given, present=True)
+    session["subscription"] = subscription["id"]
+    if subscription["latest_invoice"] is None:
+        session["payment_status"] = "no_payment_required"
+        return
     invoice = sim.need("invoice", subscription["latest_invoice"])
     paid = "paid" if invoice["amount_paid"] else "no_payment_required"
     session |= {
-        "subscription": subscription["id"],
         "invoice": invoice["id"],
         "payment_status": paid if invoice["status"] == "paid" else "unpaid",
         "currency": invoice["currency"],

@@ -215,6 +215,7 @@ INCLUDABLE["invoice", "payments"] = _payments
             "items": [ITEM],
             "billing_cycle_anchor": moment,
             "billing_cycle_anchor_config": ANCHOR_CONFIG,
+            "billing_mode": {"type": one_of("flexible", "classic")},
             "cancel_at_period_end": flag,
             "cancel_now": flag,
             "proration_behavior": PRORATION,
@@ -336,6 +337,8 @@ def of_new(sim: Sim, p: Thing, details: Thing) -> Thing:
     given = {name: details[name] for name in details if name not in ("cancel_now", "start_date", "proration_date")}
     given |= {"discounts": p.get("discounts"), "payment_behavior": "default_incomplete"}
     subscription = subscriptions.start(sim, customer, given)
+    if subscription["latest_invoice"] is None:
+        raise invalid("There is nothing to charge at the start.", code="invoice_upcoming_none")
     return sim.need("invoice", subscription["latest_invoice"])
 
 

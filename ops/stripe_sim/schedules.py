@@ -59,13 +59,13 @@ def create(sim: Sim, p: Thing) -> Thing:
     return schedule
 
 
-def _blank(sim: Sim, customer: Thing, now: int, p: Thing) -> Thing:
+def _blank(sim: Sim, customer: Thing, now: int, p: Thing, mode: str = "flexible") -> Thing:
     return sim.add(
         "subscription_schedule",
         "sub_sched",
         created=now,
         application=None,
-        billing_mode={"flexible": {"proration_discounts": "included"}, "type": "flexible"},
+        billing_mode=subscriptions.mode_of(mode),
         canceled_at=None,
         completed_at=None,
         current_phase=None,
@@ -101,7 +101,7 @@ def _from(sim: Sim, subscription: Thing, p: Thing) -> Thing:
     if subscription["status"] in subscriptions.ENDED:
         raise invalid("You cannot migrate a subscription that is already ended.", param="from_subscription")
     customer = sim.need("customer", subscription["customer"])
-    schedule = _blank(sim, customer, sim.now_of(customer["id"]), p)
+    schedule = _blank(sim, customer, sim.now_of(customer["id"]), p, subscription["billing_mode"]["type"])
     begin, end = subscriptions.period_of(subscription)
     items = [
         {"price": item["price"]["id"], "quantity": item.get("quantity"), "metadata": item["metadata"]}

@@ -13,7 +13,6 @@ import orjson
 import uvicorn
 
 from kernel.logging import get_logger
-from ops.entrypoints.server import Server
 
 # Importing these registers their routes.
 from ops.stripe_sim import (  # noqa: F401
@@ -70,8 +69,9 @@ class Simulator:
         self.api = Api(self.sim, self.outbox, self.faults, options.key)
         self.pages = Pages(self)
         self.url = ""
-        self._server: Server | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._server: uvicorn.Server | None = None
+        self._listener: socket.socket | None = None
+        self._ticking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -93,25 +93,33 @@ class Simulator:
         if self.options.webhook:
             self._own_endpoint()
         config = uvicorn.Config(
-            self, loop="none", http="httptools", ws="none", lifespan="off", log_config=None, access_log=False,
-            server_header=False, timeout_graceful_shutdown=1,
-        )  # fmt: skip
-        self._server = Server(config)
+            self,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        config.load()
+        # Its `serve` would take the signals, and looks ten times a second whether it is to stop.
+        self._server = uvicorn.Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[listener])
+        self._listener = listener
         self.outbox.start()
-        serving = asyncio.create_task(self._server.serve([listener]), name="stripe-sim")
-        self._tasks = [serving, asyncio.create_task(self._tick(), name="stripe-sim clock")]
-        while not self._server.started:  # uvicorn has no event
-            await asyncio.sleep(0)
-            if serving.done():
-                serving.result()
+        self._ticking = asyncio.create_task(self._tick(), name="stripe-sim clock")
 
     async def stop(self) -> None:
-        serving, ticking = self._tasks
-        ticking.cancel()
+        """End what runs and close the state. What was not delivered waits there."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
         await self.outbox.stop()
-        assert self._server is not None
-        self._server.should_exit = True
-        await asyncio.gather(serving, ticking, return_exceptions=True)
+        if self._server is not None and self._listener is not None:
+            await self._server.shutdown(sockets=[self._listener])
         self.sim.store.close()
 
     def _own_endpoint(self) -> None:

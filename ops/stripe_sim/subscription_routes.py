@@ -36,7 +36,7 @@ CREATE = _SHARED | {
     "add_invoice_items": [{"price": text, "quantity": whole}],
     "billing_cycle_anchor": whole,
     "billing_cycle_anchor_config": ANCHOR_CONFIG,
-    "billing_mode": {"type": one_of("flexible")},
+    "billing_mode": {"type": one_of("flexible", "classic")},
     "currency": text,
     "trial_period_days": whole,
 }

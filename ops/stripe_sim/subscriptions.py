@@ -126,7 +126,7 @@ def _blank(sim: Sim, customer: Thing, p: Thing, now: int) -> Thing:
         automatic_tax={"disabled_reason": None, "enabled": False, "liability": None},
         billing_cycle_anchor=now,
         billing_cycle_anchor_config=p.get("billing_cycle_anchor_config"),
-        billing_mode={"flexible": {"proration_discounts": "included"}, "type": "flexible"},
+        billing_mode=mode_of((p.get("billing_mode") or {}).get("type") or "flexible"),
         billing_schedules=[],
         billing_thresholds=None,
         cancel_at=p.get("cancel_at"),
@@ -176,6 +176,11 @@ def _blank(sim: Sim, customer: Thing, p: Thing, now: int) -> Thing:
     return subscription
 
 
+def mode_of(kind: str) -> Thing:
+    """`flexible`, which is the default, or `classic`: they differ in what a metered price that changes charges."""
+    return {"flexible": {"proration_discounts": "included"} if kind == "flexible" else None, "type": kind}
+
+
 def _trial_end(p: Thing, now: int) -> int | None:
     end, days = p.get("trial_end"), p.get("trial_period_days")
     if end is not None and days is not None:
@@ -204,6 +209,7 @@ def _period_end(subscription: Thing, moment: int) -> int:
 def _set_period(subscription: Thing, begin: int, end: int) -> None:
     for item in items_of(subscription):
         item |= {"current_period_start": begin, "current_period_end": end}
+        item.pop("_since", None)
 
 
 def period_of(subscription: Thing) -> tuple[int, int]:
@@ -223,6 +229,11 @@ def _first_invoice(sim: Sim, customer: Thing, subscription: Thing, p: Thing, now
         for each in licensed(sim, subscription, item, begin, end, free=free)
     ]
     found += [_added_line(sim, subscription, each, (begin, end)) for each in p.get("add_invoice_items") or []]
+    if not found:  # usage alone: nothing to charge yet
+        if subscription["status"] == "incomplete":
+            subscription["status"] = "active"
+        sim.emit("customer.subscription.created", subscription)
+        return
     invoice = invoices.draft(
         sim,
         customer,
@@ -332,6 +343,10 @@ def _change_items(
                 raise invalid(
                     "The simulator does not turn a licensed item into a metered one.", param="items[0][price]"
                 )
+            if metered(item) and subscription["billing_mode"]["type"] == "flexible" and not free:
+                # What was used until now costs the price until now.
+                subscription.setdefault("_pieces", []).append(_stretch(subscription, item, period[0], moment))
+                item["_since"] = moment
             item |= {"price": price, "plan": plan_of(price)}
         if each.get("quantity") is not None:
             if metered(item):
@@ -352,7 +367,10 @@ def _change_items(
         if was and now and was["price"]["id"] == now["price"]["id"] and was.get("quantity") == now.get("quantity"):
             continue
         if was is not None and now is None and metered(was):
-            if not free and not (wanted.get(identity) or {}).get("clear_usage"):
+            kept_usage = not free and not (wanted.get(identity) or {}).get("clear_usage")
+            if kept_usage and subscription["billing_mode"]["type"] == "classic":
+                raise invalid("A metered item with usage is removed with clear_usage=true only.", param="items")
+            if kept_usage:
                 made += _usage_until(sim, subscription, was, moment)
             continue
         for side, credit in ((was, True), (now, False)):
@@ -513,7 +531,7 @@ def _restart(
             if not metered(item):
                 told = proration(sim, subscription, item, item["price"], item["quantity"], now, kept, credit=True)
                 made.append(_pending(sim, subscription, item, told))
-    used = [] if trialing else _stretches(subscription, period_of(subscription)[0], now)
+    used = [] if trialing else _unbilled(subscription, now)
     if trialing:
         if subscription["billing_cycle_anchor"] == subscription["trial_end"]:
             subscription["billing_cycle_anchor"] = now
@@ -566,16 +584,21 @@ def _collect(sim: Sim, subscription: Thing, invoice: Thing, behavior: str | None
 
 
 def _stretch(subscription: Thing, item: Thing, start: int, end: int) -> Thing:
+    """Usage of an item at its present price: since the period's start, or since it has that price."""
+    start = item.get("_since", start)
     return {"item": item["id"], "price": item["price"], "subscription": subscription["id"], "start": start, "end": end}
 
 
 def remember_usage(subscription: Thing) -> None:
     """At a period's very end, before its prices change: what was used in it costs what it cost then."""
-    subscription["_used"] = _stretches(subscription, *period_of(subscription))
+    subscription["_used"] = _unbilled(subscription, period_of(subscription)[1])
 
 
-def _stretches(subscription: Thing, start: int, end: int) -> list[Thing]:
-    return [_stretch(subscription, item, start, end) for item in items_of(subscription) if metered(item)]
+def _unbilled(subscription: Thing, end: int) -> list[Thing]:
+    """All usage of the period until then, in stretches of one price each. It is billed now: nothing is remembered."""
+    start, _ = period_of(subscription)
+    now = [_stretch(subscription, item, start, end) for item in items_of(subscription) if metered(item)]
+    return [*subscription.pop("_pieces", []), *now]
 
 
 def _renewal(sim: Sim, subscription: Thing, customer: Thing, reason: str, used: list[Thing], **fields: Any) -> Thing:
@@ -609,8 +632,8 @@ def _renewal(sim: Sim, subscription: Thing, customer: Thing, reason: str, used: 
 def renew(sim: Sim, subscription: Thing) -> Thing:
     """The period is over: the next begins, with a draft that waits for late usage before it is finalized."""
     customer = sim.need("customer", subscription["customer"])
-    start, begin = period_of(subscription)
-    used = subscription.pop("_used", None) or _stretches(subscription, start, begin)
+    _, begin = period_of(subscription)
+    used = subscription.pop("_used", None) or _unbilled(subscription, begin)
     _set_period(subscription, begin, _period_end(subscription, begin))
     idle = subscription["status"] == "unpaid" or subscription["pause_collection"] is not None
     fields = {"auto_advance": False, "automatically_finalizes_at": None} if subscription["status"] == "unpaid" else {}
@@ -674,8 +697,7 @@ def end_subscription(
     """Cancel it. At a period's end, and with `invoice_now`, the usage that was not billed yet gets a last invoice."""
     customer = sim.need("customer", subscription["customer"])
     now = sim.now_of(customer["id"])
-    start, _ = period_of(subscription)
-    used = _stretches(subscription, start, now)
+    used = _unbilled(subscription, now)
     free = subscription["status"] in ("trialing", "incomplete", "paused")
     made: list[Thing] = []
     if prorate and not free:

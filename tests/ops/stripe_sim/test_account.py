@@ -127,6 +127,27 @@ async def test_an_upgrade_costs_what_its_preview_said(account: Account) -> None:
     assert owner.balance == undone.latest_invoice.total  # what is given back is credit
 
 
+async def test_the_next_invoice_is_what_its_preview_said(account: Account) -> None:
+    clock = await account.clock(START)
+    customer, flat = await account.customer(clock), await account.price()
+    event = f"mau-{uuid.uuid4()}"
+    _, use = await account.meter_price(event, [{"up_to": 2, "unit_amount": 0}, {"up_to": "inf", "unit_amount": 7}])
+    subscription = await subscribe(account, customer, flat, use)
+    payload = {"stripe_customer_id": customer.id, "value": "5"}
+    given = {"event_name": event, "payload": payload, "timestamp": START + 1, "identifier": str(uuid.uuid4())}
+    await account.v1.billing.meter_events.create_async(given)
+    await account.v1.invoice_items.create_async({"customer": customer.id, "amount": 350, "currency": "usd"})
+    await account.v1.customers.balance_transactions.create_async(customer.id, {"amount": -100, "currency": "usd"})
+    if account.real:
+        await asyncio.sleep(5)
+    preview = await account.v1.invoices.create_preview_async({"subscription": subscription.id})
+    await account.advance(clock, at(2026, 4, 10, 14))
+    invoice = (await account.v1.invoices.list_async({"customer": customer.id, "limit": 1})).data[0]
+    assert totals(preview) == totals(invoice)
+    assert (preview.total, preview.amount_due) == (invoice.total, invoice.amount_due) == (10_271, 10_171)
+    assert (invoice.status, invoice.starting_balance, invoice.ending_balance) == ("paid", -100, 0)
+
+
 async def test_a_downgrade_waits_for_the_end_of_the_period(account: Account) -> None:
     clock = await account.clock(START)
     customer, small, large = await account.customer(clock), await account.price(), await account.price(39_900)
@@ -269,3 +290,55 @@ async def test_a_refused_first_payment_leaves_nothing_when_asked_so(account: Acc
     await account.advance(clock, START + 24 * HOUR)
     gone = await account.v1.subscriptions.retrieve_async(left.id, {"expand": ["latest_invoice"]})
     assert (gone.status, gone.latest_invoice.status) == ("incomplete_expired", "void")
+
+
+@pytest.mark.parametrize(("mode", "charged"), [("flexible", 5 * 10), ("classic", 0)])
+async def test_usage_before_a_change_of_its_price_costs_the_old_price_in_flexible_mode(
+    account: Account, mode: str, charged: int
+) -> None:
+    clock = await account.clock(START)
+    event = f"mau-{uuid.uuid4()}"
+    tiers = [{"up_to": 10, "unit_amount": 0}, {"up_to": "inf", "unit_amount": 10}]
+    meter, small = await account.meter_price(event, tiers)
+    large = await account.v1.prices.create_async(
+        {"product": small.product, "currency": "usd", "recurring": {"interval": "month", "usage_type": "metered",
+         "meter": meter.id}, "billing_scheme": "tiered", "tiers_mode": "graduated",
+         "tiers": [{"up_to": 100, "unit_amount": 0}, {"up_to": "inf", "unit_amount": 1}]}
+    )  # fmt: skip
+    customer, flat = await account.customer(clock), await account.price()
+    subscription = await subscribe(account, customer, flat, small, billing_mode={"type": mode})
+    item = next(each for each in subscription["items"].data if each.price.id == small.id)
+
+    async def report(value: int, moment: int) -> None:
+        payload = {"stripe_customer_id": customer.id, "value": str(value)}
+        given = {"event_name": event, "payload": payload, "timestamp": moment, "identifier": str(uuid.uuid4())}
+        await account.v1.billing.meter_events.create_async(given)
+
+    await report(15, START + 60)
+    await account.advance(clock, START + HOUR)
+    await account.v1.subscriptions.update_async(subscription.id, {"items": [{"id": item.id, "price": large.id}]})
+    await account.advance(clock, START + 2 * HOUR)
+    await report(80, START + 2 * HOUR - 60)
+    await account.advance(clock, at(2026, 4, 10, 14))
+    if account.real:
+        await asyncio.sleep(5)
+    invoice = (await account.v1.invoices.list_async({"customer": customer.id, "limit": 1})).data[0]
+    assert sum(line.quantity for line in invoice.lines.data if line.pricing.price_details["price"] != flat.id) == 95
+    assert invoice.total == 9_900 + charged
+
+
+async def test_a_metered_item_that_is_removed_leaves_its_usage_on_the_next_invoice(account: Account) -> None:
+    clock = await account.clock(START)
+    event = f"mau-{uuid.uuid4()}"
+    _, use = await account.meter_price(event, [{"up_to": "inf", "unit_amount": 7}])
+    customer, flat = await account.customer(clock), await account.price()
+    subscription = await subscribe(account, customer, flat, use)
+    payload = {"stripe_customer_id": customer.id, "value": "6"}
+    given = {"event_name": event, "payload": payload, "timestamp": START + 1, "identifier": str(uuid.uuid4())}
+    await account.v1.billing.meter_events.create_async(given)
+    await account.advance(clock, START + HOUR)
+    item = next(each for each in subscription["items"].data if each.price.id == use.id)
+    await account.v1.subscriptions.update_async(subscription.id, {"items": [{"id": item.id, "deleted": True}]})
+    await account.advance(clock, at(2026, 4, 10, 14))
+    invoice = (await account.v1.invoices.list_async({"customer": customer.id, "limit": 1})).data[0]
+    assert totals(invoice) == [(42, False), (9_900, False)]
