@@ -57,7 +57,7 @@ async def test_a_payment_is_told_by_signed_webhooks_in_order(hooked: Simulator, 
     # What it holds is how things were then; what is fetched is how they are.
     assert (created.data.object["status"], subscription.status) == ("incomplete", "active")
     updated = next(event for event in took.events if event.type == "customer.subscription.updated")
-    assert updated.data.previous_attributes == {"status": "incomplete"}
+    assert updated.data.previous_attributes.to_dict() == {"status": "incomplete"}
     listed = await client_of(hooked.url).events.list_async({"types": ["invoice.paid"]})
     assert [event.pending_webhooks for event in listed.data] == [0]
 
@@ -166,7 +166,7 @@ async def test_a_key_in_use_is_a_conflict(simulator: Simulator) -> None:
     simulator.fault("slow", seconds=0.3)
     first = asyncio.create_task(v1.customers.create_async({"name": "x"}, options))
     await asyncio.sleep(0.1)
-    with pytest.raises(stripe.IdempotencyError) as caught:
+    with pytest.raises(stripe.APIError) as caught:  # which the client tries again by itself, where it may
         await v1.customers.create_async({"name": "x"}, options)
     assert (caught.value.http_status, caught.value.code) == (409, "idempotency_key_in_use")
     again = await v1.customers.create_async({"name": "x"}, options) if first.done() else await first
