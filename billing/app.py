@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler, ExceptionHandler
 
 from billing.plans import load_catalog
 from billing.provider import Provider, provider_of
+from billing.provider.stripe.metrics import StripeMetrics
 from billing.provider.stripe.routes import receive_stripe_event
 from billing.tenants import last_invoice_made
 from billing.usage.ingest import IngestMetrics
@@ -42,6 +43,14 @@ def create_app(
         async with keeper.running():
             yield
 
+    @asynccontextmanager
+    async def counting(_: Litestar) -> AsyncIterator[None]:
+        if deps.settings.billing != "stripe":
+            yield
+            return
+        async with StripeMetrics(deps.registry).running(deps):
+            yield
+
     async def provide_keeper() -> QuotaKeeper:
         return keeper
 
@@ -60,7 +69,7 @@ def create_app(
             "billing_provider": Provide(provide_provider),
             **(dependencies or {}),
         },
-        lifespan=[keeping],
+        lifespan=[keeping, counting],
         may_erase=last_invoice_made,
         render_error=render_error,
     )

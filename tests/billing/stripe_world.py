@@ -35,6 +35,7 @@ class Paid:
         self.provider = StripeProvider(world.deps)
         self.worker = StripeWorker(world.deps)
         self.ada: Customer
+        self._synced = False
 
     @property
     def owner(self) -> Member:
@@ -48,6 +49,7 @@ class Paid:
                 "look": datetime.max.replace(tzinfo=UTC),
             }
             done = await self.worker.step()
+            assert self.worker.failed == {}
             if not done and not await self.worker.list_missed():
                 return
         raise AssertionError("the worker does not come to rest")
@@ -119,4 +121,5 @@ async def paid(database: TemporaryDatabase, *, begin: datetime = BEGIN) -> Async
             yield found
         finally:
             await found.worker.close()
+            await found.provider.close()
             await deps.close()

@@ -92,8 +92,9 @@ async def test_an_outage_of_three_days_and_answers_that_were_lost(shop: Paid) ->
     shop.sim.advance_to(int(shop.world.clock.now().timestamp()))
     await shop.worker.meters.plan()
     shop.sim.fault("outage")
-    with pytest.raises(ProviderAway):
-        await shop.worker.meters.send()
+    for _ in range(2):
+        with pytest.raises(ProviderAway):
+            await shop.worker.meters.send()
     await shop.pass_time(timedelta(days=3), step=timedelta(hours=11))
     assert counted(shop) == 7
     shop.sim.faults.clear()
@@ -124,6 +125,6 @@ async def test_an_outage_over_the_months_end_holds_the_invoice_and_what_is_late_
         line.amount
         for each in await shop.provider.invoices(shop.owner)
         for line in each.lines
-        if line.meter == "messages" or "received after" in line.text
+        if line.meter == "messages" or "received" in line.text
     )
     assert charged == 800, "3.5 + 1 + 2 million, 3 of them included: 4 packs, each once"

@@ -22,8 +22,14 @@ import control_plane
 from billing.app import create_app
 from billing.coupons import redeem
 from billing.credits import grant_credit
+from billing.dunning import observe
 from billing.plans import load_catalog
+from billing.provider.stripe.checkout import keep_trial
+from billing.provider.stripe.commands import ask
+from billing.provider.stripe.dunning import tell
+from billing.provider.stripe.inbox import note, receive, replay
 from billing.tenants import close_tenant, end_app, open_app, open_tenant, restore_tenant
+from billing.terms.follow import Course, follow
 from billing.terms.service import (
     change_plan,
     end_trial,
@@ -270,6 +276,17 @@ async def _restore_tenant(ctx: Context, stage: "Stage") -> None:
     await restore_tenant(ctx, stage.owner)
 
 
+async def _replay(ctx: Context, stage: Stage) -> None:
+    await note(ctx.session, {"id": "evt_1", "type": "x", "data": {"object": {"id": "y"}}}, now=ctx.now)
+    await ctx.session.execute(text("update control.stripe_events set state = 'dead'"))
+    await replay(ctx, "evt_1")
+
+
+async def _keep_trial(ctx: Context, stage: Stage) -> None:
+    await start_trial(ctx, stage.app.app.id, "growth")
+    await keep_trial(ctx, stage.app.app.id, "cs_1", "growth", 1)
+
+
 CALLS: dict[Any, Call] = {
     offer: lambda ctx, stage: offer(ctx, stage.ada.account_id),
     turn_off: _turn_off,
@@ -331,6 +348,12 @@ CALLS: dict[Any, Call] = {
     close_tenant: lambda ctx, stage: close_tenant(ctx, stage.owner),
     restore_tenant: _restore_tenant,
     end_app: lambda ctx, _: _on_named_app(ctx, end_app),
+    ask: lambda ctx, stage: ask(ctx, stage.owner.organization_id, None, "keep", {}),
+    follow: lambda ctx, _: _on_app(ctx, follow, Course("growth", 1, ctx.now), because="test"),
+    replay: _replay,
+    tell: lambda ctx, _: _on_app(ctx, tell, ctx.now - timedelta(hours=1)),
+    observe: lambda ctx, _: _on_app(ctx, observe, ctx.now - timedelta(hours=1)),
+    keep_trial: _keep_trial,
     require_two_step: lambda ctx, stage: require_two_step(ctx, stage.owner, False),
     change_role: lambda ctx, stage: change_role(ctx, stage.owner, stage.viewer.account_id, "admin"),
     remove_member: lambda ctx, stage: remove_member(ctx, stage.owner, stage.viewer.account_id),
@@ -512,6 +535,8 @@ UNAUDITED = {
     throttles.take,
     throttles.forgive,
     ingest,
+    # An event is a reason to look; what follows from it has entries.
+    receive,
 }
 
 

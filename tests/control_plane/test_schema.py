@@ -119,7 +119,7 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "invoice_counter": ["SELECT"],
         "usage_alerts": add,
         "usage_levels": add,
-        **dict.fromkeys(STRIPES, ["INSERT", "SELECT", "UPDATE"]),
+        **{table: ["INSERT", "SELECT", "UPDATE"] for table in STRIPES},
         "stripe_statements": add,
         "dunning": add,
         "outbox": ["DELETE", "INSERT", "SELECT", "UPDATE"],

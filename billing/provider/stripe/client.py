@@ -72,6 +72,8 @@ class StripeApi:
             # Whoever calls has a row that brings the call back; the library's own tries would hold a person up.
             max_network_retries=0,
         )
+        self.answers = 0
+        """How often Stripe has said something, be it a refusal."""
 
     @property
     def v1(self) -> Any:
@@ -88,11 +90,14 @@ class StripeApi:
             arguments["params"] = params
         try:
             answer = await service(*path, **arguments)
+            self.answers += 1
         except (stripe.APIConnectionError, stripe.RateLimitError) as error:
             raise ProviderAway from error
         except stripe.CardError as error:
+            self.answers += 1
             raise PaymentRefused(error.user_message or str(error)) from error
         except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
+            self.answers += 1
             # 409: another call with this key is under way.
             if error.http_status == 409 and error.code != "resource_already_exists":
                 raise ProviderAway from error

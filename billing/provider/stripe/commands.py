@@ -146,6 +146,7 @@ class Commands:
             "coupon": self._coupon,
             "hold": self._hold,
             "finalize": self._finalize,
+            "forget": self._forget,
         }
 
     async def step(self) -> int:
@@ -311,7 +312,7 @@ class Commands:
         await self._look(command)
 
     async def _items(self, command: Command) -> None:
-        """The items as the terms say; what is more of is charged in part, with the next invoice."""
+        """`at`: the items as the terms say since then; the difference is charged with the next invoice."""
         known = await self._live(command)
         if known is None or known.plan is None or known.version is None:
             return
@@ -324,6 +325,7 @@ class Commands:
             key=command.key,
             items=item_params(known.items, wanted, await self._prices.ids(wanted)),
             proration_behavior="create_prorations",
+            proration_date=max(command.params["at"], seconds(known.period_begin or command.created_at)),
         )
         await self._look(command)
 
@@ -477,6 +479,14 @@ class Commands:
             # It is no draft any more: somebody else was faster.
             found = await self._api.call(self._api.v1.invoices.retrieve_async, command.subject)
             if found["status"] == "draft":
+                raise
+
+    async def _forget(self, command: Command) -> None:
+        """`subject`: a customer whose organization is erased. Stripe keeps invoices, and neither card nor address."""
+        try:
+            await self._api.call(self._api.v1.customers.delete_async, command.subject)
+        except StripeRefused as error:
+            if not error.missing:
                 raise
 
     # -- what they share ---------------------------------------------------------------------------------------------

@@ -7,6 +7,10 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane.context import Deps
+from kernel.clock import rfc3339
+from kernel.logging import get_logger
+
 AWAY: Final = "away"
 
 _READ = text("select value from control.stripe_state where name = :name")
@@ -14,6 +18,8 @@ _WRITE = text(
     "insert into control.stripe_state (name, value, at) values (:name, cast(:value as jsonb), :now) "
     "on conflict (name) do update set value = excluded.value, at = excluded.at"
 )
+
+_log = get_logger(__name__)
 
 
 async def recall(session: AsyncSession, name: str) -> Any:
@@ -25,6 +31,19 @@ async def remember(session: AsyncSession, name: str, value: Any, *, now: datetim
     """Instead of what was remembered before."""
     values = {"name": name, "value": msgspec.json.encode(value).decode(), "now": now}
     await session.execute(_WRITE, values)
+
+
+async def note_away(deps: Deps, *, away: bool) -> None:
+    """That Stripe does not answer, if nobody has said so before; or that it does again."""
+    async with deps.database.unit_of_work() as uow:
+        now = deps.clock.now()
+        before = await recall(uow.session, AWAY)
+        if away and before is None:
+            await remember(uow.session, AWAY, rfc3339(now), now=now)
+            _log.error("stripe.away")
+        elif not away and before is not None:
+            await remember(uow.session, AWAY, None, now=now)
+            _log.info("stripe.back", since=before)
 
 
 async def away_since(session: AsyncSession) -> datetime | None:

@@ -54,7 +54,8 @@ _BEFORE = text(
 _CLOSED = text("select cut from control.billing_months where organization_id = :organization and month = :month")
 _PLANNED = text(
     """
-    select meter, hour, sum(quantity) filter (where state <> 'lost')::bigint as quantity, max(revision) as revision
+    select meter, hour, sum(quantity) filter (where state <> 'lost')::bigint as quantity, max(revision) as revision,
+        bool_or(state in ('pending', 'sent', 'unresolved')) as open
     from control.stripe_meter_events where app_id = :app and month = :month group by meter, hour
     """
 )
@@ -189,6 +190,8 @@ class Meters:
         self._deps = deps
         self._api = api
         self._prices = prices
+        self._complete: set[tuple[UUID, str]] = set()
+        """Closed months of which nothing is left to plan: their cut stays what it is, and counting it costs."""
 
     async def plan(self) -> int:
         """Add the rows that are missing; returns how many."""
@@ -198,7 +201,8 @@ class Meters:
         added = 0
         for each in subscribed:
             for month in _months(each, now):
-                added += await self._plan(each, month, now)
+                if (each.app_id, month) not in self._complete:
+                    added += await self._plan(each, month, now)
         return added
 
     async def _plan(self, known: Seen, month: str, now: datetime) -> int:
@@ -208,6 +212,8 @@ class Meters:
             await session.execute(_LOCK, {"app": str(known.app_id)})
             # Statements of their own after the lock: they see what the previous planner added.
             grown = await month_packs(session, known.organization_id, known.app_id, month, before=before)
+            closing = {"organization": known.organization_id, "month": month}
+            closed = await session.scalar(_CLOSED, closing) is not None
             rows = (await session.execute(_PLANNED, {"app": known.app_id, "month": month})).all()
             planned = {(row.meter, row.hour): (row.quantity or 0, row.revision) for row in rows}
             added = 0
@@ -218,7 +224,10 @@ class Meters:
                     if difference:
                         await session.execute(_ADD, _row(known, meter, month, hour, revision + 1, difference, now))
                         added += 1
-            return added
+            open_rows = [row for row in rows if row.open]
+        if closed and not added and not open_rows:
+            self._complete.add((known.app_id, month))
+        return added
 
     async def send(self) -> int:
         """Send what is due; returns how many rows were taken. Raises `ProviderAway`."""

@@ -1,12 +1,13 @@
 """`Provider` by Stripe: what people click. Reads are of the mirror; calls have a short time-out."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.plans import Plan, load_catalog
 from billing.provider.port import (
@@ -24,7 +25,7 @@ from billing.provider.stripe.checkout import Checkout
 from billing.provider.stripe.client import HASTE, Object, StripeApi, seconds
 from billing.provider.stripe.commands import Commands, ask, first_period, item_params
 from billing.provider.stripe.customers import Customers
-from billing.provider.stripe.memory import away_since
+from billing.provider.stripe.memory import away_since, note_away
 from billing.provider.stripe.subscriptions import Mirror, Seen, agreed_items, open_row, seen
 from billing.terms.service import period_end
 from control_plane.apps import repository
@@ -43,7 +44,6 @@ _APPS = text(
     from control.stripe_subscriptions s where s.organization_id = :organization order by s.app_id
     """
 )
-PORTAL_CONFIGURATION: Final = "portal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +91,19 @@ class StripeProvider:
         if not plan.price:
             raise NoSubscription(f"{plan.name} costs nothing: there is nothing to pay.")
         actor = Actor(member.actor, request_id)
-        return await self._parts.checkout.open(
-            actor, app_id, member.organization_id, plan, return_url=return_url, cancel_url=cancel_url
-        )
+        async with self._reaching():
+            return await self._parts.checkout.open(
+                actor, app_id, member.organization_id, plan, return_url=return_url, cancel_url=cancel_url
+            )
 
     async def portal(self, member: Member, *, return_url: str, request_id: str | None = None) -> str:
         """See `Provider`."""
         member.require("billing.manage")
-        customer = await self._parts.customers.ensure(member.organization_id)
-        made = await self._parts.api.call(
-            self._parts.api.v1.billing_portal.sessions.create_async, customer=customer, return_url=return_url
-        )
+        async with self._reaching():
+            customer = await self._parts.customers.ensure(member.organization_id)
+            made = await self._parts.api.call(
+                self._parts.api.v1.billing_portal.sessions.create_async, customer=customer, return_url=return_url
+            )
         return str(made["url"])
 
     async def preview(self, member: Member, app_id: UUID, plan_id: str) -> Preview:
@@ -117,24 +119,25 @@ class StripeProvider:
                 plan_id=plan.id, lines=(), due_now=0, tax=0, monthly=plan.price, currency=catalog.currency,
                 takes_effect=end, at=now,
             )  # fmt: skip
-        customer = await self._parts.customers.ensure(member.organization_id)
-        async with self._deps.database.unit_of_work() as uow:
-            row = known or await open_row(uow.session, app_id, member.organization_id, now=now)
-            wanted = await agreed_items(uow.session, app_id, row.slot, now=now, plan=(plan.id, plan.version))
-        if wanted is None:
-            raise NotFound()
-        ids = await self._parts.prices.ids(wanted)
-        params: dict[str, Any] = {"customer": customer}
-        if current and known is not None:
-            params["subscription"] = known.subscription_id
-            params["subscription_details"] = {
-                "items": item_params(known.items, wanted, ids),
-                "proration_behavior": "always_invoice",
-                "proration_date": seconds(now),
-            }
-        else:
-            params["subscription_details"] = {"items": _lines(wanted, ids), **first_period(now)}
-        shown = await self._parts.api.call(self._parts.api.v1.invoices.create_preview_async, **params)
+        async with self._reaching():
+            customer = await self._parts.customers.ensure(member.organization_id)
+            async with self._deps.database.unit_of_work() as uow:
+                row = known or await open_row(uow.session, app_id, member.organization_id, now=now)
+                wanted = await agreed_items(uow.session, app_id, row.slot, now=now, plan=(plan.id, plan.version))
+            if wanted is None:
+                raise NotFound()
+            ids = await self._parts.prices.ids(wanted)
+            params: dict[str, Any] = {"customer": customer}
+            if current and known is not None:
+                params["subscription"] = known.subscription_id
+                params["subscription_details"] = {
+                    "items": item_params(known.items, wanted, ids),
+                    "proration_behavior": "always_invoice",
+                    "proration_date": seconds(now),
+                }
+            else:
+                params["subscription_details"] = {"items": _lines(wanted, ids), **first_period(now)}
+            shown = await self._parts.api.call(self._parts.api.v1.invoices.create_preview_async, **params)
         lines = tuple(_preview_line(line) for line in shown["lines"]["data"] if line["amount"])
         return Preview(
             plan_id=plan.id,
@@ -220,6 +223,10 @@ class StripeProvider:
             apps=tuple(apps),
         )
 
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._parts.api.close()
+
     async def _plan(self, member: Member, app_id: UUID, plan_id: str) -> Plan:
         member.require("billing.manage")
         async with self._deps.read(member) as uow:
@@ -250,15 +257,19 @@ class StripeProvider:
             command = await ask(ctx, member.organization_id, app_id, kind, params)
         assert command is not None
         try:
-            await self._parts.commands.run(command)
+            async with self._reaching():
+                await self._parts.commands.run(command)
         except ProviderAway as error:
             raise ProviderAway(kept=True) from error
 
-
-async def waiting(session: AsyncSession, app_id: UUID) -> bool:
-    """Whether a wish about the app's plan has not reached Stripe yet."""
-    query = text("select 1 from control.stripe_commands where app_id = :app and state = 'pending' limit 1")
-    return await session.scalar(query, {"app": app_id}) is not None
+    @asynccontextmanager
+    async def _reaching(self) -> AsyncIterator[None]:
+        """Note it when Stripe does not answer: other pages say so without asking."""
+        try:
+            yield
+        except ProviderAway:
+            await note_away(self._deps, away=True)
+            raise
 
 
 def _up(known: Seen | None, plan: Plan) -> bool:

@@ -222,6 +222,8 @@ def _amounts(
     usage = sum(line.amount for line in own if line.kind == "usage")
     plan = [line.amount for line in own if line.kind in ("plan", "addon")]
     billed = sum(line["amount"] for line in theirs if line["meter"] and line["month"] == month)
+    # What an invoice had too little of is an item on the next.
+    billed += sum(line["amount"] for line in theirs if _makes_good(line["adjustment"], app, month))
     licensed = [
         line["amount"]
         for line in theirs
@@ -233,6 +235,11 @@ def _amounts(
             **common, what="plan amount", ledger=sum(plan), invoice=sum(licensed), tolerance=len(plan) + len(licensed)
         ),
     ]
+
+
+def _makes_good(adjustment: str | None, app: str, month: str) -> bool:
+    words = (adjustment or "").split()
+    return len(words) == 4 and (words[0], words[1], words[3]) == ("short", app, month)
 
 
 def _months(known: Seen, now: datetime) -> list[str]:

@@ -19,7 +19,7 @@ from billing.plans import load_catalog
 from billing.provider.stripe.catalog import pack_sizes
 from billing.provider.stripe.client import seconds
 from billing.provider.stripe.commands import ask, differs
-from billing.provider.stripe.meters import month_packs, sums
+from billing.provider.stripe.meters import month_packs, packs, sums
 from billing.provider.stripe.subscriptions import SYSTEM, Seen, agreed_items, every_seen
 from billing.terms.facts import ENDED, load, newest
 from billing.terms.force import in_force
@@ -32,6 +32,8 @@ from kernel.clock import month_of
 from kernel.ids import format_id, parse_id
 
 LOOK_BACK: Final = timedelta(days=100)
+SHORT: Final = timedelta(days=3)
+"""For how long after it was final an invoice is held against its month; each time costs a count of the ledger."""
 
 _GRANTS = text(
     """
@@ -72,11 +74,24 @@ _STATEMENTS = text(
     where made_at > :since and document like '%"kind":"adjustment"%' order by month, organization_id
     """
 )
-_AGED = text(
+_ERASED = text(
     """
-    select distinct e.organization_id, e.app_id, e.meter, e.month from control.stripe_meter_events e
-    join control.billing_months b on b.organization_id = e.organization_id and b.month = e.month
-    where e.state = 'adjusted' and e.settled_at > :since order by 2, 3, 4
+    select c.organization_id, c.customer_id from control.stripe_customers c
+    join control.organizations o on o.id = c.organization_id
+    where o.erased_at is not null and c.customer_id is not null and not exists (
+        select from control.stripe_commands f where f.organization_id = c.organization_id and f.kind = 'forget')
+    order by 1
+    """
+)
+_FINAL = text(
+    """
+    select i.organization_id, i.app_id, i.invoice_id, i.lines, i.period_begin, b.month, b.cut
+    from control.stripe_invoices i
+    join control.billing_months b on b.organization_id = i.organization_id
+        and b.month = to_char(i.period_begin at time zone 'UTC', 'YYYY-MM')
+    where i.status in ('open', 'paid', 'uncollectible') and i.reason = 'subscription_cycle' and i.app_id is not null
+        and i.finalized_at > :since
+    order by i.created_at, i.invoice_id
     """
 )
 
@@ -98,11 +113,12 @@ class Settler:
                     asked += await _follow_terms(system_context(self._deps, uow, actor=SYSTEM), each)
         async with self._deps.database.unit_of_work() as uow:
             ctx = system_context(self._deps, uow, actor=SYSTEM)
+            asked += await _erased(ctx)
             asked += await _credits(ctx)
             asked += await _coupons(ctx)
             asked += await _drafts(ctx)
             asked += await _adjustments(ctx)
-            asked += await _aged(ctx)
+            asked += await _short(ctx)
         return asked
 
 
@@ -133,8 +149,18 @@ async def _follow_terms(ctx: Context, known: Seen) -> int:
     wanted = await agreed_items(ctx.session, app, known.slot, now=ctx.now, plan=(known.plan or "", known.version or 0))
     if wanted is None or not differs(known, wanted):
         return 0
-    begun = max(fact.id for fact in facts if fact.began_at <= ctx.now)
-    return await _asked(ctx, organization, app, "items", {}, f"{known.subscription_id} {begun} {month_of(ctx.now)}")
+    begun = max((fact for fact in facts if fact.began_at <= ctx.now), key=lambda fact: (fact.began_at, fact.id))
+    # Priced from when it was agreed on, as our own statement does.
+    at = max(begun.began_at, known.period_begin or begun.began_at)
+    subject = f"{known.subscription_id} {begun.id} {month_of(ctx.now)}"
+    return await _asked(ctx, organization, app, "items", {"at": seconds(at)}, subject)
+
+
+async def _erased(ctx: Context) -> int:
+    asked = 0
+    for row in (await ctx.session.execute(_ERASED)).all():
+        asked += await _asked(ctx, row.organization_id, None, "forget", {}, row.customer_id)
+    return asked
 
 
 async def _credits(ctx: Context) -> int:
@@ -180,29 +206,30 @@ async def _adjustments(ctx: Context) -> int:
     return asked
 
 
-async def _aged(ctx: Context) -> int:
-    """What was too old for Stripe's meters when it could be sent: the difference that it makes, as an item."""
+async def _short(ctx: Context) -> int:
+    """An invoice that was final before Stripe had all of its month's usage, because we were away for days or because
+    that was too old: the difference that it makes is an item on the next one."""
     asked, catalog = 0, load_catalog()
     sizes = pack_sizes(catalog)
-    for row in (await ctx.session.execute(_AGED, {"since": ctx.now - LOOK_BACK})).all():
-        cut = await ctx.session.scalar(_CUT, {"organization": row.organization_id, "month": row.month})
-        found = await sums(ctx.session, row.app_id, row.meter, row.month)
-        if found.open:
-            continue
+    for row in (await ctx.session.execute(_FINAL, {"since": ctx.now - SHORT})).all():
         begin, end = month_bounds(row.month)
         terms = in_force(await load(ctx.session, row.app_id), end - timedelta(microseconds=1), catalog)
-        meter = next(each for each in METERS if each == row.meter)
-        if terms is None or (over := terms.meters[meter].overage) is None:
+        if terms is None:
             continue
-        used = (await count(ctx.session, row.app_id, row.month, cut=cut))[row.meter]
-        included = terms.meters[meter].included
-        charged = overage(found.accepted * sizes[row.meter], included, over.price, over.per)
-        amount = overage(used, included, over.price, over.per) - charged
-        if amount:
-            words = f"{WORDS[row.meter]} of {begin:%B %Y}, received late"
-            params = {"amount": amount, "text": words, "begin": seconds(begin), "end": seconds(end)}
-            subject = f"aged {format_id('app', row.app_id)} {row.meter} {row.month}"
-            asked += await _asked(ctx, row.organization_id, row.app_id, "adjust", params, subject)
+        used = await count(ctx.session, row.app_id, row.month, cut=row.cut)
+        for meter in METERS:
+            over, included = terms.meters[meter].overage, terms.meters[meter].included
+            lines = [line for line in row.lines if line["meter"] == meter and line["month"] == row.month]
+            billed = sum(line["quantity"] or 0 for line in lines)
+            if over is None or not lines or billed == packs(used[meter], sizes[meter]):
+                continue
+            charged = overage(billed * sizes[meter], included, over.price, over.per)
+            amount = overage(used[meter], included, over.price, over.per) - charged
+            if amount:
+                words = f"{WORDS[meter]} of {begin:%B %Y}, received late"
+                params = {"amount": amount, "text": words, "begin": seconds(begin), "end": seconds(end)}
+                subject = f"short {format_id('app', row.app_id)} {meter} {row.month}"
+                asked += await _asked(ctx, row.organization_id, row.app_id, "adjust", params, subject)
     return asked
 
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from prometheus_client import Gauge
 from sqlalchemy import text
 
 from billing.alerts.letters import system_context
@@ -19,12 +18,12 @@ from billing.provider.port import ProviderAway
 from billing.provider.stripe.client import PATIENCE, StripeRefused, seconds
 from billing.provider.stripe.commands import ask
 from billing.provider.stripe.customers import organization_of
-from billing.provider.stripe.inbox import Inbox, backlog, note
+from billing.provider.stripe.inbox import Inbox, note
 from billing.provider.stripe.invoices import Invoices
-from billing.provider.stripe.memory import AWAY, recall, remember
+from billing.provider.stripe.memory import away_since, note_away, recall, remember
 from billing.provider.stripe.meters import Meters
 from billing.provider.stripe.provider import parts_of
-from billing.provider.stripe.reconcile import TOPIC, Check, Reconciler, open_differences
+from billing.provider.stripe.reconcile import TOPIC, Check, Reconciler
 from billing.provider.stripe.settle import Settler
 from billing.provider.stripe.subscriptions import SYSTEM, app_of, every_seen
 from control_plane import mail
@@ -43,31 +42,7 @@ _REACH: Final = timedelta(days=29)
 """Stripe lists the events of the last 30 days."""
 
 _STAFF = text("select email from control.accounts where staff and verified_at is not null order by email")
-_COUNTS = text(
-    "select count(*) filter (where state in ('pending', 'sent')) as waiting, "
-    "count(*) filter (where state = 'unresolved') as unresolved from control.stripe_meter_events "
-    "where state in ('pending', 'sent', 'unresolved')"
-)
-
 _log = get_logger(__name__)
-
-
-class StripeMetrics:
-    """What is under way, and what does not add up."""
-
-    def __init__(self, registry: Any) -> None:
-        self.rows = Gauge(
-            "natter_stripe_rows",
-            "Rows between Stripe and us: events and usage that wait, usage that has to be looked up, dead letters.",
-            ["what"],
-            registry=registry,
-        )
-        self.differences = Gauge(
-            "natter_stripe_differences",
-            "Places where the ledger, Stripe's meters and an invoice say different things. Anything but 0 is an alert.",
-            registry=registry,
-        )
-        self.away = Gauge("natter_stripe_away", "1 while Stripe does not answer.", registry=registry)
 
 
 class StripeWorker:
@@ -83,9 +58,9 @@ class StripeWorker:
         self.reconciler = Reconciler(deps, self.meters)
         self.commands = self._parts.commands
         self.prices = self._parts.prices
-        self.metrics = StripeMetrics(deps.registry)
         self._next: dict[str, datetime] = {}
-        self._away: bool | None = None
+        self.failed: dict[str, Exception] = {}
+        """What failed last of what is done from time to time, by name."""
 
     def handlers(self) -> Mapping[str, Handler]:
         """By topic, for the control plane's outbox runner."""
@@ -93,12 +68,19 @@ class StripeWorker:
 
     async def step(self) -> int:
         """One round; returns how much was done. Raises `ProviderAway`, having noted since when."""
+        before = self._parts.api.answers
         try:
             done = await self._round()
+            async with self._deps.database.unit_of_work(read_only=True) as uow:
+                away = await away_since(uow.session) is not None
+            if away:
+                if self._parts.api.answers == before:
+                    # There was nothing to ask; so ask for something.
+                    await self._parts.api.call(self._parts.api.v1.events.list_async, limit=1)
+                await note_away(self._deps, away=False)
         except ProviderAway:
-            await self._note_away(away=True)
+            await note_away(self._deps, away=True)
             raise
-        await self._note_away(away=False)
         return done
 
     async def run(self) -> None:
@@ -126,17 +108,24 @@ class StripeWorker:
         done += await self._now_and_then("plan", timedelta(minutes=1), self.meters.plan)
         done += await self.meters.send()
         await self._now_and_then("resolve", timedelta(minutes=5), self.meters.resolve)
-        done += await self._now_and_then("settle", timedelta(seconds=10), self.settler.step)
+        done += await self._now_and_then("settle", timedelta(minutes=1), self.settler.step)
         await self._now_and_then("look", timedelta(hours=6), self.look_at_all)
         await self._now_and_then("reconcile", timedelta(hours=1), self._reconcile_daily)
-        await self._now_and_then("count", timedelta(seconds=15), self._count)
         return done
 
     async def _now_and_then(self, name: str, period: timedelta, deed: Callable[[], Awaitable[Any]]) -> int:
         now = self._deps.clock.now()
         if name in self._next and now < self._next[name]:
             return 0
-        done = await deed()
+        try:
+            done = await deed()
+        except ProviderAway:
+            raise
+        except Exception as error:
+            # One thing that fails, such as a plan file that Stripe cannot have, must not keep the others from it.
+            _log.exception("stripe.failed", what=name)
+            self.failed[name] = error
+            done = 0
         self._next[name] = now + period
         return done if isinstance(done, int) else 0
 
@@ -258,30 +247,6 @@ class StripeWorker:
             last = await recall(uow.session, _RECONCILED)
         if last is None or datetime.fromisoformat(last) <= self._deps.clock.now() - timedelta(days=1):
             await self.reconcile()
-
-    async def _count(self) -> None:
-        async with self._deps.database.unit_of_work(read_only=True) as uow:
-            events = await backlog(uow.session)
-            usage = (await uow.session.execute(_COUNTS)).one()
-            open_ones = await open_differences(uow.session)
-        for what, count in {**events, "usage": usage.waiting, "unresolved": usage.unresolved}.items():
-            self.metrics.rows.labels(what).set(count)
-        self.metrics.differences.set(len(open_ones))
-
-    async def _note_away(self, *, away: bool) -> None:
-        self.metrics.away.set(away)
-        if self._away is away:
-            return
-        async with self._deps.database.unit_of_work() as uow:
-            now = self._deps.clock.now()
-            before = await recall(uow.session, AWAY)
-            if away and before is None:
-                await remember(uow.session, AWAY, rfc3339(now), now=now)
-                _log.error("stripe.away")
-            elif not away and before is not None:
-                await remember(uow.session, AWAY, None, now=now)
-                _log.info("stripe.back", since=before)
-        self._away = away
 
     async def tell_staff(self, uow: UnitOfWork, payload: dict[str, Any]) -> None:
         """A difference, to everybody of staff."""
