@@ -141,6 +141,13 @@ def finalize(sim: Sim, p: Thing, identity: str) -> Thing:
     if "auto_advance" in p:
         invoice["auto_advance"] = p["auto_advance"]
     invoices.finalize(sim, invoice)
+    if (
+        invoice["status"] == "open"
+        and invoice["auto_advance"]
+        and invoice["collection_method"] == "charge_automatically"
+    ):
+        # Stripe charges it by itself, after it has answered: here with the clock's next step.
+        invoice["next_payment_attempt"] = sim.now_of(invoice["customer"])
     return invoice
 
 
