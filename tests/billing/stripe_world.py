@@ -71,6 +71,11 @@ class Paid:
     async def until(self, moment: datetime, *, step: timedelta | None = None) -> None:
         await self.pass_time(moment - self.world.clock.now(), step=step)
 
+    async def month_end(self, first: datetime) -> None:
+        """A month is over, its invoice held, closed, final and tried."""
+        await self.until(first + timedelta(minutes=30))
+        await self.pass_time(timedelta(hours=2), step=timedelta(hours=1))
+
     async def buy(self, plan: str = "growth", *, app: UUID | None = None, card: str = "4242424242424242") -> None:
         """Choose a plan and pay for it."""
         await self.provider.checkout(self.owner, app or self.ada.id, plan, return_url=BACK)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.provider.port import AlreadySubscribed, NoSubscription, ProviderAway
+from billing.tenants import end_app
 from billing.terms.service import set_addon, set_override, start_trial
 from control_plane.organizations.service import rename_organization
 from tests.billing.stripe_world import BACK, Paid, paid
@@ -36,10 +37,10 @@ async def test_from_checkout_to_an_invoice_that_is_what_was_used(shop: Paid) -> 
     await shop.ada.use("messages", 21_500_001)
     await shop.ada.use("peak_connections", 2_510)
     await shop.ada.use("storage_bytes", 501_000_000_001)
-    await shop.until(FIRST + timedelta(minutes=30), step=timedelta(days=7))
+    await shop.until(FIRST + timedelta(minutes=30))
     draft = (await shop.provider.invoices(shop.owner))[0]
     assert draft.status == "draft", "it waits for its usage"
-    await shop.pass_time(timedelta(hours=4), step=timedelta(hours=1))
+    await shop.pass_time(timedelta(hours=2), step=timedelta(hours=1))
     newest = (await shop.provider.invoices(shop.owner))[0]
     assert (newest.id, newest.status) == (draft.id, "paid")
     amounts = {line.meter: (line.quantity, line.amount) for line in newest.lines if line.meter and line.amount}
@@ -60,6 +61,8 @@ async def test_a_larger_plan_now_a_smaller_one_at_the_months_end(shop: Paid) -> 
     await shop.buy("starter")
     with pytest.raises(AlreadySubscribed):
         await shop.provider.checkout(shop.owner, shop.ada.id, "growth", return_url=BACK)
+    # More than the smaller plan includes, and less than the larger one.
+    await shop.ada.use("messages", 3_500_000)
     await shop.pass_time(timedelta(days=3, minutes=7))
     preview = await shop.provider.preview(shop.owner, shop.ada.id, "growth")
     await shop.pass_time(timedelta(minutes=5))
@@ -77,13 +80,13 @@ async def test_a_larger_plan_now_a_smaller_one_at_the_months_end(shop: Paid) -> 
     assert await shop.provider.keep(shop.owner, shop.ada.id)
     assert not await shop.provider.keep(shop.owner, shop.ada.id)
     await shop.provider.change(shop.owner, shop.ada.id, "starter")
-    await shop.until(FIRST + timedelta(hours=3), step=timedelta(days=5))
+    await shop.month_end(FIRST)
     assert await shop.plan() == "starter@1"
     assert (await shop.seen()).plan == "starter"
     newest = (await shop.provider.invoices(shop.owner))[0]
     assert newest.total == 9_900
     assert await shop.provider.cancel(shop.owner, shop.ada.id) == datetime(2027, 1, 1, tzinfo=UTC)
-    await shop.until(datetime(2027, 1, 1, 3, tzinfo=UTC), step=timedelta(days=10))
+    await shop.month_end(datetime(2027, 1, 1, tzinfo=UTC))
     assert await shop.plan() == "free@1"
     assert (await shop.seen()).status == "canceled"
     assert await shop.differences() == []
@@ -143,7 +146,7 @@ async def test_apps_of_one_customer_have_meters_of_their_own(shop: Paid) -> None
     await shop.buy("starter")
     await shop.buy("starter", app=other.id)
     await shop.ada.use("messages", 4_000_000)
-    await shop.until(FIRST + timedelta(hours=3), step=timedelta(days=7))
+    await shop.month_end(FIRST)
     totals = {invoice.app_id: invoice.total for invoice in (await shop.provider.invoices(shop.owner))[:2]}
     assert totals == {shop.ada.id: 9_900 + 200, other.id: 9_900}
     assert await shop.differences() == []
@@ -161,8 +164,23 @@ async def test_terms_of_its_own_reach_the_subscription(shop: Paid) -> None:
     assert "natter:growth@1:mau:1:70000-2" in keys
     assert "natter:growth@1:messages:1:30-200" in keys
     await shop.ada.use("messages", 30_000_000)
-    await shop.until(FIRST + timedelta(hours=3), step=timedelta(days=7))
+    await shop.month_end(FIRST)
     assert await shop.differences() == []
+
+
+async def test_a_deleted_app_is_charged_until_then(shop: Paid) -> None:
+    await shop.buy("starter")
+    first = (await shop.provider.invoices(shop.owner))[0].total
+    await shop.pass_time(timedelta(days=5))
+    await shop.ada.use("messages", 5_000_000)
+    async with shop.world.deps.change_as(shop.owner, "req") as ctx:
+        await end_app(ctx, shop.ada.id)
+    await shop.pass_time(timedelta(minutes=2))
+    assert (await shop.seen()).status == "canceled"
+    last = (await shop.provider.invoices(shop.owner))[0]
+    assert sum(line.amount for line in last.lines if line.meter) == 2 * 200
+    given_back = sum(line.amount for line in last.lines if not line.meter)
+    assert -first < given_back < 0
 
 
 async def test_a_card_before_the_trials_end_and_a_trial_without(shop: Paid) -> None:
@@ -175,7 +193,7 @@ async def test_a_card_before_the_trials_end_and_a_trial_without(shop: Paid) -> N
     await shop.buy("growth")
     assert await shop.plan() == "growth@1"
     assert (await shop.provider.invoices(shop.owner)) == [], "the trial costs nothing"
-    await shop.pass_time(timedelta(days=12, minutes=2), step=timedelta(days=3))
+    await shop.pass_time(timedelta(days=12, minutes=2))
     seen = await shop.seen()
     assert (seen.status, seen.plan, seen.period_end) == ("active", "growth", FIRST)
     [invoice] = await shop.provider.invoices(shop.owner)
@@ -199,7 +217,7 @@ async def test_what_is_not_paid_and_paid_late(shop: Paid) -> None:
     try:
         await shop.buy("starter")
         shop.sim.decline("card_declined")
-        await shop.until(FIRST + timedelta(hours=3), step=timedelta(days=7))
+        await shop.month_end(FIRST)
         seen = await shop.seen()
         assert seen.status == "past_due"
         assert seen.unpaid_since is not None
@@ -207,7 +225,7 @@ async def test_what_is_not_paid_and_paid_late(shop: Paid) -> None:
         assert told[-1] == seen.unpaid_since
         assert await shop.plan() == "starter@1", "what becomes of it is the ladder's"
         shop.sim.decline(None)
-        await shop.pass_time(timedelta(days=4), step=timedelta(days=1))
+        await shop.pass_time(timedelta(days=4), step=timedelta(days=2))
         assert (await shop.seen()).unpaid_since is None
         assert told[-1] is None
     finally:

@@ -129,19 +129,20 @@ async def test_any_order_of_events_with_repetitions_ends_the_same(shop: Paid) ->
     await shop.pass_time(timedelta(days=2))
     await shop.provider.change(shop.owner, shop.ada.id, "growth")
     shop.sim.decline("card_declined")
-    await shop.until(FIRST + timedelta(hours=3), step=timedelta(days=9))
+    await shop.month_end(FIRST)
     shop.sim.decline(None)
-    await shop.pass_time(timedelta(days=3), step=timedelta(days=1))
+    await shop.pass_time(timedelta(days=3))
     await shop.provider.change(shop.owner, shop.ada.id, "starter")
     await shop.rounds()
     expected = await state(shop)
     assert expected[0] == "growth@1"
-    events = [
+    heard = {
         (event["type"], event["data"]["object"].get("id", ""))
         for event in shop.sim.sim.store.all("event")
         if event["type"].startswith(("customer.", "invoice.", "checkout.", "payment_method.", "subscription_schedule."))
-    ]
-    assert len(events) > 25
+    }
+    events = sorted(heard)
+    assert len(events) > 20
     loop = asyncio.get_running_loop()
 
     async def again(order: list[tuple[str, str]]) -> None:
@@ -156,7 +157,7 @@ async def test_any_order_of_events_with_repetitions_ends_the_same(shop: Paid) ->
             await shop.worker.handle(kind, object_id)
         assert await state(shop) == expected
 
-    @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32))
     def shuffled(seed: int) -> None:
         chance = random.Random(seed)
@@ -184,5 +185,7 @@ async def test_an_earlier_look_never_replaces_a_later_one(shop: Paid) -> None:
     # An invoice likewise.
     [newest, *_] = await shop.provider.invoices(shop.owner)
     answered = await shop.worker._parts.api.call(shop.worker._parts.api.v1.invoices.retrieve_async, newest.id)
-    await shop.worker.invoices._store(answered | {"status": "open"}, answered["lines"]["data"], None, asked)
+    await shop.worker.invoices._store(
+        answered | {"status": "open"}, answered["lines"]["data"], None, asked - timedelta(hours=1)
+    )
     assert (await shop.provider.invoices(shop.owner))[0].status == newest.status

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.provider.port import ProviderAway
+from control_plane.accounts.staff import create_staff
+from kernel.outbox import OutboxRunner
+from ops.stripe_sim.meters import create_adjustment, create_event
 from tests.billing.stripe_world import Paid, paid
 from tests.engines import TemporaryDatabase
 
@@ -95,7 +98,7 @@ async def test_an_outage_of_three_days_and_answers_that_were_lost(shop: Paid) ->
     for _ in range(2):
         with pytest.raises(ProviderAway):
             await shop.worker.meters.send()
-    await shop.pass_time(timedelta(days=3), step=timedelta(hours=11))
+    await shop.pass_time(timedelta(days=3), step=timedelta(hours=25))
     assert counted(shop) == 7
     shop.sim.faults.clear()
     for _ in range(3):
@@ -106,21 +109,45 @@ async def test_an_outage_of_three_days_and_answers_that_were_lost(shop: Paid) ->
     assert await shop.differences() == []
 
 
+async def test_a_difference_is_found_told_once_and_gone_when_it_is_mended(shop: Paid) -> None:
+    async with shop.world.change() as ctx:
+        await create_staff(ctx, email="staff@example.com")
+    await users(shop, 2, 0)
+    await shop.pass_time(timedelta(hours=2))
+    assert await shop.differences() == []
+    [customer] = await shop.rows("select customer_id from control.stripe_customers")
+    payload = {"stripe_customer_id": customer.customer_id, "value": "7"}
+    by_hand = {"event_name": "natter_mau", "identifier": "by hand", "payload": payload}
+    shop.sim.change(lambda sim: create_event(sim, dict(by_hand)))
+    for _ in range(2):
+        [found] = await shop.differences()
+        assert (found.what, found.ledger, found.stripe) == ("mau meter", 2, 9)
+    runner = OutboxRunner(shop.world.deps.database, "control", shop.worker.handlers(), shop.world.clock)
+    assert [await runner.run(row) for row in await runner.take_due()] == [True]
+    [letter] = [each for each in await shop.world.letters("staff@example.com") if each.kind == "billing_difference"]
+    assert "ledger: 2; stripe: 9" in letter.text
+    cancel = {"event_name": "natter_mau", "type": "cancel", "cancel": {"identifier": "by hand"}}
+    shop.sim.change(lambda sim: create_adjustment(sim, cancel))
+    assert await shop.differences() == []
+    [row] = await shop.rows("select resolved_at from control.stripe_differences")
+    assert row.resolved_at is not None
+
+
 async def test_an_outage_over_the_months_end_holds_the_invoice_and_what_is_late_is_an_adjustment(shop: Paid) -> None:
     await shop.ada.use("messages", 3_500_000)
-    await shop.until(FIRST - timedelta(hours=2), step=timedelta(days=7))
+    await shop.until(FIRST - timedelta(hours=2))
     await shop.ada.use("messages", 1_000_000)
     shop.sim.fault("outage")
-    await shop.until(FIRST + timedelta(days=2), step=timedelta(hours=12))
+    await shop.until(FIRST + timedelta(days=2), step=timedelta(days=1))
     shop.sim.faults.clear()
     # Stripe had finished its invoice alone if nobody had answered; it waits for an answer to `invoice.created`.
     late = FIRST - timedelta(minutes=10)
     await shop.ada.use("messages", 2_000_000, at=late)
-    await shop.pass_time(timedelta(hours=6), step=timedelta(hours=1))
+    await shop.pass_time(timedelta(hours=2), step=timedelta(hours=1))
     [invoice] = [each for each in await shop.provider.invoices(shop.owner) if each.begin < FIRST <= each.end][:1]
     assert sum(line.amount for line in invoice.lines if line.meter == "messages") in (200, 400)
-    await shop.until(datetime(2027, 1, 1, 4, tzinfo=UTC), step=timedelta(days=6))
-    await shop.until(datetime(2027, 2, 1, 4, tzinfo=UTC), step=timedelta(days=11))
+    await shop.month_end(datetime(2027, 1, 1, tzinfo=UTC))
+    await shop.month_end(datetime(2027, 2, 1, tzinfo=UTC))
     charged = sum(
         line.amount
         for each in await shop.provider.invoices(shop.owner)

@@ -25,6 +25,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from billing.invoices.closing import Closer
 from billing.tenants import open_tenant
+from billing.terms.service import set_override
 from billing.usage.periods import month_bounds
 from billing.usage.spend import spend
 from control_plane.accounts import totp
@@ -390,9 +391,9 @@ async def test_a_customer_pays_falls_behind_and_is_back_within_seconds_of_paying
             f"/apps/{made.app.public_id}",
             f"/organizations/{member.public_organization_id}",
         )
-        terms = ("--app", made.app.public_id, "--reason", "Pilot", "--path")
-        await behind.natter("billing", "override", *terms, "mau.included", "--value", "2")
-        await behind.natter("billing", "override", *terms, "mau.overage", "--value", '{"price": 200, "per": 1}')
+        async with portal.deps.change(Actor("operator:cli")) as ctx:
+            await set_override(ctx, app_id, "mau.included", 2, reason="Pilot")
+            await set_override(ctx, app_id, "mau.overage", {"price": 200, "per": 1}, reason="Pilot")
         context = await browser.new_context(base_url=portal.url, viewport={"width": 1280, "height": 800})
         page = await context.new_page()
         page.set_default_timeout(15_000)
@@ -409,9 +410,8 @@ async def test_a_customer_pays_falls_behind_and_is_back_within_seconds_of_paying
         await page.get_by_role("button", name="Continue to payment").click()
         await page.wait_for_url(re.compile(re.escape(simulator.url)))
         await _shoot(page, "pay-03-checkout")
-        await page.get_by_label("E-mail").fill("ada@payer.example") if await page.get_by_label(
-            "E-mail"
-        ).count() else None
+        if await page.get_by_label("E-mail").count():
+            await page.get_by_label("E-mail").fill("ada@payer.example")
         await page.get_by_role("button", name="Subscribe").click()
         await expect(page.get_by_text("Waiting for the payment")).to_be_visible()
         await _shoot(page, "pay-04-waiting")
@@ -441,7 +441,10 @@ async def test_a_customer_pays_falls_behind_and_is_back_within_seconds_of_paying
             # The month ends, and the card does not work any more.
             simulator.decline("card_declined")
             _, end = month_bounds(month_of(portal.clock.now()))
-            till.move(end - portal.clock.now() + timedelta(minutes=70))
+            till.move(end - portal.clock.now() + timedelta(minutes=2))
+            for _ in range(3):
+                await till.round()  # the draft is held until all that was used is with Stripe
+            till.move(timedelta(minutes=65))
 
             await till.until("dunning", app_id, "past_due")
             await natter.messages.send("den", text="Everything works", user_id="user1")
@@ -488,11 +491,7 @@ async def test_a_customer_pays_falls_behind_and_is_back_within_seconds_of_paying
         await _shoot(page, "pay-12-restored")
         subjects = [letter.subject for letter in await portal.letters("ada@payer.example")][::-1]
         wanted = ["A payment for Paid chat is overdue", "Paid chat is read-only", "Paid chat is paid for again"]
-        deadline = time.monotonic() + 15  # the installation's worker writes them
-        while [each for each in subjects if each in wanted] != wanted:
-            assert time.monotonic() < deadline, subjects
-            await asyncio.sleep(0.2)
-            subjects = [letter.subject for letter in await portal.letters("ada@payer.example")][::-1]
+        assert [each for each in subjects if each in wanted] == wanted
         watch.check()
         await context.close()
 

@@ -10,13 +10,15 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from billing.dunning import DunningKeeper
+from billing.alerts import AlertJobs
+from billing.dunning import DunningJobs, DunningKeeper
 from billing.invoices.closing import Closer
 from billing.provider.stripe.worker import StripeWorker
 from control_plane.context import Deps
 from kernel.clock import ManualClock
 from kernel.db import Database
 from kernel.metrics import CollectorRegistry
+from kernel.outbox import OutboxRunner
 from ops.stripe_sim.server import Options, Simulator
 from tests.portal.harness import Portal, serve
 
@@ -41,6 +43,10 @@ class Till:
         await self.worker.step()
         await Closer(deps).step()
         await DunningKeeper(deps).step()
+        handlers = {**AlertJobs(deps).handlers(), **DunningJobs(deps).handlers(), **self.worker.handlers()}
+        runner = OutboxRunner(deps.database, "control", handlers, deps.clock)
+        for row_id in await runner.take_due():
+            await runner.run(row_id)
 
     async def until(self, table: str, app_id: UUID, wanted: str, *, column: str = "state") -> None:
         """Let minutes pass until an app's row of a table says so."""

@@ -132,6 +132,8 @@ class Commands:
         self._prices = prices
         self._mirror = mirror
         self._customers = customers
+        self.before_end: Callable[[Seen], Awaitable[None]] | None = None
+        """What is done before a subscription ends and has its last invoice."""
         self._kinds: dict[str, Callable[[Command], Awaitable[None]]] = {
             "change": self._change,
             "schedule": self._schedule,
@@ -357,6 +359,8 @@ class Commands:
         if known is None or not known.open:
             return
         await self._release(known, command)
+        if self.before_end is not None:
+            await self.before_end(known)
         await self._api.call(
             self._api.v1.subscriptions.cancel_async,
             str(known.subscription_id),
@@ -469,8 +473,16 @@ class Commands:
         await self._draft(command, self._api.v1.invoices.update_async, auto_advance=False)
 
     async def _finalize(self, command: Command) -> None:
-        """`subject`: a draft whose usage is complete."""
-        await self._draft(command, self._api.v1.invoices.finalize_invoice_async, auto_advance=True)
+        """`subject`: a draft whose usage is complete; it is charged at once."""
+        v1 = self._api.v1
+        await self._draft(command, v1.invoices.finalize_invoice_async, auto_advance=True)
+        found = await self._api.call(v1.invoices.retrieve_async, command.subject)
+        if found["status"] == "open" and not found.get("attempted"):
+            try:
+                await self._api.call(v1.invoices.pay_async, command.subject, key=f"{command.key}-pay")
+            except (PaymentRefused, StripeRefused) as error:
+                # Stripe tries again as it is set up to; what is not paid is seen on the invoice.
+                _log.info("stripe.not_paid", invoice=command.subject, error=error.message)
 
     async def _draft(self, command: Command, service: Any, **params: Any) -> None:
         try:
@@ -544,7 +556,9 @@ def item_params(items: list[dict[str, Any]], wanted: list[Wanted], ids: dict[str
             params.append({"price": ids[spec.key], **quantity})
         elif found["price"] != ids[spec.key] or (found["quantity"] or 0) != (each.quantity or 0):
             params.append({"id": found["id"], "price": ids[spec.key], **quantity})
-    return [*params, *({"id": item["id"], "deleted": True} for item in left.values())]
+    # Usage that has no price by the new terms costs nothing.
+    gone = ({"deleted": True, **({"clear_usage": True} if item["meter"] else {})} for item in left.values())
+    return [*params, *({"id": item["id"], **how} for item, how in zip(left.values(), gone, strict=True))]
 
 
 def _place(meter: str | None, addon: str | None) -> tuple[str, str]:
@@ -561,8 +575,14 @@ def _phase_item(price: str, quantity: int | None) -> dict[str, Any]:
 
 
 def first_period(now: datetime) -> dict[str, Any]:
-    """Periods begin on the first, UTC; the days until then are charged in part."""
-    return {"billing_cycle_anchor": seconds(period_end(now)), "proration_behavior": "create_prorations"}
+    """Periods begin on the first, UTC; the days until then are charged in part. In Stripe's classic billing mode all of
+    a period's usage is charged at the price that it ends with, as our terms say; in its flexible one, the default, an
+    upgrade would charge what was used before it by the smaller plan."""
+    return {
+        "billing_cycle_anchor": seconds(period_end(now)),
+        "proration_behavior": "create_prorations",
+        "billing_mode": {"type": "classic"},
+    }
 
 
 def subscription_metadata(known: Seen, plan: tuple[str, int]) -> dict[str, str]:

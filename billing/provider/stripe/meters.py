@@ -202,11 +202,20 @@ class Meters:
         for each in subscribed:
             for month in _months(each, now):
                 if (each.app_id, month) not in self._complete:
-                    added += await self._plan(each, month, now)
+                    added += await self._plan(each, month, now, before=_hour(now - SETTLE))
         return added
 
-    async def _plan(self, known: Seen, month: str, now: datetime) -> int:
-        before = (now - SETTLE).replace(minute=0, second=0, microsecond=0)
+    async def flush(self, known: Seen) -> None:
+        """Send what an app has used up to now, the running hour too: its last invoice is about to be made. Raises
+        `ProviderAway`."""
+        now = self._deps.clock.now()
+        if known.began_at is not None:
+            for month in _months(known, now):
+                await self._plan(known, month, now, before=_hour(now) + HOUR)
+        while await self.send():
+            pass
+
+    async def _plan(self, known: Seen, month: str, now: datetime, *, before: datetime) -> int:
         async with self._deps.database.unit_of_work() as uow:
             session = uow.session
             await session.execute(_LOCK, {"app": str(known.app_id)})
@@ -218,7 +227,8 @@ class Meters:
             planned = {(row.meter, row.hour): (row.quantity or 0, row.revision) for row in rows}
             added = 0
             for meter, hours in grown.items():
-                for hour in sorted({*hours, *(at for name, at in planned if name == meter)}):
+                # Hours that are not over, which the last invoice of an app was made with, are looked at when they are.
+                for hour in sorted({*hours, *(at for name, at in planned if name == meter and at < before)}):
                     have, revision = planned.get((meter, hour), (0, -1))
                     difference = hours.get(hour, 0) - have
                     if difference:
@@ -377,8 +387,8 @@ def _row(
     known: Seen, meter: str, month: str, hour: datetime, revision: int, quantity: int, now: datetime
 ) -> dict[str, Any]:
     # Within the subscription's time: what was used in its first month before it is charged, as the terms say, and
-    # Stripe counts from its beginning on.
-    at = hour
+    # Stripe counts from its beginning on. Never ahead of now.
+    at = min(hour, now)
     if known.began_at is not None:
         at = max(at, known.began_at + timedelta(seconds=1))
     if known.ended_at is not None:

@@ -41,7 +41,7 @@ _OVERLAP: Final = timedelta(minutes=30)
 _REACH: Final = timedelta(days=29)
 """Stripe lists the events of the last 30 days."""
 
-_STAFF = text("select email from control.accounts where staff and verified_at is not null order by email")
+_STAFF = text("select email from control.accounts where staff order by email")
 _log = get_logger(__name__)
 
 
@@ -57,6 +57,7 @@ class StripeWorker:
         self.settler = Settler(deps)
         self.reconciler = Reconciler(deps, self.meters)
         self.commands = self._parts.commands
+        self.commands.before_end = self.meters.flush
         self.prices = self._parts.prices
         self._next: dict[str, datetime] = {}
         self.failed: dict[str, Exception] = {}
