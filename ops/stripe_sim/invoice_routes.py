@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from ops.stripe_sim import invoices, subscriptions
+from ops.stripe_sim.calendar import HOUR
 from ops.stripe_sim.cards import resolve
 from ops.stripe_sim.customers import living
 from ops.stripe_sim.discounts import DISCOUNTS, redeem
@@ -141,13 +142,10 @@ def finalize(sim: Sim, p: Thing, identity: str) -> Thing:
     if "auto_advance" in p:
         invoice["auto_advance"] = p["auto_advance"]
     invoices.finalize(sim, invoice)
-    if (
-        invoice["status"] == "open"
-        and invoice["auto_advance"]
-        and invoice["collection_method"] == "charge_automatically"
-    ):
-        # Stripe charges it by itself, after it has answered: here with the clock's next step.
-        invoice["next_payment_attempt"] = sim.now_of(invoice["customer"])
+    if invoice["status"] == "open" and invoice["auto_advance"] and invoice["collection_method"] != "send_invoice":
+        # Who finalizes one by hand has an hour before it is charged by itself.
+        invoice["next_payment_attempt"] = sim.now_of(invoice["customer"]) + HOUR
+        sim.emit("invoice.updated", invoice)
     return invoice
 
 

@@ -445,6 +445,9 @@ async def test_a_customer_pays_falls_behind_and_is_back_within_seconds_of_paying
             for _ in range(3):
                 await till.round()  # the draft is held until all that was used is with Stripe
             till.move(timedelta(minutes=65))
+            for _ in range(6):
+                await till.round()  # the month is closed and its bill final; an hour later the card is charged
+            till.move(timedelta(minutes=60))
 
             await till.until("dunning", app_id, "past_due")
             await natter.messages.send("den", text="Everything works", user_id="user1")

@@ -57,7 +57,21 @@ class Till:
                 found = await uow.session.scalar(query, {"app": app_id})
             if found == wanted:
                 return
-        raise AssertionError(f"{table}: {found} and not {wanted} within forty minutes")
+        raise AssertionError(f"{table}: {found} and not {wanted} within forty minutes; {await self._told()}")
+
+    async def _told(self) -> str:
+        """How things stand between us and the payment service."""
+        said = []
+        for query in (
+            "select status, reason, due from control.stripe_invoices",
+            "select kind, subject, state, last_error from control.stripe_commands",
+            "select meter, quantity, state, last_error from control.stripe_meter_events",
+            "select type, state, last_error from control.stripe_events where state <> 'done'",
+            "select month, cut from control.billing_months",
+        ):
+            async with self.portal.deps.database.unit_of_work(read_only=True) as uow:
+                said += [str(tuple(row)) for row in await uow.session.execute(text(query))]
+        return "\n".join([f"{self.portal.clock.now()}", *said])
 
     def move(self, by: timedelta) -> None:
         """Let days pass in which nobody works."""

@@ -7,7 +7,7 @@ later.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -175,7 +175,9 @@ async def agreed_items(
         return None
     begin, _ = month_bounds(month_of(now))
     held = [fact for fact in facts if fact.began_at <= now]
-    billed = [meter for meter in METERS if "bill" in choices_in(held, meter, begin, now, catalog)]
+    # With what begins at this very instant: a plan that is bought now bills from its first minute on.
+    until = now + timedelta(microseconds=1)
+    billed = [meter for meter in METERS if "bill" in choices_in(held, meter, begin, until, catalog)]
     return items_of_terms(terms, slot, billed=billed)
 
 
