@@ -168,7 +168,7 @@ async def test_a_key_in_use_is_a_conflict(simulator: Simulator) -> None:
     await asyncio.sleep(0.1)
     with pytest.raises(stripe.APIError) as caught:  # which the client tries again by itself, where it may
         await v1.customers.create_async({"name": "x"}, options)
-    assert (caught.value.http_status, caught.value.code) == (409, "idempotency_key_in_use")
+    assert (caught.value.http_status, caught.value.json_body["error"]["code"]) == (409, "idempotency_key_in_use")
     again = await v1.customers.create_async({"name": "x"}, options) if first.done() else await first
     assert again.name == "x"
     await first
