@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -88,7 +89,8 @@ class Api:
         if fault and fault.kind == "cut_after":
             raise Cut
         if fault and fault.kind == "timeout":
-            await asyncio.wait({asyncio.ensure_future(gone())}, timeout=fault.seconds or None)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gone(), fault.seconds or None)
             raise Cut
         return answer
 

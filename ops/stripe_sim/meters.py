@@ -127,9 +127,17 @@ def create_event(sim: Sim, p: Thing) -> Thing:
     now = sim.now_of(who)
     timestamp = now if p.get("timestamp") is None else p["timestamp"]
     if timestamp < now - OLDEST:
-        raise _refused("The timestamp is too far in the past: more than 35 days.", "timestamp_too_far_in_past")
+        raise _refused(
+            "The event timestamp cannot be more than 35 days in past. Expected a timestamp greater than or equal to "
+            f"{now - OLDEST}.",
+            "timestamp_too_far_in_past",
+        )
     if timestamp > now + AHEAD:
-        raise _refused("The timestamp is in the future: more than 5 minutes.", "timestamp_in_future")
+        raise _refused(
+            "The event timestamp cannot be more than 5 minutes in future. Expected a timestamp less than or equal to "
+            f"{now + AHEAD}.",
+            "timestamp_in_future",
+        )
     identifier = p.get("identifier") or sim.store.new_id("mev", 32)
     if len(identifier) > 100:
         raise invalid("Invalid identifier: must be at most 100 characters.", param="identifier")

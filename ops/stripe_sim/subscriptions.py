@@ -94,7 +94,7 @@ def start(sim: Sim, customer: Thing, p: Thing, *, present: bool = False) -> Thin
     trial_end = _trial_end(p, now)
     anchor = _anchor(p, now)
     recurring = price["recurring"]
-    if anchor is not None:
+    if p.get("billing_cycle_anchor") and anchor is not None:
         natural = boundary(trial_end or now, recurring["interval"], recurring["interval_count"], 1)
         if not now < anchor <= natural:
             raise invalid(
