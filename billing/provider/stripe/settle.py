@@ -31,6 +31,7 @@ from control_plane.context import Context, Deps
 from control_plane.entitlements import METERS
 from kernel.clock import month_of
 from kernel.ids import format_id, parse_id
+from kernel.logging import get_logger
 
 LOOK_BACK: Final = timedelta(days=100)
 SHORT: Final = timedelta(days=3)
@@ -97,6 +98,9 @@ _FINAL = text(
 )
 
 
+_log = get_logger(__name__)
+
+
 class Settler:
     """Writes commands; calls nobody."""
 
@@ -110,8 +114,12 @@ class Settler:
             known = await every_seen(uow.session)
         for each in known:
             if each.live:
-                async with self._deps.database.unit_of_work() as uow:
-                    asked += await _follow_terms(system_context(self._deps, uow, actor=SYSTEM), each)
+                try:
+                    async with self._deps.database.unit_of_work() as uow:
+                        asked += await _follow_terms(system_context(self._deps, uow, actor=SYSTEM), each)
+                except Exception:
+                    # One app's trouble, such as terms that Stripe cannot have, must not hold up the others.
+                    _log.exception("stripe.settle_failed", appId=format_id("app", each.app_id))
         async with self._deps.database.unit_of_work() as uow:
             ctx = system_context(self._deps, uow, actor=SYSTEM)
             asked += await _erased(ctx)
