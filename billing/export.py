@@ -46,6 +46,16 @@ _OURS: Final = {
         select id, month, number, currency, total, finalized_at, digest, document from control.invoices
         where organization_id = :organization order by month
         """,
+    # Of a payment service: its invoices as they were last seen, and what we hold against them.
+    "bill": """
+        select invoice_id as bill, app_id, number, status, currency, total, tax, period_begin, period_end,
+            created_at, paid_at, hosted_url from control.stripe_invoices
+        where organization_id = :organization order by created_at, invoice_id
+        """,
+    "statement": """
+        select month, currency, total, digest, document from control.stripe_statements
+        where organization_id = :organization order by month
+        """,
 }
 
 

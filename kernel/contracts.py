@@ -17,6 +17,7 @@ LIMITED = (
 Environment = Literal["development", "production"]
 Meter = Literal["messages", "mau", "peak_connections", "storage_bytes"]
 OverLimit = Literal["bill", "throttle", "stop"]
+Access = Literal["full", "read_only", "export"]
 
 
 class _Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,6 +80,10 @@ class AppSnapshot(_Contract, frozen=True, kw_only=True, omit_defaults=True):
     shard: str
     environment: Environment
     status: Literal["active", "suspended", "deleted"]
+    access: Access = "full"
+    """`read_only`: nodes refuse what would change something and serve the rest. `export`, of an app that is suspended:
+    they let its servers read, so that its data can be fetched, and nobody else in. A node that does not know it refuses
+    a suspended app altogether."""
     publishable_keys: tuple[str, ...] = ()
     secret_keys: tuple[SecretKey, ...] = ()
     signing_keys: tuple[SigningKey, ...] = ()

@@ -103,6 +103,21 @@ class Settings:
     seller_name: str = _setting("Who invoices are from, as it stands on them.", "")
     seller_address: str = _setting("The seller's address on invoices; `;` or a line's end begins a new line.", "")
     seller_tax_number: str = _setting("The seller's tax number on invoices.", "")
+    billing: Literal["null", "stripe"] = _setting(
+        "Who takes the money: `null` makes invoices and takes none, `stripe` needs the settings below.", "null"
+    )
+    stripe_secret_key: str = _setting(
+        "The secret or restricted key of the Stripe account: `sk_live_…`, `rk_live_…`, or a test one.", "", secret=True
+    )
+    stripe_webhook_secrets: str = _setting(
+        "What Stripe signs its webhooks with: `whsec_…`. While one is being replaced, both, with a comma between.",
+        "",
+        secret=True,
+    )
+    stripe_api_url: str = _setting(
+        "Where Stripe's API is reached. Another one than Stripe's own is for `natter stripe-sim`.", ""
+    )
+    stripe_tax: bool = _setting("Let Stripe Tax compute taxes. It has to be set up in Stripe's dashboard first.", False)
     host: str = _setting("The address that servers listen on.", "127.0.0.1")
     control_port: int = _setting("Port of portal and management API.", 8000)
     node_port: int = _setting("Port of a data-plane node.", 8100)

@@ -101,6 +101,32 @@ def worker_child(nursery: Nursery, settings: Settings, ready_file: Path) -> Chil
     )
 
 
+def stripe_sim_child(nursery: Nursery, settings: Settings, port: int, state: Path) -> Child:
+    """The Stripe simulator. It gets its own key and secret, and nothing of Natter's."""
+    url = settings.stripe_api_url
+    secrets = {"NATTER_STRIPE_SECRET_KEY", "NATTER_STRIPE_WEBHOOK_SECRETS"}
+    environment = {
+        name: value
+        for name, value in environment_of(settings).items()
+        if name in secrets or not name.startswith("NATTER_")
+    }
+    hook = f"{control_url(settings)}/webhooks/stripe"
+    command = ("stripe-sim", "--port", str(port), "--state", str(state), "--webhook", hook)
+
+    async def start(log: Path) -> Started:
+        return await nursery.start(command, environment, log)
+
+    return Child(
+        name="stripe-sim",
+        title="Stripe simulator",
+        rank=_VALKEY,  # after those who call it
+        start=start,
+        is_ready=_answers(url),
+        stop_signals=((signal.SIGTERM, 5.0),),
+        where=url,
+    )
+
+
 def _without_administration(settings: Settings) -> Settings:
     """Servers never get the user that may create roles and drop tables."""
     shards = tuple(msgspec.structs.replace(shard, migration_url=None) for shard in settings.shards)

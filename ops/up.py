@@ -10,12 +10,13 @@ import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import msgspec
 
 from kernel.settings import Settings
-from ops.children import control_child, engine_child, node_child, worker_child
+from ops.children import control_child, engine_child, node_child, stripe_sim_child, worker_child
 from ops.credentials import Wanted, ensure_credentials
 from ops.databases import make_private_databases, migrate_all
 from ops.embedded import Postgres, Valkey
@@ -49,6 +50,7 @@ class Options:
     nodes: int = 1
     shards: int | None = None
     worker: bool = True
+    stripe_sim: bool = False
     as_json: bool = False
 
 
@@ -101,6 +103,7 @@ class Installation:
         self._check_ports()
         await self.nursery.open()  # it loads while the engines start
         self.secrets = Secrets.load_or_make(self.folder)
+        self._settle_stripe()
         self.runtime.supervisor = Process.of(os.getpid())
         self.runtime.control_url = control_url(self.configured)
         await self._start_engines()
@@ -114,6 +117,9 @@ class Installation:
         self.runtime.nodes = [node for node, _ in self.nodes]
         credentials = self.secrets.credentials
         children = [control_child(self.nursery, settings)]
+        if self.options.stripe_sim:
+            state = self.folder.root / "stripe-sim.db"
+            children.append(stripe_sim_child(self.nursery, settings, self._stripe_port, state))
         children += [
             node_child(self.nursery, settings, node, port, credentials[f"node/{node.name}"])
             for node, port in self.nodes
@@ -152,6 +158,16 @@ class Installation:
                 port = configured.node_port + len(self.nodes)
                 self.nodes.append((Node(f"{shard}-n{index}", shard, self._node_url(port)), port))
 
+    @property
+    def _stripe_port(self) -> int:
+        return self.configured.control_port + 300
+
+    def _settle_stripe(self) -> None:
+        """Where the simulator runs and by which secrets, which stay the same from start to start."""
+        self.runtime.stripe_sim = f"http://127.0.0.1:{self._stripe_port}" if self.options.stripe_sim else ""
+        if self.options.stripe_sim and self.secrets.stripe_sim is None:
+            self.secrets.stripe_sim = (f"sk_test_{token_hex(16)}", f"whsec_{token_hex(16)}")
+
     def _node_url(self, port: int) -> str:
         only_one = len(self.shard_ids) * self.options.nodes == 1
         if self.configured.public_url and only_one:
@@ -161,6 +177,13 @@ class Installation:
     def _check_ports(self) -> None:
         ports = [("the control plane", self.configured.control_port, "NATTER_CONTROL_PORT")]
         ports += [(f"node {node.name}", port, "NATTER_NODE_PORT") for node, port in self.nodes]
+        if self.options.stripe_sim:
+            if self.configured.stripe_secret_key:
+                raise CannotStart(
+                    "--stripe-sim contradicts NATTER_STRIPE_SECRET_KEY, which is for a real Stripe account.",
+                    "Leave one of them away.",
+                )
+            ports.append(("the Stripe simulator", self._stripe_port, "NATTER_CONTROL_PORT, 300 below it,"))
         for index, (whose, port, setting) in enumerate(ports):
             way_out = (
                 f"End that program, or move Natter: {setting} for this one, natter up --port-base 9000 for all "
@@ -237,7 +260,7 @@ class Installation:
         self.runtime.processes = {
             name: Process.of(pid)
             for name, pid in supervisor.processes().items()
-            if name == "control" or name == "worker" or name.startswith("node-")
+            if name in ("control", "worker", "stripe-sim") or name.startswith("node-")
         }
         self.runtime.save(self.folder)
 
@@ -269,6 +292,7 @@ class Installation:
                 "portal_url": self.portal,
                 "outbox_url": self.outbox_url,
                 "nodes": self.runtime.nodes,
+                "stripe_sim_url": self.runtime.stripe_sim,
                 "data_dir": str(self.folder.root),
                 "pid": os.getpid(),
             }
@@ -276,11 +300,16 @@ class Installation:
             sys.stdout.flush()
         else:
             urls = [node.url for node in self.runtime.nodes]
-            self.progress.say(screen(self.folder, self.portal, urls, self.outbox_url, self.progress.elapsed))
+            self.progress.say(
+                screen(self.folder, self.portal, urls, self.outbox_url, self.progress.elapsed, self.runtime.stripe_sim)
+            )
 
 
-def screen(folder: Folder, portal: str, chat: Sequence[str], outbox_url: str, seconds: float) -> str:
+def screen(
+    folder: Folder, portal: str, chat: Sequence[str], outbox_url: str, seconds: float, stripe_sim: str = ""
+) -> str:
     """What a person needs to know once all is ready."""
+    stripe = f"\n  Stripe       {stripe_sim}  (a simulator: no money moves; its clock is there)" if stripe_sim else ""
     nodes = "\n".join(f"  {'Chat' if not index else '':<12} {url}" for index, url in enumerate(chat))
     return f"""
 Natter is ready ({seconds:.1f} s).
@@ -289,7 +318,7 @@ Natter is ready ({seconds:.1f} s).
 {nodes}
   Data         {folder.root}  (logs in {folder.logs.name}/)
   Mail outbox  {outbox_url}
-               This link works once; {_command()} outbox prints another.
+               This link works once; {_command()} outbox prints another.{stripe}
 
 First steps
   1. Open {portal}/sign-up and create an account; the confirmation mail lands in the outbox.

@@ -12,6 +12,7 @@ from portal.docs.routes import ROUTES as DOCS
 from portal.members.routes import ROUTES as MEMBERS
 from portal.organizations.routes import ROUTES as ORGANIZATIONS
 from portal.outbox.routes import ROUTES as OUTBOX
+from portal.staff.routes import ROUTES as STAFF
 
 PAGES: Final[list[ControllerRouterHandler]] = [
     *ACCOUNTS,
@@ -20,6 +21,7 @@ PAGES: Final[list[ControllerRouterHandler]] = [
     *BILLING,
     *AUDIT,
     *OUTBOX,
+    *STAFF,
     *APPS,
     *DOCS,
 ]

@@ -44,11 +44,11 @@ async def recipients(session: AsyncSession, organization_id: UUID) -> list[str]:
     return list((await session.execute(_RECIPIENTS, {"organization": organization_id})).scalars())
 
 
-def system_context(deps: Deps, uow: UnitOfWork) -> Context:
+def system_context(deps: Deps, uow: UnitOfWork, *, actor: Actor | None = None) -> Context:
     """The surroundings of what the system does by itself."""
     return Context(
         uow=uow,
-        actor=Actor("system:billing"),
+        actor=actor or Actor("system:billing"),
         now=truncate_ms(deps.clock.now()),
         ids=deps.ids,
         vault=deps.vault,

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing.alerts.letters import recipients, system_context
 from billing.coupons import redeemed
 from billing.credits import ledger as credits
+from billing.invoices.charges import Line
 from billing.invoices.compute import lines_of, previous
 from billing.invoices.document import Document, Drawn, Head, Named, Party, compose, digest, number_text, party
 from billing.money import amount_text
@@ -56,6 +57,12 @@ _INVOICE = text(
     insert into control.invoices
         (id, organization_id, month, number, currency, total, document, digest, cut, finalized_at)
     values (:id, :organization, :month, :number, :currency, :total, :document, :digest, :cut, :now)
+    """
+)
+_STATEMENT = text(
+    """
+    insert into control.stripe_statements (organization_id, month, currency, total, document, digest, cut, made_at)
+    values (:organization, :month, :currency, :total, :document, :digest, :cut, :now)
     """
 )
 _DONE = text(
@@ -117,7 +124,11 @@ async def _close_month(ctx: Context, organization_id: UUID, month: str) -> bool:
     cut = ctx.now - SETTLED
     lines = await lines_of(session, organization_id, month, cut=cut)
     invoice_id: UUID | None = None
-    if any(line.amount or line.kind == "adjustment" or (line.kind == "plan" and line.price) for line in lines):
+    if ctx.settings.billing == "stripe":
+        # The invoice is Stripe's. Ours is kept beside it, without a number, to be held against it; credits are a
+        # balance there.
+        await _state(ctx, organization_id, month, cut, lines)
+    elif any(line.amount or line.kind == "adjustment" or (line.kind == "plan" and line.price) for line in lines):
         invoice_id = ctx.ids.uuid7()
         subtotal = sum(line.amount for line in lines)
         _, end = month_bounds(month)
@@ -141,9 +152,36 @@ async def _close_month(ctx: Context, organization_id: UUID, month: str) -> bool:
         )
         document = compose(head, lines, await app_names(session, organization_id), drawn, coupons, catalog.tax)
         await _store(ctx, organization_id, invoice_id, number, document)
-    await credits.expire(session, organization_id, now=ctx.now)
+    if ctx.settings.billing != "stripe":
+        await credits.expire(session, organization_id, now=ctx.now)
     await session.execute(_DONE, values | {"cut": cut, "now": ctx.now, "invoice": invoice_id})
     return True
+
+
+async def _state(ctx: Context, organization_id: UUID, month: str, cut: datetime, lines: list[Line]) -> None:
+    session, catalog = ctx.session, load_catalog()
+    head = Head(
+        number="",
+        organization=await _organization(session, organization_id),
+        month=month,
+        currency=catalog.currency,
+        cut=cut,
+        finalized_at=ctx.now,
+    )
+    coupons = await redeemed(session, organization_id, cut=cut)
+    document = compose(head, lines, await app_names(session, organization_id), [], coupons, catalog.tax)
+    written = document.encode()
+    values = {
+        "organization": organization_id,
+        "month": month,
+        "currency": document.currency,
+        "total": document.total,
+        "document": written,
+        "digest": digest(written),
+        "cut": cut,
+        "now": ctx.now,
+    }
+    await session.execute(_STATEMENT, values)
 
 
 async def _store(ctx: Context, organization_id: UUID, invoice_id: UUID, number: int, document: Document) -> None:

@@ -2,9 +2,15 @@
 
 from datetime import datetime, timedelta
 
+from billing.invoices.charges import Line
 from billing.invoices.document import DocumentLine
 from billing.money import amount_text
 from billing.words import METERS, amount
+
+
+def line_words(line: Line) -> str:
+    """What a line is for that is in no document yet."""
+    return METERS[line.what] if line.kind in ("usage", "adjustment") else line.what
 
 
 def describe(line: DocumentLine) -> str:

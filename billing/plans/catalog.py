@@ -117,9 +117,19 @@ class Tax(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     basis_points: int = 0
 
 
+class Dunning(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many days each step of an unpaid bill lasts (`billing.dunning`)."""
+
+    past_due: int = 14
+    read_only: int = 14
+    suspended: int = 16
+    export: int = 14
+
+
 class _File(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     currency: str
     tax: Tax = Tax()
+    dunning: Dunning = Dunning()
     plans: tuple[Plan, ...]
     addons: tuple[AddOn, ...] = ()
     coupons: tuple[Coupon, ...] = ()
@@ -132,6 +142,7 @@ class Catalog:
         plans = file.plans
         self.currency = file.currency
         self.tax = file.tax
+        self.dunning = file.dunning
         self._versions = {(plan.id, plan.version): plan for plan in plans}
         self._newest = {plan.id: plan for plan in sorted(plans, key=lambda plan: plan.version)}
         self._addons = {(addon.id, addon.version): addon for addon in file.addons}
@@ -168,6 +179,10 @@ class Catalog:
         if found is None:
             raise InvalidInput(f"There is no add-on {addon_id!r}.", field="addon")
         return found
+
+    def coupons(self) -> list[Coupon]:
+        """All of them, in the order of the file."""
+        return list(self._coupons.values())
 
     def coupon(self, code: str) -> Coupon:
         """By its code, however it is written. Raises `InvalidInput`."""
@@ -231,6 +246,9 @@ def _offer_problems(document: _File) -> "list[str]":
             found.append(f"coupon {coupon.code}: takes off 0 to 100 per cent, or an amount of 0 or more")
     if len({coupon.code for coupon in document.coupons}) < len(document.coupons):
         found.append("a coupon's code stands there twice")
+    steps = document.dunning
+    if min(steps.past_due, steps.read_only, steps.suspended) < 0 or steps.export < 1:
+        found.append("`dunning`: days are 0 or more, and at least one to export")
     if not 0 <= document.tax.basis_points <= 10_000:
         found.append("`tax.basis_points` must be 0 to 10000")
     return found

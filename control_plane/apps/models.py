@@ -12,7 +12,8 @@ from kernel.ids import format_id
 
 
 class App(Base):
-    """A tenant of the data plane. `version` is the configuration version that last changed it."""
+    """A tenant of the data plane. `version` is the configuration version that last changed it; `hold` is what billing
+    keeps it from."""
 
     __tablename__ = "apps"
 
@@ -32,6 +33,7 @@ class App(Base):
     deleted_at: Mapped[datetime | None]
     chat_erased_at: Mapped[datetime | None]
     """Since when nothing of a deleted app's chat is left on its shard but counts."""
+    hold: Mapped[str | None]
 
     @property
     def guests(self) -> bool:

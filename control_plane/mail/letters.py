@@ -25,6 +25,8 @@ Kind = Literal[
     "usage_alert",
     "invoice_ready",
     "key_exposed",
+    "dunning_notice",
+    "billing_difference",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -96,6 +98,16 @@ def usage_alert(
     )  # fmt: skip
 
 
+def billing_difference(
+    settings: Settings, *, to: str, app_id: str, month: str, what: str, values: tuple[tuple[str, str], ...]
+) -> Letter:
+    """To staff, when usage, the payment service and an invoice say different things. `values`: who says how much."""
+    subject = f"Billing does not add up: {app_id}, {month}"
+    said = "; ".join(f"{name}: {value}" for name, value in values)
+    url = f"{settings.portal}/staff/webhooks"
+    return _letter("billing_difference", to, subject, settings, url=url, app=app_id, month=month, what=what, said=said)
+
+
 def invoice_ready(
     settings: Settings, *, to: str, organization: str, month: str, number: str, total: str, path: str
 ) -> Letter:
@@ -136,6 +148,73 @@ def key_exposed(
         "key_exposed", to, f"A secret key of {app} was found in public", settings,
         url=f"{settings.portal}/apps/{app_id}/keys", app=app, last_four=last_four, when=_when(at),
         where=(where or "").partition("://")[2] or where or "", done=done, advice=advice, found=found,
+    )  # fmt: skip
+
+
+DunningState = Literal["active", "past_due", "read_only", "suspended", "export", "erased"]
+_DUNNING: Final[dict[DunningState, tuple[str, str, str, str]]] = {
+    "active": (
+        "{app} is paid for again",
+        "Thank you: nothing is unpaid any more.",
+        "Everything works as before.",
+        "",
+    ),
+    "past_due": (
+        "A payment for {app} is overdue",
+        "A bill of {app} is not paid.",
+        "Everything works until {when}.",
+        "After that the app is read-only: its users can read and connect, and send nothing.",
+    ),
+    "read_only": (
+        "{app} is read-only",
+        "A bill of {app} is still not paid, so the app is read-only from now on.",
+        "Its users can read and connect, and send nothing. Once you pay, everything works again within seconds.",
+        "On {when} the app is suspended.",
+    ),
+    "suspended": (
+        "{app} is suspended",
+        "A bill of {app} is still not paid, so the app is suspended from now on.",
+        "Nobody can connect; nothing is lost. Once you pay, everything works again within seconds.",
+        "From {when} on your servers can read its data, so that you can take it with you. Then it is erased.",
+    ),
+    "export": (
+        "{app} is erased soon: fetch its data, or pay",
+        "A bill of {app} is still not paid, and the app will be erased.",
+        "Until {when} your servers can read its data with a secret key. Once you pay, everything works again within "
+        "seconds.",
+        "On {when} the app is erased for good.",
+    ),
+    "erased": (
+        "{app} was erased",
+        "The bill of {app} was not paid until the end of its export window.",
+        "The app and its keys are gone for good. Invoices stay in the portal.",
+        "",
+    ),
+}
+"""By state: the subject, what happened, what that means, what comes next."""
+
+
+def dunning_notice(
+    settings: Settings,
+    *,
+    to: str,
+    state: DunningState,
+    app: str,
+    app_id: str,
+    organization_id: str,
+    at: datetime,
+    moves_at: datetime | None,
+) -> Letter:
+    """To whoever looks after billing, at each step of an unpaid bill and when it is paid. `moves_at`: when the next
+    step comes."""
+    when = "" if moves_at is None else moves_at.astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
+    subject, what, means, then = (part.format(app=app, when=when) for part in _DUNNING[state])
+    pays = state in ("past_due", "read_only", "suspended", "export")
+    path = f"/apps/{app_id}/plan" if pays else f"/organizations/{organization_id}/billing"
+    words = "See the bill" if pays else "Open billing"
+    return _letter(
+        "dunning_notice", to, subject, settings,
+        url=f"{settings.portal}{path}", button_words=words, what=what, means=means, then=then, when=_when(at),
     )  # fmt: skip
 
 

@@ -59,19 +59,24 @@ def _due(now: datetime) -> Any:
     return closed.order_by(Organization.id)
 
 
+async def erase_app(ctx: Context, app_id: UUID) -> None:
+    """Delete what is held of an app but its row, its name and the ledger: invoices are still made with those. Its
+    nodes refuse it as deleted. The caller writes the audit entry."""
+    await configuration.touch(ctx.session, app_id)
+    for table in (ApiKey, AppSigningKey, Entitlement):
+        await ctx.session.execute(delete(table).where(table.app_id == app_id))
+    values = {"status": "deleted", "allowed_origins": [], "settings": {}}
+    await ctx.session.execute(update(App).where(App.id == app_id).values(values))
+    # It has had its time, which an app deleted in the portal only begins: what it left on its shard goes next.
+    ended = update(App).where(App.id == app_id, App.deleted_at.is_(None)).values(deleted_at=ctx.now - KEPT_FOR)
+    await ctx.session.execute(ended)
+
+
 async def _erase(ctx: Context, organization_id: UUID) -> None:
     apps = select(App.id).where(App.organization_id == organization_id).order_by(App.id)
     for app_id in (await ctx.session.execute(apps)).scalars().all():
-        await configuration.touch(ctx.session, app_id)
-        for table in (ApiKey, AppSigningKey, Entitlement):
-            await ctx.session.execute(delete(table).where(table.app_id == app_id))
-        values = {"name": ERASED, "status": "deleted", "allowed_origins": [], "settings": {}}
-        await ctx.session.execute(update(App).where(App.id == app_id).values(values))
-        # They have had the organization's time: what they left on their shards goes next.
-        since = select(Organization.closed_at).where(Organization.id == organization_id).scalar_subquery()
-        await ctx.session.execute(
-            update(App).where(App.id == app_id, App.deleted_at.is_(None)).values(deleted_at=since)
-        )
+        await erase_app(ctx, app_id)
+        await ctx.session.execute(update(App).where(App.id == app_id).values(name=ERASED))
     for belonging in (OwnershipOffer, Invitation, Membership, BillingDetails):
         await ctx.session.execute(delete(belonging).where(belonging.organization_id == organization_id))
     wiped = {"name": ERASED, "owner_email": f"{organization_id}@erased.invalid", "erased_at": ctx.now}

@@ -11,12 +11,13 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane import configuration
+from control_plane.apps.holds import effective
 from control_plane.apps.models import App
 from control_plane.entitlements.models import Entitlement
 from control_plane.keys.models import ApiKey, AppSigningKey
 from control_plane.organizations.models import Organization
 from kernel.clock import month_of
-from kernel.contracts import AppSnapshot, Quota, SecretKey, SigningKey, SnapshotPage
+from kernel.contracts import Access, AppSnapshot, Quota, SecretKey, SigningKey, SnapshotPage
 from kernel.errors import Conflict
 from kernel.ids import format_id
 from kernel.security.vault import Vault
@@ -86,7 +87,7 @@ async def _snapshots(
     return [
         _snapshot(
             app,
-            "suspended" if app.id in closed and app.status == "active" else app.status,
+            effective(app.status, app.hold, closed=app.id in closed),
             api_keys[app.id],
             signing_keys[app.id],
             entitlements[app.id],
@@ -99,7 +100,7 @@ async def _snapshots(
 
 def _snapshot(
     app: App,
-    status: str,
+    served: tuple[str, Access],
     api_keys: list[ApiKey],
     signing_keys: list[AppSigningKey],
     entitlements: list[Entitlement],
@@ -107,6 +108,7 @@ def _snapshot(
     now: datetime,
 ) -> AppSnapshot:
     features = app.settings.get("features", {})
+    status, access = served
     document = {
         "app_id": app.public_id,
         "organization_id": format_id("org", app.organization_id),
@@ -114,6 +116,7 @@ def _snapshot(
         "shard": app.shard,
         "environment": app.environment,
         "status": status,
+        "access": access,
         "publishable_keys": [key.value for key in api_keys if key.kind == "publishable"],
         "secret_keys": [
             SecretKey(id=key.public_id, digest=key.digest or "", scopes=tuple(key.scopes), expires_at=key.expires_at)

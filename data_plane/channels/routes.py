@@ -120,7 +120,7 @@ async def list_channels(
     summary="Query channels",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, QueriedChannels, "A page of channels."), errors=(BadFilter, QueryTooSlow)),
+    opt=answers((200, QueriedChannels, "A page of channels."), errors=(BadFilter, QueryTooSlow), in_read_only=True),
 )
 async def query_channels(
     data: JSONBody[QueryChannels], caller: CallerDependency, shard: ShardDependency

@@ -15,6 +15,7 @@ from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.packets import MAX_ACK_ID, MAX_PACKET, Packet, encode_ack
 from data_plane.gateway.routes import ImmediateRoute, Payload, SocketRoute
 from data_plane.identity.errors import NOBODY, AnonymousRefused
+from data_plane.tenancy.store import require_writable
 from kernel.contracts import AppSnapshot
 from kernel.errors import InvalidInput, NatterError, NotFound, RateLimited
 from kernel.http.convert import convert
@@ -279,6 +280,8 @@ def _for_caller(route: SocketRoute, current_app: CurrentApp) -> Handler:
         app = current_app(connection.app_id)
         if app is not None and app is not connection.caller.app:
             connection.caller = msgspec.structs.replace(connection.caller, app=app)
+        if connection.caller.app.access != "full" and not route.in_read_only:
+            require_writable(connection.caller.app)
         return await route.handle(connection.caller, payload)
 
     return handle

@@ -22,6 +22,8 @@ class SocketRoute(msgspec.Struct, frozen=True):
     event: str
     payload: type[Payload]
     handle: Callable[[Caller, Any], Awaitable[Mapping[str, Any] | bytes]]
+    in_read_only: bool = False
+    """Whether it goes on while the app is read-only, because it changes nothing."""
 
 
 class ImmediateRoute(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from data_plane.guests.schemas import CreateGuest
 from data_plane.guests.service import Guests
 from data_plane.guests.views import GuestView
 from data_plane.identity.errors import NoSigningKey, OriginNotAllowed
-from data_plane.tenancy.errors import AppDeleted, AppSuspended, QuotaExceeded
+from data_plane.tenancy.errors import AppDeleted, AppReadOnly, AppSuspended, QuotaExceeded
 from kernel.errors import Unauthenticated
 from kernel.http import answers
 
@@ -31,6 +31,7 @@ GuestsDependency = NamedDependency[SkipValidation[Guests]]
         errors=(
             Unauthenticated,
             GuestsOff,
+            AppReadOnly,
             NoSigningKey,
             QuotaExceeded,
             AppSuspended,

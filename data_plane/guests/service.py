@@ -11,7 +11,7 @@ from data_plane.limits.limiter import Limiter
 from data_plane.limits.policies import GUESTS_APP
 from data_plane.shard import Shard
 from data_plane.tenancy.quotas import check_new_active, new_active_refused
-from data_plane.tenancy.store import require_active
+from data_plane.tenancy.store import require_active, require_writable
 from data_plane.users.schemas import PutUser
 from data_plane.users.views import user_view
 from data_plane.users.write import put_user
@@ -29,11 +29,13 @@ class Guests:
     async def create(self, key: str, name: str | None, *, origin: str | None) -> GuestView:
         """A new guest of the app that the publishable key names. It counts as active once it uses its token.
 
-        Raises `Unauthenticated`, `AppSuspended`, `AppDeleted`, `OriginNotAllowed`, `GuestsOff`, `NoSigningKey`,
-        `QuotaExceeded` when the plan takes no new active users, `RateLimited` when the app has had many guests lately.
+        Raises `Unauthenticated`, `AppSuspended`, `AppDeleted`, `AppReadOnly`, `OriginNotAllowed`, `GuestsOff`,
+        `NoSigningKey`, `QuotaExceeded` when the plan takes no new active users, `RateLimited` when the app has had
+        many guests lately.
         """
         app = self._authenticator.app_of_key(key)
         require_active(app)
+        require_writable(app)
         check_origin(app, origin)
         if not app.guests:
             raise GuestsOff("This app lets no guests in; its settings in the portal can change that.")

@@ -15,11 +15,12 @@ from data_plane.identity.caller import AnonymousCaller, Caller, Reader, ServerCa
 from data_plane.identity.errors import NOBODY, AnonymousOff, AnonymousRefused, KeyExpired, OriginNotAllowed
 from data_plane.identity.revocations import Revocations
 from data_plane.tenancy.key_uses import KeyUses
-from data_plane.tenancy.store import SnapshotStore, require_active
+from data_plane.tenancy.store import SnapshotStore, require_active, require_readable, require_writable
 from data_plane.tenancy.unknown_kids import UnknownKids
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.errors import Unauthenticated
+from kernel.http.operation import changes
 from kernel.http.ratelimit import address_of
 from kernel.ids import CUSTOMER_ID, app_uuid
 from kernel.security import keys
@@ -138,7 +139,7 @@ class Authenticator:
         app, secret = found
         if secret.expires_at is not None and secret.expires_at <= self._clock.now():
             raise KeyExpired("This secret key has expired; use the one that replaced it.")
-        require_active(app)
+        require_readable(app)
         check_origin(app, origin)
         self._uses.note(secret.id)
         return ServerCaller(app=app, app_id=app_uuid(app.app_id), key_id=secret.id, scopes=secret.scopes)
@@ -207,15 +208,23 @@ class Authenticator:
 
 
 def callers_first(authenticator: Authenticator) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
-    """A Litestar guard for routes that ask for a caller: nobody else gets to hear what is wrong with a request."""
+    """A Litestar guard for routes that ask for a caller: nobody else gets to hear what is wrong with a request.
+
+    It refuses what changes something of an app that is read-only.
+    """
 
     # Not a plain function: Litestar would run it on a thread.
     async def recognise(connection: Connection, handler: BaseRouteHandler) -> None:
         wanted = handler.parsed_fn_signature.parameters
         if "reader" in wanted:
-            connection.scope["state"][_CALLER] = _recognise(connection, authenticator)
+            reader = _recognise(connection, authenticator)
         elif "caller" in wanted:
-            connection.scope["state"][_CALLER] = somebody(_recognise(connection, authenticator))
+            reader = somebody(_recognise(connection, authenticator))
+        else:
+            return
+        connection.scope["state"][_CALLER] = reader
+        if reader.app.access != "full" and changes(handler):
+            require_writable(reader.app)
 
     return recognise
 

@@ -60,7 +60,7 @@ async def list_members(
     summary="Query members",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, QueriedMembers, "A page of members."), errors=(BadFilter, QueryTooSlow)),
+    opt=answers((200, QueriedMembers, "A page of members."), errors=(BadFilter, QueryTooSlow), in_read_only=True),
 )
 async def post_query(
     channel_id: ChannelPath, data: JSONBody[Query], caller: CallerDependency, shard: ShardDependency

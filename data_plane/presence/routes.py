@@ -51,7 +51,7 @@ async def get_presence(user_id: UserPath, caller: CallerDependency, presence: Pr
     summary="Choose a user's presence",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, PresenceView, "The presence as it is now."), errors=(NotFound, PresenceAway)),
+    opt=answers((200, PresenceView, "The presence as it is now."), errors=(NotFound, PresenceAway), in_read_only=True),
 )
 async def put_presence(
     user_id: UserPath, data: JSONBody[PutPresence], caller: CallerDependency, presence: PresenceDependency
@@ -67,7 +67,7 @@ async def put_presence(
     summary="Get the presence of many users",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, PresenceList, "In the order given."), errors=(UnknownUsers, PresenceAway)),
+    opt=answers((200, PresenceList, "In the order given."), errors=(UnknownUsers, PresenceAway), in_read_only=True),
 )
 async def query_presence(
     data: JSONBody[QueryPresence], caller: CallerDependency, presence: PresenceDependency

@@ -65,4 +65,4 @@ def socket_route(service: SyncService) -> SocketRoute:
     async def handle(caller: Caller, packet: SyncPacket) -> dict[str, Any]:
         return await service.since(caller.app_id, caller.acting_as(None), packet.cursor, limit=packet.limit)
 
-    return SocketRoute("sync", SyncPacket, handle)
+    return SocketRoute("sync", SyncPacket, handle, in_read_only=True)

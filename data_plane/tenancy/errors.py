@@ -10,6 +10,14 @@ class AppSuspended(Forbidden):
     title = "The app is suspended"
 
 
+class AppReadOnly(Forbidden):
+    """The app takes nothing new at the moment; reading, connecting and syncing go on. Trying again does not help until
+    its owner has put right what the portal says."""
+
+    code = "app_read_only"
+    title = "The app is read-only"
+
+
 class AppDeleted(Forbidden):
     """The app was deleted; its keys and tokens work no more."""
 

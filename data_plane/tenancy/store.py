@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
 
-from data_plane.tenancy.errors import AppDeleted, AppSuspended
+from data_plane.tenancy.errors import AppDeleted, AppReadOnly, AppSuspended
 from kernel.contracts import AppSnapshot, SecretKey, SigningKey
 from kernel.errors import InvalidInput
 from kernel.ids import parse_id
@@ -107,3 +107,14 @@ def require_active(app: AppSnapshot) -> AppSnapshot:
     if app.status == "deleted":
         raise AppDeleted("This app was deleted.", app_id=app.app_id)
     return app
+
+
+def require_readable(app: AppSnapshot) -> AppSnapshot:
+    """The same for the customer's own server, which may read in a suspended app's export window."""
+    return app if app.access == "export" and app.status == "suspended" else require_active(app)
+
+
+def require_writable(app: AppSnapshot) -> None:
+    """Raise `AppReadOnly` when nothing of the app may change."""
+    if app.access != "full":
+        raise AppReadOnly("This app is read-only. Its owner can see why in the portal.", app_id=app.app_id)

@@ -184,7 +184,7 @@ async def get_me(caller: CallerDependency, shard: ShardDependency) -> UserView:
     summary="Query users",
     tags=_TAGS,
     security=ANYBODY,
-    opt=answers((200, QueriedUsers, "A page of users."), errors=(BadFilter, QueryTooSlow)),
+    opt=answers((200, QueriedUsers, "A page of users."), errors=(BadFilter, QueryTooSlow), in_read_only=True),
 )
 async def post_query(data: JSONBody[Query], caller: CallerDependency, shard: ShardDependency) -> QueriedUsers:
     """The users that match a filter. Deactivated ones are left out unless it speaks of `deactivated_at`.

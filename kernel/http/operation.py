@@ -4,6 +4,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
+from litestar.handlers.base import BaseRouteHandler
 
 from kernel.errors import NatterError
 
@@ -24,11 +25,22 @@ class Operation(msgspec.Struct, frozen=True):
 
     answers: tuple[Answer, ...]
     errors: tuple[type[NatterError], ...] = ()
+    in_read_only: bool = False
+    """Whether it goes on where nothing may change, though it is no GET."""
 
 
-def answers(*given: tuple[int, Any, str], errors: tuple[type[NatterError], ...] = ()) -> dict[str, Any]:
+def answers(
+    *given: tuple[int, Any, str], errors: tuple[type[NatterError], ...] = (), in_read_only: bool = False
+) -> dict[str, Any]:
     """A handler's `opt`: `opt=answers((201, ChannelView, "It was made now."), errors=(ChannelExists,))`."""
-    return {OPERATION: Operation(tuple(Answer(*answer) for answer in given), errors)}
+    return {OPERATION: Operation(tuple(Answer(*answer) for answer in given), errors, in_read_only)}
+
+
+def changes(handler: BaseRouteHandler) -> bool:
+    """Whether a route changes something: all that are not GET, but for those that say otherwise."""
+    methods: frozenset[str] = frozenset(getattr(handler, "http_methods", ()))
+    operation: Operation | None = handler.opt.get(OPERATION)
+    return not methods <= {"GET", "HEAD", "OPTIONS"} and not (operation is not None and operation.in_read_only)
 
 
 def body_type(route: HTTPRouteHandler) -> Any:

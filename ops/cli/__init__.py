@@ -23,6 +23,7 @@ _COMMANDS = {
     "staff": "People who operate this installation.",
     "audit": "Verify the audit log's chains of hashes.",
     "outbox": "Print a link that opens the mail outbox once.",
+    "stripe-sim": "Run the Stripe simulator: billing without money, for tests and development.",
     "seed": "Fill an app with people, channels and months of messages.",
     "bench": "Measure on this machine; prints JSON.",
     "chaos": "Break an installation of its own and check that no message is lost, doubled or disordered.",
@@ -38,7 +39,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS and name not in _HIDDEN:
             return None
-        command = getattr(importlib.import_module(f"ops.cli.{_MODULES.get(name, name)}"), name)
+        plain = name.replace("-", "_")
+        command = getattr(importlib.import_module(f"ops.cli.{_MODULES.get(name, plain)}"), plain)
         assert isinstance(command, click.Command)
         return command
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,6 +80,32 @@ def credit(organization: str, amount: int, reason: str, expires: datetime | None
 
 
 @billing.command()
+@click.option("--app", "app_id", required=True, help="app_…")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="UTC; now unless it is given.")
+def unpaid(app_id: str, since: datetime | None) -> None:
+    """Say that a bill of an app is unpaid: its grace begins, then the steps of the ladder (docs/dunning.md).
+
+    For installations without a payment provider; where there is one, it says so itself.
+    """
+    click.echo(asyncio.run(_change(lambda ctx: _observe(ctx, app_id, since.replace(tzinfo=UTC) if since else ctx.now))))
+
+
+@billing.command()
+@click.option("--app", "app_id", required=True, help="app_…")
+def paid(app_id: str) -> None:
+    """Say that nothing of an app's bill is unpaid: whatever was withheld comes back at once."""
+    click.echo(asyncio.run(_change(lambda ctx: _observe(ctx, app_id, None))))
+
+
+async def _observe(ctx: Any, app_id: str, unpaid_since: datetime | None) -> str:
+    from billing.dunning import observe
+    from kernel.ids import parse_id
+
+    state = await observe(ctx, parse_id("app", app_id, field="app"), unpaid_since)
+    return f"{app_id}: {state.replace('_', ' ')}."
+
+
+@billing.command()
 def close() -> None:
     """Close the months that are over, as the worker does an hour after their end."""
 
@@ -100,6 +128,59 @@ def verify(number: int | None) -> None:
     click.echo(f"{checked - len(wrong)} of {checked} invoices are intact.")
     if wrong:
         sys.exit(1)
+
+
+@billing.command()
+def sync() -> None:
+    """Make products, prices, meters and coupons in Stripe as the plan file says. Running it again changes nothing."""
+
+    async def run() -> dict[str, int]:
+        async with _stripe() as worker:
+            return dict(await worker.prices.sync())
+
+    found = asyncio.run(run())
+    click.echo(f"{found['prices']} prices on offer: {found['made']} made, {found['archived']} not sold any more.")
+
+
+@billing.command()
+@click.option("--json", "as_json", is_flag=True, help="One document with every comparison.")
+def reconcile(as_json: bool) -> None:
+    """Hold ledger, Stripe's meters and invoices against each other. Fails on a difference."""
+
+    async def run() -> list[Any]:
+        async with _stripe() as worker:
+            return list(await worker.reconcile())
+
+    checks = asyncio.run(run())
+    wrong = [check for check in checks if not check.agrees]
+    if as_json:
+        document = {"checks": [check.as_dict() for check in checks], "compared": len(checks), "differences": len(wrong)}
+        click.echo(json.dumps(document, indent=2, default=str))
+    else:
+        for check in wrong:
+            found = check.as_dict()
+            click.echo(
+                f"{found['app_id']} {check.month} {check.what}: ledger {check.ledger}, Stripe {check.stripe}, "
+                f"invoice {check.invoice}",
+                err=True,
+            )
+        click.echo(f"{len(checks) - len(wrong)} of {len(checks)} comparisons agree.")
+    if wrong:
+        sys.exit(1)
+
+
+@asynccontextmanager
+async def _stripe() -> AsyncIterator[Any]:
+    async with management() as deps:
+        if deps.settings.billing != "stripe":
+            raise click.ClickException("NATTER_BILLING is not stripe: there is nothing to do.")
+        from billing.provider.stripe.worker import StripeWorker
+
+        worker = StripeWorker(deps)
+        try:
+            yield worker
+        finally:
+            await worker.close()
 
 
 async def _verify(number: int | None) -> tuple[int, list[int]]:

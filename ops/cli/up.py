@@ -19,9 +19,16 @@ from ops.up import AlreadyRunning, Installation, Interrupted, Options, with_port
 @click.option("--shards", type=click.IntRange(1, 16), help="Shards, each with its own database and Valkey.")
 @click.option("--port-base", type=click.IntRange(1, 65_000), help="Control plane here, nodes from 100 above.")
 @click.option("--no-worker", is_flag=True, help="Without the worker: usage and side effects wait.")
+@click.option("--stripe-sim", is_flag=True, help="With a Stripe simulator, 300 above the control plane's port.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON once all is ready; the rest goes to stderr.")
 def up(
-    nodes: int, workers: int | None, shards: int | None, port_base: int | None, no_worker: bool, as_json: bool
+    nodes: int,
+    workers: int | None,
+    shards: int | None,
+    port_base: int | None,
+    no_worker: bool,
+    stripe_sim: bool,
+    as_json: bool,
 ) -> None:
     """Run everything on this machine, in the foreground.
 
@@ -34,7 +41,7 @@ def up(
     if port_base is not None:
         settings = with_port_base(settings, port_base)
     progress = Progress(sys.stderr if as_json else sys.stdout)
-    options = Options(nodes=nodes, shards=shards, worker=not no_worker, as_json=as_json)
+    options = Options(nodes=nodes, shards=shards, worker=not no_worker, stripe_sim=stripe_sim, as_json=as_json)
     installation = Installation(settings, options, progress)
     try:
         asyncio.run(installation.run())

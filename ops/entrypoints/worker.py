@@ -8,6 +8,7 @@ from pathlib import Path
 import uvloop
 
 from billing.alerts import AlertJobs
+from billing.dunning import DunningJobs, DunningKeeper
 from billing.invoices.closing import Closer
 from control_plane.context import Deps
 from control_plane.keys.key_sets import KeySetReader
@@ -60,7 +61,14 @@ class Worker:
         workers = [await self._shard_worker(shard) for shard in self._shards]
         deps = self._management()
         runners = {worker.name: worker.runner for worker in workers}
-        handlers = {**AlertJobs(deps).handlers(), **LeakJobs(deps).handlers()}
+        handlers = {**AlertJobs(deps).handlers(), **LeakJobs(deps).handlers(), **DunningJobs(deps).handlers()}
+        stripe = None
+        if deps.settings.billing == "stripe":
+            # Its library takes a second to import, and nobody without Stripe needs it.
+            from billing.provider.stripe.worker import StripeWorker
+
+            stripe = StripeWorker(deps)
+            handlers |= stripe.handlers()
         runners["control"] = OutboxRunner(deps.database, "control", handlers, self._clock)
         queue = JobQueue(self._jobs_redis_url, runners)
         queue.start()
@@ -71,6 +79,9 @@ class Worker:
         tasks.append(asyncio.create_task(Closer(deps).run(), name="billing-closer"))
         tasks.append(asyncio.create_task(ChatEraser(deps, self._engines).run(), name="chat-eraser"))
         tasks.append(asyncio.create_task(KeySetReader(deps).run(), name="key-sets"))
+        tasks.append(asyncio.create_task(DunningKeeper(deps).run(), name="dunning-keeper"))
+        if stripe is not None:
+            tasks.append(asyncio.create_task(stripe.run(), name="stripe"))
         _log.info("worker.started", shards=[shard.id for shard in self._shards])
         if ready_file is not None:
             await asyncio.to_thread(ready_file.write_text, str(os.getpid()))
@@ -84,6 +95,8 @@ class Worker:
             _log.info("worker.stopping")
             await end_tasks([*tasks, told])
             await queue.stop()
+            if stripe is not None:
+                await stripe.close()
             for database in self._databases:
                 await database.close()
 

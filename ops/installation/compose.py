@@ -46,6 +46,14 @@ def compose(settings: Settings, secrets: Secrets, runtime: Runtime) -> Settings:
     filled["shards"] = shards
     if not settings.redis_url:
         filled["redis_url"] = shards[0].redis_url
+    if runtime.stripe_sim and secrets.stripe_sim is not None:
+        key, signing = secrets.stripe_sim
+        filled |= {
+            "billing": "stripe",
+            "stripe_api_url": runtime.stripe_sim,
+            "stripe_secret_key": key,
+            "stripe_webhook_secrets": signing,
+        }
     return dataclasses.replace(settings, **filled)  # type: ignore[arg-type]
 
 

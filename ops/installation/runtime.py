@@ -38,12 +38,14 @@ class Node(msgspec.Struct, frozen=True):
 class Runtime(msgspec.Struct):
     """`ports` are the private engines' (`postgres`, `valkey-<shard>`), kept from start to start, as is `shards`.
 
+    `stripe_sim` is where the Stripe simulator runs, empty without it.
     `supervisor` is set while Natter runs or when it ended without cleaning up.
     """
 
     ports: dict[str, int] = {}
     shards: int = 0
     control_url: str = ""
+    stripe_sim: str = ""
     nodes: list[Node] = []
     supervisor: Process | None = None
     processes: dict[str, Process] = {}

@@ -9,7 +9,10 @@ from ops.installation.folder import Folder, write_private
 
 
 class Secrets(msgspec.Struct):
-    """`installation` names this installation. `valkey` is by shard, `credentials` by `kind/name`."""
+    """`installation` names this installation. `valkey` is by shard, `credentials` by `kind/name`.
+
+    `stripe_sim` are the simulator's API key and the secret that signs its webhooks, once it has run here.
+    """
 
     installation: str
     master_key: str
@@ -17,6 +20,7 @@ class Secrets(msgspec.Struct):
     runtime: str
     valkey: dict[str, str] = {}
     credentials: dict[str, str] = {}
+    stripe_sim: tuple[str, str] | None = None
 
     @classmethod
     def load(cls, folder: Folder) -> "Secrets | None":

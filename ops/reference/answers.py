@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from data_plane.identity.errors import AnonymousOff, KeyExpired, MissingScope, OriginNotAllowed, UserDeactivated
-from data_plane.tenancy.errors import AppDeleted, AppSuspended, QuotaExceeded
+from data_plane.tenancy.errors import AppDeleted, AppReadOnly, AppSuspended, QuotaExceeded
 from kernel.errors import (
     Forbidden,
     InternalError,
@@ -31,6 +31,8 @@ CALLER: Final = (
     AppSuspended, AppDeleted, UserDeactivated, QuotaExceeded, AnonymousOff,
 )  # fmt: skip
 """Of every route that authenticates."""
+CHANGES: Final = (AppReadOnly,)
+"""Of every route that changes something."""
 BODY: Final = (TooLarge, UnsupportedMediaType)
 NAMED: Final = (NotFound,)
 """Of every route that names a channel or a message in its path."""

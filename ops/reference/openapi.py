@@ -18,9 +18,9 @@ from data_plane.identity.authenticate import provide_caller, provide_reader
 from data_plane.identity.errors import AnonymousRefused
 from kernel.http.body import MAX_BODY_BYTES
 from kernel.http.document import ASYNCAPI, OPENAPI, document_route
-from kernel.http.operation import OPERATION, Operation, body_type
+from kernel.http.operation import OPERATION, Operation, body_type, changes
 from kernel.http.problems import Problem
-from ops.reference.answers import ALWAYS, BODY, CALLER, HEADERS, NAMED, Responses
+from ops.reference.answers import ALWAYS, BODY, CALLER, CHANGES, HEADERS, NAMED, Responses
 from ops.reference.schemas import Schemas, ecma
 from ops.reference.text import fill
 
@@ -187,6 +187,8 @@ def _operation(
         operation["parameters"] = parameters
     if "caller" in route.parsed_fn_signature.parameters:
         errors += [*CALLER, AnonymousRefused]
+        if changes(route):
+            errors += CHANGES
     elif "reader" in route.parsed_fn_signature.parameters:
         errors += CALLER
     if {"channel_id", "message_id"} & {parameter["name"] for parameter in parameters if parameter["in"] == "path"}:

@@ -83,7 +83,7 @@ async def show_line(
     """What a line of usage rests on: its hours, and the ledger's rows."""
     async with visit.deps.read(member) as uow:
         found = await get_invoice(uow.session, member, path_id("inv", invoice_id))
-        line, drill = await drill_of(uow.session, found, _place(place))
+        line, drill = await drill_of(uow.session, found, place_of(place))
         if drill is None:
             raise NotFound()
         by_hour = await hours(uow.session, drill)
@@ -97,7 +97,7 @@ async def show_line(
         line=line,
         place=place,
         drill=drill,
-        days=_days(by_hour, drill.meter),
+        days=days_of(by_hour, drill.meter),
         rows=rows,
         cursor=cursor,
         describe=describe,
@@ -115,7 +115,7 @@ async def download_rows(
     """Every row of the ledger that a line rests on."""
     async with deps.read(member) as uow:
         found = await get_invoice(uow.session, member, path_id("inv", invoice_id))
-        _, drill = await drill_of(uow.session, found, _place(place))
+        _, drill = await drill_of(uow.session, found, place_of(place))
     if drill is None:
         raise NotFound()
     name = _file_name(found, drill)
@@ -145,13 +145,13 @@ def _file_name(invoice: Invoice, drill: Drill) -> str:
     return f"{number_text(invoice.number)}-{drill.meter}-{drill.begin:%Y-%m}.csv"
 
 
-def _place(text: str) -> int:
+def place_of(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         raise NotFound()
     return int(text)
 
 
-def _days(by_hour: list[tuple[datetime, int]], meter: str) -> list[tuple[datetime, int, int]]:
+def days_of(by_hour: list[tuple[datetime, int]], meter: str) -> list[tuple[datetime, int, int]]:
     """Each day with its total, or of a peak its highest hour, and how many hours it has."""
     days: dict[Any, list[tuple[datetime, int]]] = {}
     for at, quantity in by_hour:

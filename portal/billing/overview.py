@@ -7,15 +7,19 @@ from litestar.params import FromQuery
 
 from billing.coupons import redeem, redeemed
 from billing.credits import balances, entries_of
+from billing.dunning import unpaid_apps
+from billing.invoices.closing import app_names
 from billing.invoices.document import number_text
 from billing.invoices.reads import list_invoices, preview
 from billing.invoices.wording import describe, quantity_words, stretch_words
 from billing.money import amount_text
 from billing.plans import load_catalog
+from billing.provider import Provider
 from billing.usage.periods import month_bounds
 from control_plane.members import Member
 from control_plane.organizations.details import billing_details
 from kernel.errors import NatterError
+from portal.billing.paying import ProviderDependency, bill_of, leave
 from portal.http.forms import Field, Form, FormView, read_form
 from portal.http.page import page, redirect
 from portal.http.scope import MemberDependency, VisitDependency
@@ -32,16 +36,20 @@ class CouponForm(Form, frozen=True, kw_only=True):
 
 @get("/organizations/{organization_id:str}/billing")
 async def show_billing(
-    request: Pages, visit: VisitDependency, member: MemberDependency, cursor: FromQuery[str | None] = None
+    request: Pages,
+    visit: VisitDependency,
+    member: MemberDependency,
+    provider: ProviderDependency,
+    cursor: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """The running month as the invoice will say it, and the invoices so far."""
     member.require("usage.read")
-    return await _billing_page(request, visit, member, cursor=cursor)
+    return await _billing_page(request, visit, member, provider, cursor=cursor)
 
 
 @post("/organizations/{organization_id:str}/billing/coupon")
 async def submit_coupon(
-    request: Pages, visit: VisitDependency, member: MemberDependency
+    request: Pages, visit: VisitDependency, member: MemberDependency, provider: ProviderDependency
 ) -> Response[str] | Response[None]:
     """Redeem a coupon, from this month's invoice on."""
     member.require("billing.manage")
@@ -51,9 +59,24 @@ async def submit_coupon(
         async with visit.deps.change_as(member, visit.request_id) as ctx:
             coupon = await redeem(ctx, member.organization_id, form.data.code)
     except NatterError as error:
-        return await _billing_page(request, visit, member, form=form.fail(error))
+        return await _billing_page(request, visit, member, provider, form=form.fail(error))
     visit.flash(f"Redeemed: {coupon.name}.")
     return redirect(request, f"/organizations/{member.public_organization_id}/billing")
+
+
+@post("/organizations/{organization_id:str}/billing/portal")
+async def submit_portal(
+    request: Pages, visit: VisitDependency, member: MemberDependency, provider: ProviderDependency
+) -> Response[str] | Response[None]:
+    """Go on to the payment service's page for cards, addresses and tax numbers."""
+    member.require("billing.manage")
+    form = await read_form(request, Form)
+    back = f"{visit.deps.settings.portal}/organizations/{member.public_organization_id}/billing"
+    try:
+        url = await provider.portal(member, return_url=back, request_id=visit.request_id)
+    except NatterError as error:
+        return await _billing_page(request, visit, member, provider, form=form.fail(error))
+    return leave(request, url)
 
 
 @get("/organizations/{organization_id:str}/credits")
@@ -76,7 +99,13 @@ async def show_credits(request: Pages, visit: VisitDependency, member: MemberDep
 
 
 async def _billing_page(
-    request: Pages, visit: Visit, member: Member, *, form: FormView | None = None, cursor: str | None = None
+    request: Pages,
+    visit: Visit,
+    member: Member,
+    provider: Provider,
+    *,
+    form: FormView | None = None,
+    cursor: str | None = None,
 ) -> Response[str]:
     deps, now = visit.deps, visit.deps.clock.now()
     async with deps.read(member) as uow:
@@ -85,6 +114,8 @@ async def _billing_page(
         told = await billing_details(uow.session, member.organization_id)
         coupons = await redeemed(uow.session, member.organization_id, cut=now)
         credit = sum(one.balance for one in await balances(uow.session, member.organization_id, now=now))
+        unpaid = await unpaid_apps(uow.session, member.organization_id)
+        names = await app_names(uow.session, member.organization_id)
     begin, end = month_bounds(month.month)
     return page(
         request,
@@ -92,6 +123,10 @@ async def _billing_page(
         form=form,
         member=member,
         month=month,
+        unpaid=[(one, await bill_of(provider, member, one)) for one in unpaid],
+        paying=await provider.standing(member),
+        bills=await provider.invoices(member),
+        names=names,
         begin=begin,
         end=end,
         invoices=invoices,
@@ -113,4 +148,4 @@ def _money(minor: int) -> str:
     return amount_text(minor, load_catalog().currency)
 
 
-ROUTES: Final = [show_billing, submit_coupon, show_credits]
+ROUTES: Final = [show_billing, submit_coupon, submit_portal, show_credits]

@@ -48,6 +48,12 @@ def for_outbox(handler: _Handler) -> _Handler:
     return handler
 
 
+def for_staff(handler: _Handler) -> _Handler:
+    """Mark a page for who operates the installation; it is not there for anybody else."""
+    handler.opt[ACCESS] = "staff"
+    return handler
+
+
 def confirmed(handler: _Handler) -> _Handler:
     """Mark what only a session may do whose holder has proven in the last ten minutes who he is. A page is come back
     to; a form is kept and goes on once it is proven. Where it depends, a handler asks `visit.require_confirmed()`."""
@@ -78,6 +84,9 @@ def portal_guard(deps: Deps) -> Guard:
         access = handler.opt.get(ACCESS)
         if access == "outbox":
             if visit.owner is None and not (visit.person and visit.person.staff):
+                raise NotFound()
+        elif access == "staff":
+            if visit.person is None or not visit.person.staff:
                 raise NotFound()
         elif access != "public" and visit.person is None:
             raise SignInNeeded(way_back(connection))

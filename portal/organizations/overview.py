@@ -5,6 +5,7 @@ from typing import Any, Final
 from litestar import Request, Response, get
 from litestar.params import FromQuery
 
+from billing.dunning import unpaid_apps
 from billing.usage.report import totals_by_app
 from control_plane.apps.reads import list_apps
 from kernel.clock import month_of
@@ -27,12 +28,14 @@ async def organization_page(
     async with deps.read(member) as uow:
         apps = await list_apps(uow.session, member, search=search, cursor=cursor, limit=_PAGE)
         used = await totals_by_app(uow.session, member, month_of(now))
+        unpaid = await unpaid_apps(uow.session, member.organization_id)
     return page(
         request,
         "organizations/overview.html",
         member=member,
         apps=apps,
         used=used,
+        unpaid=unpaid,
         total={meter: sum(counts.get(meter, 0) for counts in used.values()) for meter in ("messages", "mau")},
         month_words=f"{now:%B %Y}",
         search=search,

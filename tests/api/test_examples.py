@@ -346,7 +346,9 @@ async def trouble(scribe: Scribe) -> None:
     house.change(poor, quotas=(full(house),))
     await fail("quota_exceeded", "getMe", carl)
     keys = poor.snapshot.signing_keys
-    house.change(poor, quotas=(), signing_keys=())
+    house.change(poor, quotas=(), access="read_only")
+    await fail("app_read_only", "createChannel", poor.secret_key, {"id": "general"})
+    house.change(poor, access="full", signing_keys=())
     await fail("no_signing_key", "mintTokens", poor.secret_key, {"user_id": "carl"})
     house.change(poor, signing_keys=keys, allowed_origins=("*",), status="suspended")
     await fail("app_suspended", "getMe", carl)

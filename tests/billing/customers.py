@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from billing.alerts.letters import AlertJobs
+from billing.dunning import DunningJobs
 from billing.invoices.closing import Closer
 from billing.invoices.document import Document
 from billing.invoices.reads import Invoice, list_invoices, preview
@@ -79,7 +80,8 @@ class Customer:
     async def run_jobs(self) -> None:
         """What the worker does with the control plane's outbox, until nothing is due."""
         deps = self.world.deps
-        runner = OutboxRunner(deps.database, "control", AlertJobs(deps).handlers(), deps.clock)
+        handlers = {**AlertJobs(deps).handlers(), **DunningJobs(deps).handlers()}
+        runner = OutboxRunner(deps.database, "control", handlers, deps.clock)
         while ids := await runner.take_due():
             for row_id in ids:
                 assert await runner.run(row_id)

@@ -1,5 +1,6 @@
-"""An invoice put into the database as it stands, for tests of who may see it."""
+"""Invoices, bills and events put into the database as they stand, for tests of who may see them."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -44,3 +45,46 @@ async def plant_invoice(
         invoice, organization[0], number, text, digest(text), now, month,
     )  # fmt: skip
     return format_id("inv", invoice)
+
+
+async def plant_dead_letter(
+    fetch: Callable[..., Awaitable[Any]], event_id: str, *, now: datetime, error: str = "StripeRefused: no such price"
+) -> None:
+    """An event of Stripe that could not be worked off."""
+    await fetch(
+        "insert into control.stripe_events (event_id, type, object_id, created_at, received_at, state, attempts, "
+        "due_at, last_error) values ($1, 'invoice.paid', 'in_1', $2, $2, 'dead', 10, $2, $3)",
+        event_id, now, error,
+    )  # fmt: skip
+
+
+async def plant_bill(
+    fetch: Callable[..., Awaitable[Any]],
+    bill_id: str,
+    *,
+    organization: UUID,
+    app: UUID,
+    words: str,
+    status: str = "open",
+    now: datetime,
+    url: str = "https://pay.example/bill",
+) -> None:
+    """An invoice of Stripe as it was last seen: the plan and what was used beyond it."""
+    begin, end = month_bounds("2025-12")
+    line = {"begin": begin.timestamp(), "end": end.timestamp(), "quantity": 1, "app": None, "meter": None}
+    lines = [
+        {**line, "text": f"Starter {words}", "amount": 9_900, "month": None, "proration": False},
+        {
+            **line, "text": f"Messages {words}", "amount": 400, "quantity": 2, "app": format_id("app", app),
+            "meter": "messages", "month": "2025-12", "proration": False,
+        },
+    ]  # fmt: skip
+    paid = now if status == "paid" else None
+    await fetch(
+        "insert into control.stripe_invoices (invoice_id, organization_id, app_id, number, status, currency, subtotal, "
+        "tax, total, due, period_begin, period_end, created_at, finalized_at, paid_at, hosted_url, pdf_url, "
+        "receipt_url, lines, fetched_at) "
+        "values ($1, $2, $3, $4, $5, 'usd', 10300, 0, 10300, $6, $7, $8, $9, $9, $10, $11, $12, $13, $14, $9)",
+        bill_id, organization, app, f"{words[:12]}-0001", status, 0 if paid else 10_300, begin, end, now, paid,
+        url, "https://pay.example/pdf", "https://pay.example/receipt" if paid else None, json.dumps(lines),
+    )  # fmt: skip

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from billing.credits import grant_credit
 from billing.invoices.closing import Closer
 from billing.tenants import close_tenant, end_app, open_app, open_tenant, restore_tenant
+from billing.terms.follow import Course, follow
 from billing.terms.service import (
     change_plan,
     end_trial,
@@ -90,6 +91,7 @@ async def deeds(world: World) -> dict[str, Deed]:
         "trial": own(start_trial, ada.id, "growth"),
         "trial ends": own(end_trial, ada.id, keep=False),
         "plan": own(change_plan, ada.id, "starter"),
+        "followed": operate(follow, ada.id, Course("growth", 1, world.clock.now()), because="test"),
         "override": operate(set_override, ada.id, "messages.included", 10_000, reason="Short"),
         "over": own(set_over, ada.id, "messages", "throttle"),
         "budget": own(set_budget, ada.id, 100_000, "stop"),

@@ -23,13 +23,19 @@ NOT_A_TENANTS = {
     "outbox",
     "throttles",
     "invoice_counter",
+    "stripe_events",
+    "stripe_prices",
+    "stripe_state",
 }
-"""The installation's own: nodes, jobs, versions, and throttles, whose keys name nobody."""
+"""The installation's own: nodes, jobs, versions, throttles, whose keys name nobody, and what Stripe told, unread."""
 
 BILLINGS = (
     "terms", "credit_grants", "credit_entries", "coupon_redemptions", "invoices", "billing_months", "usage_alerts",
 )  # fmt: skip
 """What was agreed and charged: pages read it, and add terms and coupons."""
+
+STRIPES = ("stripe_customers", "stripe_subscriptions", "stripe_invoices", "stripe_statements", "dunning")
+"""What is known of Stripe, and of what is not paid: pages only look."""
 
 IDENTITYS = {"sessions", "one_time_tokens", "mails", "authenticators", "recovery_codes"}
 """Nothing for pages: only the system's role has a policy for all of them."""
@@ -187,6 +193,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
                 "configuration",
                 "ownership_offers",
                 *BILLINGS,
+                *STRIPES,
                 "usage_levels",
                 "usage_ledger",
                 "billing_details",
@@ -195,6 +202,7 @@ async def test_the_pages_role_has_exactly_these_rights(catalogue: Any) -> None:
             True,
         )
         | {
+            "stripe_commands": ["app_id", "created_at", "kind", "organization_id", "state"],
             "accounts": ["email", "id", "name", "two_step_at", "verified_at"],
             "invitations": [
                 "accepted_at",
@@ -268,6 +276,15 @@ BILLED = (
     "insert into control.key_sets values (gen_random_uuid(), :app, 'https://example.com/jwks', :at, :at, :at, :at)",
     "insert into control.billing_details values (:org, 'Ltd', 'Street', '', :at)",
     "insert into control.billing_months values (:org, '2025-12', :at, :at, null)",
+    "insert into control.stripe_customers (organization_id, key, created_at) values (:org, 'k', :at)",
+    "insert into control.stripe_subscriptions (app_id, organization_id, slot, created_at) values (:app, :org, 1, :at)",
+    "insert into control.stripe_commands (id, organization_id, app_id, kind, params, key, state, actor, created_at, "
+    "due_at) values (gen_random_uuid(), :org, :app, 'change', '{}', gen_random_uuid(), 'done', 'x', :at, :at)",
+    "insert into control.stripe_invoices (invoice_id, organization_id, status, currency, subtotal, tax, total, due, "
+    "period_begin, period_end, created_at, lines, fetched_at) "
+    "values (gen_random_uuid(), :org, 'paid', 'usd', 0, 0, 0, 0, :at, :at, :at, '[]', :at)",
+    "insert into control.dunning values (:app, :org, null, 'active', :at, null)",
+    "insert into control.stripe_statements values (:org, '2025-12', 'usd', 0, '{}', repeat('0', 64), :at, :at)",
 )
 
 
@@ -297,7 +314,7 @@ async def full_house(world: World) -> tuple[Member, Member]:
 async def test_without_a_scope_the_pages_role_sees_nothing_and_writes_nothing(world: World, catalogue: Any) -> None:
     await full_house(world)
     tables = [table for table in await readable(catalogue) if table != "configuration"]
-    assert len(tables) == 23
+    assert len(tables) == 29
     for table in tables:
         async with world.deps.database.unit_of_work() as uow:
             assert (await uow.session.execute(text(f"select count(*) from control.{table}"))).scalar_one() > 0, table
@@ -350,7 +367,22 @@ async def unscoped_rows(world: World, table: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "table", ["sessions", "one_time_tokens", "mails", "throttles", "credentials", "node_workers", "usage_quarantine"]
+    "table",
+    [
+        "sessions",
+        "one_time_tokens",
+        "mails",
+        "throttles",
+        "credentials",
+        "node_workers",
+        "usage_quarantine",
+        "stripe_events",
+        "stripe_prices",
+        "stripe_state",
+        "stripe_meter_events",
+        "stripe_sessions",
+        "stripe_differences",
+    ],
 )
 async def test_identity_nodes_and_ledger_are_out_of_its_reach(world: World, table: str) -> None:
     ada = await world.owner()

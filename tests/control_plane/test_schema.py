@@ -19,6 +19,12 @@ import control_plane.organizations.models  # noqa: F401 - each import adds its t
 from control_plane.models import Base
 from tests.control_plane.fixtures import World
 
+STRIPES = (
+    "stripe_customers", "stripe_subscriptions", "stripe_sessions", "stripe_commands", "stripe_invoices",
+    "stripe_events", "stripe_meter_events", "stripe_prices", "stripe_differences", "stripe_state",
+)  # fmt: skip
+"""What was last seen of a service is written over by what is seen next."""
+
 TYPES: list[tuple[Any, str]] = [
     (Uuid, "uuid"),
     (JSONB, "jsonb"),
@@ -115,6 +121,9 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "invoice_counter": ["SELECT"],
         "usage_alerts": add,
         "usage_levels": add,
+        **{table: ["INSERT", "SELECT", "UPDATE"] for table in STRIPES},
+        "stripe_statements": add,
+        "dunning": add,
         "outbox": ["DELETE", "INSERT", "SELECT", "UPDATE"],
     }
     may_change: dict[str, set[str]] = {}
@@ -131,7 +140,9 @@ async def test_the_runtime_role_has_exactly_these_rights(shared_world: World) ->
         "invoices",
         "billing_months",
         "usage_alerts",
+        "stripe_statements",
     }
+    assert may_change["dunning"] == {"unpaid_since", "state", "entered_at", "moves_at"}
     assert may_change["terms"] == {"cancelled_at"}
     assert may_change["invoice_counter"] == {"last"}
     assert may_change["mails"] == {"state", "attempts", "due_at", "delivered_at", "reply_code", "reply", "retried_at"}

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from kernel.settings import Settings, SettingsError
+from ops.children import stripe_sim_child
 from ops.errors import CannotStart
 from ops.installation import Folder, Process, Runtime, Secrets, compose, installed_settings
 
@@ -100,3 +101,27 @@ def test_a_process_is_known_by_its_number_and_its_start():
     assert own.is_alive()
     assert not Process(own.pid, "another boot:1").is_alive()
     assert not Process.of(2**22 + 1).is_alive()
+
+
+async def test_the_stripe_simulator_takes_the_place_of_stripe_and_gets_nothing_else(folder):
+    secrets = Secrets.load_or_make(folder)
+    runtime = Runtime(ports={"postgres": 1, "valkey-s0": 2}, shards=1)
+    assert compose(Settings(), secrets, runtime).billing == "null"
+    runtime.stripe_sim, secrets.stripe_sim = "http://127.0.0.1:8300", ("sk_test_a", "whsec_b")
+    secrets.save(folder)
+    settings = compose(Settings(control_port=9000), Secrets.load_or_make(folder), runtime)
+    assert (settings.billing, settings.stripe_api_url) == ("stripe", "http://127.0.0.1:8300")
+    assert (settings.stripe_secret_key, settings.stripe_webhook_secrets) == ("sk_test_a", "whsec_b")
+    started = []
+
+    class Nursery:
+        async def start(self, command, environment, log):
+            started.append((command, environment))
+
+    child = stripe_sim_child(Nursery(), settings, 8300, folder.root / "stripe-sim.db")
+    await child.start(folder.log("stripe-sim"))
+    ((command, environment),) = started
+    assert command[-2:] == ("--webhook", "http://127.0.0.1:9000/webhooks/stripe")
+    own = {name: value for name, value in environment.items() if name.startswith("NATTER_")}
+    assert own == {"NATTER_STRIPE_SECRET_KEY": "sk_test_a", "NATTER_STRIPE_WEBHOOK_SECRETS": "whsec_b"}
+    assert not {"sk_test_a", "whsec_b"} & set(command)

@@ -28,7 +28,7 @@ from tests.portal.harness import newcomer as fresh
 from tests.portal.security import changed_address
 from tests.portal.unsafe import PEM
 
-NO_PAGES = ("/v1/", "/internal/", "/static/", "/healthz", "/readyz", "/metrics")
+NO_PAGES = ("/v1/", "/internal/", "/webhooks/", "/static/", "/healthz", "/readyz", "/metrics")
 REDIRECTS = {
     "/",
     "/check-mail",
@@ -38,6 +38,13 @@ REDIRECTS = {
     "/organizations/{organization_id}/closed",
 }
 """They lead on to another page, for who has what they are about."""
+PAYING = {
+    "/apps/{app_id}/plan/paid",
+    "/organizations/{organization_id}/bills/{bill_id}",
+    "/organizations/{organization_id}/bills/{bill_id}/lines/{place}",
+    "/organizations/{organization_id}/bills/{bill_id}/lines/{place}/rows.csv",
+}
+"""There where somebody is paid; `tests/portal/test_paying.py` opens them."""
 FILES = {
     "/organizations/{organization_id}/export",
     "/organizations/{organization_id}/invoices/{invoice_id}/pdf",
@@ -150,5 +157,5 @@ def page_routes(app: Litestar) -> Iterator[str]:
     """Every page of the running application."""
     for route in app.routes:
         methods = {method for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods}
-        if "GET" in methods and route.path_format not in FILES and not route.path_format.startswith(NO_PAGES):
+        if "GET" in methods and route.path_format not in FILES | PAYING and not route.path_format.startswith(NO_PAGES):
             yield route.path_format

@@ -8,6 +8,7 @@ from playwright.async_api import Page, Route
 
 from billing.coupons import redeem
 from billing.credits import grant_credit
+from billing.dunning import observe
 from billing.invoices.closing import Closer
 from billing.terms.service import change_plan, set_addon, set_budget, set_over, set_thresholds, start_trial
 from billing.usage import ledger, rollup
@@ -31,6 +32,7 @@ from control_plane.organizations.ownership import offer_ownership
 from control_plane.organizations.service import require_two_step
 from kernel.clock import month_of
 from kernel.ids import format_id
+from tests.billing.planted import plant_dead_letter
 from tests.portal.harness import CLIENT, PASSWORD, Portal, newcomer
 from tests.portal.screens import Scene, Shot
 from tests.portal.security import changed_address, two_step_on
@@ -461,6 +463,28 @@ async def billed(portal: Portal) -> list[Shot]:
     ]
 
 
+async def unpaid(portal: Portal) -> list[Shot]:
+    """Apps whose bills are unpaid, one on each step; and what of Stripe's events staff has to look at."""
+    ada = await portal.account("ada@example.com", staff=True)
+    organization = await portal.organization(ada)
+    now, shots, event = portal.deps.clock.now(), [], "evt_1Rf8bLQ0pWmZ4aXc"
+    base = f"/organizations/{organization.public_organization_id}"
+    shots.append(Shot("unpaid-staff-empty", "/staff/webhooks", ada))
+    for name, days in (("past-due", 3), ("read-only", 15), ("suspended", 30), ("export", 50)):
+        app = (await portal.app_of(organization, f"Chat {name}")).app
+        async with portal.deps.change(Actor("operator:test")) as ctx:
+            await observe(ctx, app.id, now - timedelta(days=days))
+        shots.append(Shot(f"unpaid-{name}", f"/apps/{app.public_id}", ada))
+    shots.append(Shot("unpaid-plan", f"/apps/{app.public_id}/plan", ada))
+    await plant_dead_letter(portal.sql, event, now=now - timedelta(hours=5))
+    return [
+        *shots,
+        Shot("unpaid-organization", base, ada),
+        Shot("unpaid-billing", f"{base}/billing", ada),
+        Shot("unpaid-staff", "/staff/webhooks", ada),
+    ]
+
+
 async def _use(portal: Portal, organization: Member) -> None:
     """Some usage of this month, as the rollup keeps it."""
     now = portal.deps.clock.now()
@@ -489,4 +513,4 @@ async def _age(portal: Portal) -> None:
         )
 
 
-SCENES: list[Scene] = [door, beginning, busy, security, billed]
+SCENES: list[Scene] = [door, beginning, busy, security, billed, unpaid]

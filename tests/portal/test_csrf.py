@@ -13,7 +13,7 @@ from tests.portal.apps.forms import forms_of
 from tests.portal.harness import Portal
 from tests.portal.unsafe import CASES, Case, Scenery
 
-FOR_PROGRAMS = ("/v1/", "/internal/")
+FOR_PROGRAMS = ("/v1/", "/internal/", "/webhooks/")
 """Called with credentials of their own in a header, which no browser adds by itself."""
 
 
@@ -23,6 +23,8 @@ UNAUDITED = {
     "/apps/{app_id}/demo/conversation": "a channel for the demo, which the chat's own log tells of",
     "/v1/leaks": "the job that judges a report writes the entries; who only reports learns nothing",
     "/v1/leaks/github": "likewise",
+    "/organizations/{organization_id}/billing/portal": "a way to the payment service, which keeps its own record",
+    "/webhooks/stripe": "a reason to look at Stripe; what is found there writes its own entries",
     "/internal/v1/usage": "the ledger is itself the record of who reported what and when",
 }
 """Routes with an unsafe method that write no audit entry, and why. Every other one is seen to write one below."""

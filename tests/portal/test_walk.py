@@ -25,24 +25,26 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from billing.invoices.closing import Closer
 from billing.tenants import open_tenant
+from billing.terms.service import set_override
 from billing.usage.periods import month_bounds
 from billing.usage.spend import spend
 from control_plane.accounts import totp
 from control_plane.context import Actor, Deps
-from control_plane.tenants import NewTenant
+from control_plane.tenants import NewApp, NewTenant
 from kernel.clock import ManualClock, month_of
 from kernel.db import Database
 from kernel.ids import parse_id
 from kernel.security.vault import Vault
 from natter import AsyncNatter, Retry
-from natter.errors import QuotaExceeded, RateLimited, Unauthenticated
+from natter.errors import AppReadOnly, QuotaExceeded, RateLimited, Unauthenticated
 from ops.cli import cli
 from ops.installation import installed_settings
 from ops.outbox import make_outbox_link
 from ops.ports import free_port, is_free
 from tests.engines import reachable_folder
-from tests.portal.browser import Watch
+from tests.portal.browser import Watch, sign_in
 from tests.portal.harness import PASSWORD
+from tests.portal.till import open_till
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(240)]
 
@@ -152,12 +154,13 @@ class Behind:
         async with self.deps.change(Actor("operator:cli")) as ctx:
             return await open_tenant(ctx, email=f"{name}@example.com", organization=name, app=name)
 
-    async def until_used(self, tenant: NewTenant, meter: str, quantity: int) -> None:
+    async def until_used(self, tenant: NewTenant | NewApp, meter: str, quantity: int) -> None:
         """Until the spend guard shows that much."""
+        app_id = tenant.app.id if isinstance(tenant, NewApp) else parse_id("app", tenant.app_id)
         deadline = time.monotonic() + 10
         while True:
             async with self.deps.database.unit_of_work(read_only=True) as uow:
-                found = await spend(uow.session, parse_id("app", tenant.app_id), now=self.deps.clock.now())
+                found = await spend(uow.session, app_id, now=self.deps.clock.now())
             assert found is not None
             if found.used.get(meter, 0) == quantity:
                 return
@@ -372,6 +375,150 @@ async def test_a_customer_goes_beyond_a_limit_and_follows_the_invoice_to_its_row
     for each in (context, other, outbox.context):
         await each.close()
     print(f"from the sign-up to the proofs: {time.monotonic() - began:.1f} s")
+
+
+async def test_a_customer_pays_falls_behind_and_is_back_within_seconds_of_paying(
+    browser: Browser, behind: Behind
+) -> None:
+    """On the simulator, whose clock and cards this test moves; the nodes and their traffic are real."""
+    async with open_till(behind.deps, free_port()) as till:
+        portal, simulator = till.portal, till.simulator
+        ada = await portal.account("ada@payer.example")
+        member = await portal.organization(ada, "Payer Engines")
+        made = await portal.app_of(member, "Paid chat")
+        app_id, app, base = (
+            made.app.id,
+            f"/apps/{made.app.public_id}",
+            f"/organizations/{member.public_organization_id}",
+        )
+        async with portal.deps.change(Actor("operator:cli")) as ctx:
+            await set_override(ctx, app_id, "mau.included", 2, reason="Pilot")
+            await set_override(ctx, app_id, "mau.overage", {"price": 200, "per": 1}, reason="Pilot")
+        context = await browser.new_context(base_url=portal.url, viewport={"width": 1280, "height": 800})
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        watch = Watch(page)
+        await sign_in(context, portal, ada)
+
+        # Choose a plan, pay for it on Checkout, come back.
+        await page.goto(f"{app}/plan")
+        await _shoot(page, "pay-01-plan")
+        await page.get_by_role("link", name="Change to Starter").click()
+        await expect(page.get_by_role("heading", name="Charged now")).to_be_visible()
+        due = (await page.locator(".billing-sum b").inner_text()).split()[0]
+        await _shoot(page, "pay-02-preview", small=True)
+        await page.get_by_role("button", name="Continue to payment").click()
+        await page.wait_for_url(re.compile(re.escape(simulator.url)))
+        await _shoot(page, "pay-03-checkout")
+        if await page.get_by_label("E-mail").count():
+            await page.get_by_label("E-mail").fill("ada@payer.example")
+        await page.get_by_role("button", name="Subscribe").click()
+        await expect(page.get_by_text("Waiting for the payment")).to_be_visible()
+        await _shoot(page, "pay-04-waiting")
+
+        await till.until("stripe_subscriptions", app_id, "active", column="status")
+        await expect(page.get_by_text("Thank you, it is paid")).to_be_visible()
+        await _shoot(page, "pay-05-paid")
+        await page.get_by_role("link", name="See the plan").click()
+        await expect(page.get_by_role("heading", name="Starter, version 1")).to_be_visible()
+        await page.goto(f"{base}/billing")
+        await expect(
+            page.locator("section", has=page.get_by_role("heading", name="Bills")).get_by_text(due)
+        ).to_be_visible()
+        await _shoot(page, "pay-06-billing", small=True)
+
+        # More people chat than the plan includes.
+        assert made.secret_key is not None
+        async with AsyncNatter(made.secret_key, url=behind.nodes[0], retry=ONCE) as natter:
+            await _until_known(natter)
+            people = [f"user{number}" for number in range(6)]
+            await natter.users.upsert([{"id": each} for each in people])
+            await natter.channels.create(id="den", members=people)
+            for each in people:
+                await natter.messages.send("den", text="Hello", user_id=each)
+            await behind.until_used(made, "mau", 6)
+
+            # The month ends, and the card does not work any more.
+            simulator.decline("card_declined")
+            _, end = month_bounds(month_of(portal.clock.now()))
+            till.move(end - portal.clock.now() + timedelta(minutes=2))
+            for _ in range(3):
+                await till.round()  # the draft is held until all that was used is with Stripe
+            till.move(timedelta(minutes=65))
+            for _ in range(6):
+                await till.round()  # the month is closed and its bill final; an hour later the card is charged
+            till.move(timedelta(minutes=60))
+
+            await till.until("dunning", app_id, "past_due")
+            await natter.messages.send("den", text="Everything works", user_id="user1")
+            await sign_in(context, portal, await portal.sign_in("ada@payer.example"))
+            await page.goto(app)
+            await expect(page.get_by_text("A payment is overdue")).to_be_visible()
+            await _shoot(page, "pay-07-past-due", small=True)
+            await page.goto(f"{base}/billing")
+            await page.locator("tr", has=page.get_by_text("Due", exact=True)).get_by_role("link").click()
+            line = page.locator("table.invoice-lines tr", has=page.get_by_role("link"))
+            await expect(line.filter(has_text="8.00")).to_have_count(1)  # four more people, two dollars each
+            await _shoot(page, "pay-08-bill", small=True)
+            await line.filter(has_text="8.00").get_by_role("link").click()
+            await expect(page.get_by_role("heading", name="Rows of the ledger")).to_be_visible()
+            await _shoot(page, "pay-09-rows")
+
+            # Two weeks later nothing can be sent any more, on the real nodes, and everything can be read.
+            till.move(timedelta(days=14))
+            began = time.monotonic()
+            await till.round()
+            await _until_refused(natter)
+            print(f"read-only on the nodes after {time.monotonic() - began:.2f} s")
+            assert len((await natter.messages.list("den")).messages) == 7
+            await sign_in(context, portal, await portal.sign_in("ada@payer.example"))
+            await page.goto(f"{app}/plan")
+            await expect(page.get_by_text("Read-only: a bill is unpaid")).to_be_visible()
+            await _shoot(page, "pay-10-read-only", small=True)
+
+            # Pay; it works again within seconds.
+            simulator.decline(None)
+            await page.get_by_role("link", name="Pay now").click()
+            await page.wait_for_url(re.compile(re.escape(simulator.url)))
+            await _shoot(page, "pay-11-pay")
+            await page.get_by_role("button", name=re.compile("^Pay ")).click()
+            began = time.monotonic()
+            await till.round()
+            await _until_sent(natter)
+            took = time.monotonic() - began
+            print(f"sending again {took:.2f} s after the payment")
+            assert took < 10
+        await page.goto(app)
+        await expect(page.get_by_role("heading", name="Paid chat")).to_be_visible()
+        assert not await page.get_by_text("is unpaid since").count()
+        await _shoot(page, "pay-12-restored")
+        subjects = [letter.subject for letter in await portal.letters("ada@payer.example")][::-1]
+        wanted = ["A payment for Paid chat is overdue", "Paid chat is read-only", "Paid chat is paid for again"]
+        assert [each for each in subjects if each in wanted] == wanted
+        watch.check()
+        await context.close()
+
+
+async def _until_refused(natter: AsyncNatter) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            await natter.channels.update("den", name="Den")
+        except AppReadOnly:
+            return
+        assert time.monotonic() < deadline, "nodes still let write"
+        await asyncio.sleep(0.05)
+
+
+async def _until_sent(natter: AsyncNatter) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            await natter.messages.send("den", text="Back", user_id="user1")
+            return
+        except AppReadOnly:
+            assert time.monotonic() < deadline, "nodes still refuse"
+            await asyncio.sleep(0.05)
 
 
 async def test_a_limit_reaches_the_node_that_passed_it_and_the_others(behind: Behind) -> None:

@@ -26,6 +26,7 @@ from control_plane.organizations.closing import close_organization
 from control_plane.organizations.ownership import offer_ownership
 from control_plane.tenants import NewApp
 from kernel.ids import format_id
+from tests.billing.planted import plant_dead_letter
 from tests.portal.harness import PASSWORD, Portal, Somebody, newcomer
 from tests.portal.security import changed_address, offered_code, two_step_on
 
@@ -163,6 +164,10 @@ by_owner(
 by_owner(f"{_ORGANIZATION}/billing/coupon", f"{_ORGANIZATION}/billing", lambda _: {"code": "WELCOME50"})
 by_owner(f"{_APP}/plan", f"{_APP}/plan/growth")
 by_owner(f"{_APP}/plan/trial", f"{_APP}/plan")
+# Their forms are there where somebody is paid. Without, a plan is changed at once, and there are no cards to look at.
+by_owner(f"{_APP}/plan/checkout", f"{_APP}/plan", lambda _: {"plan": "growth"}, form=False)
+by_owner(f"{_APP}/plan/cancel", f"{_APP}/plan", form=False)
+by_owner(f"{_ORGANIZATION}/billing/portal", f"{_ORGANIZATION}/billing", changes=False, form=False)
 by_owner(f"{_APP}/spend/budget", f"{_APP}/spend", lambda _: {"amount": "250", "budget_over": "stop"})
 by_owner(f"{_APP}/spend/alerts", f"{_APP}/spend", lambda _: {"thresholds": "25, 90"})
 
@@ -400,6 +405,14 @@ async def _verify(scenery: Scenery) -> Case:
     cookie = await sign_up(scenery.portal.deps, email=email, name="Ada", password=PASSWORD, client=newcomer())
     path = urlsplit(await scenery.portal.link(email)).path
     return Case(await scenery.portal.client(natter_signup=cookie), path, path)
+
+
+@case("/staff/webhooks/{event_id}/replay")
+async def _replay(scenery: Scenery) -> Case:
+    event = f"evt_{scenery.address().partition('@')[0]}"
+    await plant_dead_letter(scenery.portal.sql, event, now=scenery.portal.clock.now())
+    staff = await scenery.portal.account(scenery.address(), staff=True)
+    return Case(await scenery.portal.client(staff), "/staff/webhooks", f"/staff/webhooks/{event}/replay")
 
 
 @case("/local/{token}")

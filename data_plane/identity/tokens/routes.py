@@ -38,7 +38,7 @@ _TAGS = ["Tokens"]
     summary="Make tokens for a user",
     tags=_TAGS,
     security=SERVER,
-    opt=answers((201, TokenPairView, "A new pair."), errors=(NoSigningKey,)),
+    opt=answers((201, TokenPairView, "A new pair."), errors=(NoSigningKey,), in_read_only=True),
 )
 async def mint_tokens(
     data: JSONBody[MintTokens], caller: CallerDependency, tokens: TokensDependency
@@ -92,7 +92,7 @@ async def refresh_tokens(
     summary="Revoke a user's tokens",
     tags=_TAGS,
     security=SERVER,
-    opt=answers((200, RevocationView, "The tokens are refused from now on.")),
+    opt=answers((200, RevocationView, "The tokens are refused from now on."), in_read_only=True),
 )
 async def revoke_user(user_id: UserPath, caller: CallerDependency, tokens: TokensDependency) -> RevocationView:
     """Refuse all tokens of a user made so far, and close its sockets. Tokens made from `tokens_valid_after` on work."""

@@ -13,7 +13,7 @@ from data_plane.identity.tokens.pair import TokenPair
 from data_plane.identity.tokens.revoke import revoke_user
 from data_plane.identity.tokens.rotate import UNKNOWN, Reused, rotate_tokens
 from data_plane.shard import Shard
-from data_plane.tenancy.store import SnapshotStore
+from data_plane.tenancy.store import SnapshotStore, require_active
 
 PublishRevocation = Callable[[UUID, str, datetime], None]
 """Tells the other nodes `(app, user, valid_after)`; may lose it, for they also look for themselves. Never raises."""
@@ -31,7 +31,9 @@ class TokenService:
         self._publish = publish_revocation
 
     async def mint(self, caller: Caller, user_id: str, lifetime: timedelta) -> TokenPair:
-        """A new pair for one of the app's users. Raises `UserDeactivated` or `NoSigningKey`."""
+        """A new pair for one of the app's users. Raises `UserDeactivated`, `NoSigningKey` or `AppSuspended`."""
+        # Its servers may read a while longer than its users.
+        require_active(caller.app)
         async with self._shard.unit_of_work(caller.app_id) as uow:
             return await mint_tokens(self._shard, uow, caller.app, user_id, lifetime=lifetime)
 

@@ -14,7 +14,7 @@ from kernel.security.vault import Vault
 from kernel.settings import Settings
 from portal.apps.location import addresses, publishable_key
 
-Hindrance = Literal["production", "suspended", "no_publishable_key", "no_minting_key", "origin", "no_node"]
+Hindrance = Literal["production", "suspended", "unpaid", "no_publishable_key", "no_minting_key", "origin", "no_node"]
 """What keeps the demo from running, the most lasting first. The page has words and a way out for each."""
 
 
@@ -45,6 +45,8 @@ async def place_of(
         return "production"
     if app.status != "active":
         return "suspended"
+    if app.hold is not None:
+        return "unpaid"
     key = await publishable_key(session, app, now=now)
     if key is None:
         return "no_publishable_key"

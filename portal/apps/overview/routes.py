@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 
+from billing.dunning import unpaid_app
 from billing.plans import load_catalog
 from billing.usage.report import month_report, months_with_usage
 from billing.usage.spend import spend
@@ -13,13 +14,17 @@ from portal.apps.location import addresses, works
 from portal.apps.usage.units import amount, share, size
 from portal.apps.usage.view import view_of
 from portal.apps.usage.words import budget_words, over_words
+from portal.billing.paying import ProviderDependency, bill_of
 from portal.http.page import page
 from portal.http.scope import AppScopeDependency, VisitDependency
 
 
 @get("/apps/{app_id:str}")
 async def show_overview(
-    request: Request[Any, Any, Any], visit: VisitDependency, app_scope: AppScopeDependency
+    request: Request[Any, Any, Any],
+    visit: VisitDependency,
+    app_scope: AppScopeDependency,
+    provider: ProviderDependency,
 ) -> Response[str]:
     """Where the app is served, its keys, how it stands this month, and what to do first."""
     member, app, deps = app_scope.member, app_scope.app, visit.deps
@@ -31,11 +36,14 @@ async def show_overview(
         report = await month_report(uow.session, app, month_of(now), now=now) if member.may("usage.read") else None
         months = await months_with_usage(uow.session, app, now=now)
         cost = await spend(uow.session, app.id, now=now) if member.may("usage.read") else None
+        unpaid = await unpaid_app(uow.session, app.id)
     return page(
         request,
         "apps/overview/page.html",
         scope=app_scope,
         served=served,
+        unpaid=unpaid,
+        pay=await bill_of(provider, member, unpaid),
         publishable=[key for key in keys if key.kind == "publishable"],
         secret=[key for key in keys if key.kind == "secret"],
         report=report,

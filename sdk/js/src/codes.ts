@@ -5,6 +5,7 @@ export type ServerErrorCode =
   | "anonymous_off"
   | "anonymous_refused"
   | "app_deleted"
+  | "app_read_only"
   | "app_suspended"
   | "bad_cursor"
   | "bad_filter"

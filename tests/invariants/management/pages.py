@@ -99,6 +99,7 @@ def typed(slots: Slots) -> Iterator[str]:
 
 
 OUTBOX = Elsewhere("test_outbox.py")
+STAFF = Elsewhere("test_staff.py")
 LINKS = Elsewhere("test_links.py")
 MACHINES = Elsewhere("test_machines.py")
 OWNERS_STAY = {"owner": 409}
@@ -114,6 +115,7 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/v1/leaks/github"): [MACHINES],
     ("GET", "/internal/v1/snapshots"): [MACHINES],
     ("POST", "/internal/v1/usage"): [MACHINES],
+    ("POST", "/webhooks/stripe"): [MACHINES],
     ("GET", "/static/{digest}/{path}"): [MACHINES],
     # -- the door ------------------------------------------------------------------------------------------------------
     ("GET", "/"): [Door("/", done=303)],
@@ -144,6 +146,8 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/invitations/{token}"): [LINKS],
     ("GET", "/local/{token}"): [LINKS],
     ("POST", "/local/{token}"): [LINKS],
+    ("GET", "/staff/webhooks"): [STAFF],
+    ("POST", "/staff/webhooks/{event_id}/replay"): [STAFF],
     ("GET", "/outbox"): [OUTBOX],
     ("GET", "/outbox/{mail_id}"): [OUTBOX],
     ("GET", "/outbox/{mail_id}/body"): [OUTBOX],
@@ -486,6 +490,25 @@ PAGES: dict[Operation, list[Entry]] = {
             done=303,
         )
     ],
+    # Nobody is paid in this installation: `tests/portal/test_paying.py` is about one in which somebody is.
+    ("POST", "/organizations/{organization_id}/billing/portal"): [
+        Inside(
+            lambda k: f"/organizations/{k.organization}/billing/portal",
+            lambda k: {},
+            needs="billing.manage",
+            done=409,
+            changes=False,
+        )
+    ],
+    ("GET", "/organizations/{organization_id}/bills/{bill_id}"): [
+        Inside(lambda k: f"/organizations/{k.organization}/bills/in_1", done=404)
+    ],
+    ("GET", "/organizations/{organization_id}/bills/{bill_id}/lines/{place}"): [
+        Inside(lambda k: f"/organizations/{k.organization}/bills/in_1/lines/1", done=404)
+    ],
+    ("GET", "/organizations/{organization_id}/bills/{bill_id}/lines/{place}/rows.csv"): [
+        Inside(lambda k: f"/organizations/{k.organization}/bills/in_1/lines/1/rows.csv", done=404)
+    ],
     ("GET", "/organizations/{organization_id}/credits"): [
         Inside(lambda k: f"/organizations/{k.organization}/credits", needs="usage.read")
     ],
@@ -505,6 +528,15 @@ PAGES: dict[Operation, list[Entry]] = {
     ("GET", "/apps/{app_id}/plan/{plan_id}"): [Inside(lambda k: f"/apps/{k.app}/plan/growth", needs="billing.manage")],
     ("POST", "/apps/{app_id}/plan"): [
         Inside(lambda k: f"/apps/{k.app}/plan", lambda k: {"plan": "growth"}, needs="billing.manage", done=303)
+    ],
+    ("GET", "/apps/{app_id}/plan/paid"): [
+        Inside(lambda k: f"/apps/{k.app}/plan/paid", needs="billing.manage", done=303)
+    ],
+    ("POST", "/apps/{app_id}/plan/checkout"): [
+        Inside(lambda k: f"/apps/{k.app}/plan/checkout", lambda k: {"plan": "starter"}, needs="billing.manage")
+    ],
+    ("POST", "/apps/{app_id}/plan/cancel"): [
+        Inside(lambda k: f"/apps/{k.app}/plan/cancel", lambda k: {}, needs="billing.manage", done=303)
     ],
     ("POST", "/apps/{app_id}/plan/keep"): [
         Inside(lambda k: f"/apps/{k.app}/plan/keep", lambda k: {}, needs="billing.manage", done=303)

@@ -202,3 +202,9 @@ async def test_reports_of_leaked_keys_are_answered_alike_whatever_they_name(visi
         unsigned = await visits.http.post("/v1/leaks/github", json=[{"token": kit.secret, "type": "x", "url": ""}])
         # No key of GitHub's can be had here, so that nothing is believed.
         assert unsigned.status_code == 503
+
+
+async def test_what_stripe_would_tell_is_not_heard_where_it_takes_no_money(visits: Visits) -> None:
+    async with visits.unnoticed("/webhooks/stripe"):
+        answer = await visits.http.post("/webhooks/stripe", content=b"{}", headers={"stripe-signature": "t=1,v1=00"})
+    assert answer.status_code == 404

@@ -27,6 +27,8 @@ async def check(world: World) -> set[str]:
     # What the victim has nothing in yet is behind the wall by the catalogue's word.
     quiet = {"usage_hourly", "usage_ledger", "usage_minutes", "usage_quarantine", "usage_subjects", "mails"} | {
         "credit_grants", "credit_entries", "coupon_redemptions", "billing_months", "usage_alerts", "usage_levels",
+            "dunning", "stripe_customers", "stripe_subscriptions", "stripe_sessions", "stripe_commands",
+            "stripe_invoices", "stripe_meter_events", "stripe_differences", "stripe_statements",
     }  # fmt: skip
     assert {f"control.{table}" for table in whole - quiet} <= seen
     return whole

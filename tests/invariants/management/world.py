@@ -54,6 +54,10 @@ OF_NOBODY = {
     "outbox",
     "throttles",
     "invoice_counter",
+    # Stripe's events name an object and nothing of whom it is about; prices and the worker's memory are the system's.
+    "stripe_events",
+    "stripe_prices",
+    "stripe_state",
     # Sealed, and readable through the outbox alone; whose mail it is stands nowhere outside of the seal.
     "mails",
 }

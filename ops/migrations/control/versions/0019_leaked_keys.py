@@ -7,7 +7,7 @@ from alembic import op
 from ops.migrations.script import execute_script
 
 revision = "0019"
-down_revision = "0012"
+down_revision = "0016"
 
 _SQL = Path(__file__).parent.parent / "sql"
 

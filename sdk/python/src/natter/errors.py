@@ -32,6 +32,7 @@ __all__ = [
     "AnonymousOff",
     "AnonymousRefused",
     "AppDeleted",
+    "AppReadOnly",
     "AppSuspended",
     "BadCursor",
     "BadFilter",
@@ -198,6 +199,14 @@ class AppDeleted(Forbidden):
     """The app was deleted; its keys and tokens work no more."""
 
     default_code = "app_deleted"
+
+
+class AppReadOnly(Forbidden):
+    """The app takes nothing new at the moment; reading, connecting and syncing go on. Trying again does not help until
+    its owner has put right what the portal says.
+    """
+
+    default_code = "app_read_only"
 
 
 class AppSuspended(Forbidden):
@@ -525,6 +534,7 @@ BY_CODE: Final[dict[str, type[APIError]]] = {
     "anonymous_off": AnonymousOff,
     "anonymous_refused": AnonymousRefused,
     "app_deleted": AppDeleted,
+    "app_read_only": AppReadOnly,
     "app_suspended": AppSuspended,
     "bad_cursor": BadCursor,
     "bad_filter": BadFilter,

@@ -1,0 +1,1 @@
+"""Pages for who operates the installation."""

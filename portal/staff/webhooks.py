@@ -1,0 +1,51 @@
+"""`/staff/webhooks`: events of Stripe that could not be worked off, and the button that tries them again."""
+
+from typing import Any, Final
+
+from litestar import Request, Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from billing.provider.stripe.inbox import backlog, reads, replay
+from control_plane.context import Actor
+from portal.http.forms import Form, read_form
+from portal.http.guard import confirmed, for_staff
+from portal.http.page import page, redirect
+from portal.http.scope import PersonDependency, VisitDependency, load_organizations
+
+PATH: Final = "/staff/webhooks"
+
+
+@for_staff
+@get(PATH)
+async def show_webhooks(
+    request: Request[Any, Any, Any],
+    visit: VisitDependency,
+    person: PersonDependency,
+    cursor: FromQuery[str | None] = None,
+) -> Response[Any]:
+    """What failed for good, what waits, and why."""
+    await load_organizations(visit, person)
+    async with visit.deps.database.unit_of_work(read_only=True) as uow:
+        letters = await reads(uow.session, cursor=cursor)
+        counts = await backlog(uow.session)
+    connected = visit.deps.settings.billing == "stripe"
+    return page(
+        request, "staff/webhooks.html", letters=letters, counts=counts, cursor=cursor, connected=connected, path=PATH
+    )
+
+
+@for_staff
+@confirmed
+@post(PATH + "/{event_id:str}/replay")
+async def submit_replay(
+    request: Request[Any, Any, Any], visit: VisitDependency, person: PersonDependency, event_id: FromPath[str]
+) -> Response[Any]:
+    """Let the worker try an event again, from the beginning."""
+    await read_form(request, Form)
+    async with visit.deps.change(Actor(person.actor, visit.request_id)) as ctx:
+        await replay(ctx, event_id)
+    visit.flash("The event is tried again now.")
+    return redirect(request, PATH)
+
+
+ROUTES: Final = [show_webhooks, submit_replay]
