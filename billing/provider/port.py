@@ -6,7 +6,7 @@ is a `Member`, of whose organization alone anything is read or changed. Amounts 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from control_plane.members import Member
@@ -14,7 +14,6 @@ from kernel.errors import Conflict, NatterError
 from kernel.ids import format_id
 
 InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible"]
-RETRY_AFTER: Final = 30
 
 
 class ProviderAway(NatterError):
@@ -27,11 +26,12 @@ class ProviderAway(NatterError):
     status = 503
     title = "The payment service does not answer"
     retryable = True
+    default_retry_after = 30.0
 
     def __init__(self, *, kept: bool = False) -> None:
         kept_words = "Stripe does not answer at the moment. What you asked for is kept and is done as soon as it does."
         lost_words = "Stripe does not answer at the moment. Nothing was changed; please try again in a minute."
-        super().__init__(kept_words if kept else lost_words, kept=kept, retry_after=RETRY_AFTER)
+        super().__init__(kept_words if kept else lost_words, kept=kept)
         self.kept = kept
 
 

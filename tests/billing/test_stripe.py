@@ -30,6 +30,9 @@ async def test_from_checkout_to_an_invoice_that_is_what_was_used(shop: Paid) -> 
     assert await shop.plan() == "growth@1"
     seen = await shop.seen()
     assert (seen.status, seen.period_end) == ("active", FIRST)
+    assert {item["key"].removeprefix("natter:growth@1:") for item in seen.items} == {
+        "base", "mau", "peak_connections", "messages", "storage_bytes"
+    }  # fmt: skip
     standing = await shop.provider.standing(shop.owner)
     assert (standing.has_card, standing.card) == (True, "Visa ending in 4242")
     [first] = await shop.provider.invoices(shop.owner)
@@ -174,7 +177,7 @@ async def test_a_deleted_app_is_charged_until_then(shop: Paid) -> None:
     await shop.pass_time(timedelta(days=5))
     await shop.ada.use("messages", 5_000_000)
     async with shop.world.deps.change_as(shop.owner, "req") as ctx:
-        await end_app(ctx, shop.ada.id)
+        await end_app(ctx, shop.ada.id, confirm=shop.ada.app.name)
     await shop.pass_time(timedelta(minutes=2))
     assert (await shop.seen()).status == "canceled"
     last = (await shop.provider.invoices(shop.owner))[0]

@@ -4,10 +4,12 @@
 `PaymentRefused`: a card was refused. `StripeRefused`: the request is wrong, and will be wrong again.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import stripe
 
 from billing.provider.port import PaymentRefused, ProviderAway
@@ -83,8 +85,15 @@ class StripeApi:
     async def call(
         self, service: Callable[..., Awaitable[Any]], *path: str, key: str | None = None, **params: Any
     ) -> Object:
-        """One request; `key` is its idempotency key. Raises `ProviderAway`, `PaymentRefused`, `StripeRefused`."""
-        options = {"idempotency_key": key} if key is not None else {}
+        """One request. Raises `ProviderAway`, `PaymentRefused`, `StripeRefused`.
+
+        `key`, with what is asked for, is its idempotency key: the same call again does nothing new, and one that asks
+        for something else meanwhile, as a level does, is not refused for it.
+        """
+        options: dict[str, str] = {}
+        if key is not None:
+            asked = hashlib.sha256(msgspec.json.encode((path, params), order="sorted")).hexdigest()[:16]
+            options["idempotency_key"] = f"{key}-{asked}"
         arguments: dict[str, Any] = {"options": options} if options else {}
         if params:
             arguments["params"] = params

@@ -333,6 +333,8 @@ class Commands:
 
     async def _subscribe(self, command: Command) -> None:
         """`plan`, `version`: a subscription from now on, paid by the card on file; at the end of a trial."""
+        # One that was made and of which the answer was lost is found there.
+        await self._look(command)
         known = await self._known(command)
         if known is None or known.open:
             return

@@ -28,15 +28,6 @@ _SEEN = text(
 _OWNER = text("select organization_id from control.stripe_customers where customer_id = :customer")
 
 
-async def customer_of(session: AsyncSession, organization_id: UUID) -> str | None:
-    """The customer's id, if there is one."""
-    found: str | None = await session.scalar(
-        text("select customer_id from control.stripe_customers where organization_id = :organization"),
-        {"organization": organization_id},
-    )
-    return found
-
-
 async def organization_of(session: AsyncSession, customer_id: str) -> UUID | None:
     """Whose customer it is; `None`: not ours."""
     found: UUID | None = await session.scalar(_OWNER, {"customer": customer_id})

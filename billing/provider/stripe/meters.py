@@ -201,8 +201,13 @@ class Meters:
         added = 0
         for each in subscribed:
             for month in _months(each, now):
-                if (each.app_id, month) not in self._complete:
+                if (each.app_id, month) in self._complete:
+                    continue
+                try:
                     added += await self._plan(each, month, now, before=_hour(now - SETTLE))
+                except Exception:
+                    # One app's trouble must not keep the others' usage; the next round tries again.
+                    _log.exception("stripe.plan_failed", appId=format_id("app", each.app_id), month=month)
         return added
 
     async def flush(self, known: Seen) -> None:

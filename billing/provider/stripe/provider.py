@@ -113,11 +113,10 @@ class StripeProvider:
         known = await self._known(member, app_id)
         current = known is not None and known.live
         end = known.period_end if known is not None and current and known.period_end else period_end(now)
-        up = not current or _up(known, plan)
-        if not up:
+        if not plan.price or (current and not _up(known, plan)):
             return Preview(
                 plan_id=plan.id, lines=(), due_now=0, tax=0, monthly=plan.price, currency=catalog.currency,
-                takes_effect=end, at=now,
+                takes_effect=end if current else now, at=now,
             )  # fmt: skip
         async with self._reaching():
             customer = await self._parts.customers.ensure(member.organization_id)

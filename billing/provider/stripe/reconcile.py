@@ -16,7 +16,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.alerts.letters import system_context
 from billing.invoices.document import decode
@@ -54,10 +53,6 @@ _FOUND = text(
     """
 )
 _RESOLVED = text("update control.stripe_differences set resolved_at = :now where id = :id")
-_LIST = text(
-    "select organization_id, app_id, month, what, ledger, stripe, invoice, found_at, resolved_at "
-    "from control.stripe_differences where resolved_at is null order by found_at, app_id, month, what"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,26 +84,6 @@ class Check:
         """For `--json`."""
         named = {"app_id": format_id("app", self.app_id), "organization_id": format_id("org", self.organization_id)}
         return asdict(self) | named | {"difference": self.difference, "agrees": self.agrees}
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One that is open."""
-
-    organization_id: UUID
-    app_id: UUID
-    month: str
-    what: str
-    ledger: int | None
-    stripe: int | None
-    invoice: int | None
-    found_at: datetime
-    resolved_at: datetime | None
-
-
-async def open_differences(session: AsyncSession) -> list[Difference]:
-    """Those that nobody has mended. For staff."""
-    return [Difference(*row) for row in await session.execute(_LIST)]
 
 
 class Reconciler:

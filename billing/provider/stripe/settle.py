@@ -4,6 +4,7 @@ Every round looks at levels, so that it does not matter which of its causes was 
 asked for before, by its subject.
 """
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -30,6 +31,7 @@ from control_plane.context import Context, Deps
 from control_plane.entitlements import METERS
 from kernel.clock import month_of
 from kernel.ids import format_id, parse_id
+from kernel.logging import get_logger
 
 LOOK_BACK: Final = timedelta(days=100)
 SHORT: Final = timedelta(days=3)
@@ -96,6 +98,9 @@ _FINAL = text(
 )
 
 
+_log = get_logger(__name__)
+
+
 class Settler:
     """Writes commands; calls nobody."""
 
@@ -109,8 +114,12 @@ class Settler:
             known = await every_seen(uow.session)
         for each in known:
             if each.live:
-                async with self._deps.database.unit_of_work() as uow:
-                    asked += await _follow_terms(system_context(self._deps, uow, actor=SYSTEM), each)
+                try:
+                    async with self._deps.database.unit_of_work() as uow:
+                        asked += await _follow_terms(system_context(self._deps, uow, actor=SYSTEM), each)
+                except Exception:
+                    # One app's trouble, such as terms that Stripe cannot have, must not hold up the others.
+                    _log.exception("stripe.settle_failed", appId=format_id("app", each.app_id))
         async with self._deps.database.unit_of_work() as uow:
             ctx = system_context(self._deps, uow, actor=SYSTEM)
             asked += await _erased(ctx)
@@ -152,7 +161,9 @@ async def _follow_terms(ctx: Context, known: Seen) -> int:
     begun = max((fact for fact in facts if fact.began_at <= ctx.now), key=lambda fact: (fact.began_at, fact.id))
     # Priced from when it was agreed on, as our own statement does.
     at = max(begun.began_at, known.period_begin or begun.began_at)
-    subject = f"{known.subscription_id} {begun.id} {month_of(ctx.now)}"
+    keys = sorted(f"{each.price.key} {each.quantity}" for each in wanted)
+    digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
+    subject = f"{known.subscription_id} {begun.id} {month_of(ctx.now)} {digest}"
     return await _asked(ctx, organization, app, "items", {"at": seconds(at)}, subject)
 
 

@@ -46,10 +46,6 @@ _FROM: Final = (
 _ONE = text(f"select {_COLUMNS} {_FROM} where s.app_id = :app")
 _ALL = text(f"select {_COLUMNS} {_FROM} order by s.app_id")
 _OF_SUBSCRIPTION = text("select app_id from control.stripe_subscriptions where subscription_id = :subscription")
-_OF_CUSTOMER = text(
-    "select s.app_id from control.stripe_subscriptions s join control.stripe_customers c "
-    "on c.organization_id = s.organization_id where c.customer_id = :customer order by 1"
-)
 # The customer's row is the lock under which slots are counted.
 _SLOT = text(
     "update control.stripe_customers set slots = slots + 1 where organization_id = :organization returning slots"
@@ -153,11 +149,6 @@ async def app_of(session: AsyncSession, subscription: Object) -> UUID | None:
         return found
 
 
-async def apps_of_customer(session: AsyncSession, customer_id: str) -> list[UUID]:
-    """The apps of a customer that ever asked for a subscription."""
-    return list((await session.execute(_OF_CUSTOMER, {"customer": customer_id})).scalars())
-
-
 async def agreed_items(
     session: AsyncSession, app_id: UUID, slot: int, *, now: datetime, plan: tuple[str, int] | None = None
 ) -> list[Wanted] | None:
@@ -175,7 +166,7 @@ async def agreed_items(
         return None
     begin, _ = month_bounds(month_of(now))
     held = [fact for fact in facts if fact.began_at <= now]
-    # With what begins at this very instant: a plan that is bought now bills from its first minute on.
+    # Up to now and with it: what begins this instant counts.
     until = now + timedelta(microseconds=1)
     billed = [meter for meter in METERS if "bill" in choices_in(held, meter, begin, until, catalog)]
     return items_of_terms(terms, slot, billed=billed)
