@@ -117,8 +117,11 @@ async def test_while_stripe_is_away_pages_say_so_and_nothing_is_changed(paying: 
     assert "Try again" in page.text
     csrf = forms_of(page.text)[0].values["csrf"]
     before = await paying.portal.sql("select plan from control.apps where id = $1", paying.app.app.id)
-    asked = ((f"{paying.app_path}/plan/checkout", {"plan": "growth"}), (f"{paying.base}/billing/portal", {}))
-    for path, form in asked:
+    asked: dict[str, dict[str, str]] = {
+        f"{paying.app_path}/plan/checkout": {"plan": "growth"},
+        f"{paying.base}/billing/portal": {},
+    }
+    for path, form in asked.items():
         answer = await client.post(path, data={"csrf": csrf, **form}, headers={"sec-fetch-site": "same-origin"})
         assert answer.status_code in (409, 503), path
         assert "Stripe does not answer" in answer.text or "subscription already" in answer.text
