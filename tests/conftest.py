@@ -8,6 +8,7 @@ import functools
 import gc
 import os
 import ssl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +42,12 @@ hypothesis.settings.load_profile("suite")
 _RENDERER: Final = structlog.dev.ConsoleRenderer(
     colors=False, exception_formatter=structlog.dev.plain_traceback, sort_keys=True
 )
-structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _RENDERER])
+# The process's own error output, not `sys.stdout`: click's runner puts its own in that place while a command runs, and
+# what a server in the background said then would stand between the lines of the command.
+structlog.configure(
+    processors=[*structlog.get_config()["processors"][:-1], _RENDERER],
+    logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
+)
 
 # Every HTTP client reads the machine's certificates, for 18 ms. A run opens thousands, none of them to speak TLS.
 ssl.create_default_context = functools.cache(ssl.create_default_context)

@@ -302,7 +302,7 @@ async def test_the_command_names_the_first_broken_entry(world: World, monkeypatc
 
     async def run(*words: str) -> tuple[int, str]:
         told = await asyncio.to_thread(CliRunner().invoke, cli, ["audit", "verify", *words])
-        return told.exit_code, told.output
+        return told.exit_code, told.stdout
 
     code, said = await run()
     assert (code, said.count("ok ")) == (0, 2), said

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
-from structlog.testing import capture_logs
 
 from billing.tenants import open_tenant
 from control_plane.audit.models import AuditEntry
@@ -336,8 +335,7 @@ async def test_the_commands_pull_diff_push_and_promote(platform, monkeypatch, tm
     async def run(*words: str, answer: str = "", key: str | None = None) -> tuple[int, str, str]:
         environment = {"APP_SECRET_KEY": key} if key else {}
         runner = CliRunner()
-        with capture_logs():  # the runner has the standard output of the servers, too
-            told = await asyncio.to_thread(runner.invoke, cli, ["app", *words], input=answer, env=environment)
+        told = await asyncio.to_thread(runner.invoke, cli, ["app", *words], input=answer, env=environment)
         return told.exit_code, told.stdout, told.stderr
 
     development = await platform.tenant()
