@@ -20,7 +20,7 @@ import structlog
 from ops.ports import keep_to_share
 from tests import schemas
 
-pytest_plugins = ("tests.engines", "tests.cluster")
+pytest_plugins = ("tests.engines", "tests.emptied", "tests.cluster")
 
 TESTS: Final = Path(__file__).parent
 TOGETHER: Final = ("scenarios", "portal/apps")

@@ -9,6 +9,7 @@ Fixtures (in every test, by name):
                   A copy of a migrated template: about 0.1 s.
 `control_database`, `chat_database`
                   one fresh migrated database for the test.
+`world`, `portal` of the control plane's tests stand on a database that is emptied in between: `tests/emptied.py`.
 `redis_url`       the run's Valkey, emptied. Pub/sub knows no database numbers: for two at once use `fresh_valkey`.
 `fresh_valkey`    factory: `server = fresh_valkey()`, a Valkey of its own with `.url`, `.kill()`, `.stop()`, `.start()`.
 `free_ports`      factory: `free_ports(3)`, ports below 22000 that nobody listens on, each handed out once.

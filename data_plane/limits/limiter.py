@@ -341,7 +341,7 @@ class Limiter:
             told = await self._store.settle(
                 [Ask(b.tag, b.key, b.rate, cost) for b, cost in zip(batch, charged, strict=True)] or [_NOBODY]
             )
-        except* Away as error:
+        except Away as error:
             self._lost(error)
             for bucket in batch:
                 self._soil(bucket)

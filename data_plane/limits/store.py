@@ -15,6 +15,8 @@ PATIENCE: Final = 0.5
 """Seconds for Redis to answer; then it counts as away."""
 MOST_KEYS: Final = 250
 """Keys of one call, so that no other client of Redis waits long for it."""
+CALLS_AT_ONCE: Final = 8
+"""Calls of one settlement that are under way together: in a cluster each takes a connection of its own."""
 
 
 class Away(Exception):
@@ -53,12 +55,28 @@ class BucketStore:
     async def settle(self, asks: Sequence[Ask]) -> list[Told]:
         """Charge what has passed already. In the order of the asks."""
         answers: list[Told | None] = [None] * len(asks)
-        parts = list(self._parts(asks))
+        failures: list[Away] = []
+        gate = asyncio.Semaphore(CALLS_AT_ONCE)
+
+        async def run(part: list[int]) -> None:
+            async with gate:
+                if failures:
+                    return
+                # A call that has begun is never cut off because another one failed. Its connection would go with it,
+                # so that on a busy machine every round would start with none and not have made them all in time.
+                try:
+                    told = await self._run("settle", [asks[i] for i in part])
+                except Away as error:
+                    failures.append(error)
+                    return
+            for i, each in zip(part, told, strict=True):
+                answers[i] = each
+
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._run("settle", [asks[i] for i in part])) for part in parts]
-        for part, task in zip(parts, tasks, strict=True):
-            for i, told in zip(part, task.result(), strict=True):
-                answers[i] = told
+            for part in self._parts(asks):
+                group.create_task(run(part))
+        if failures:
+            raise failures[0]
         return [told for told in answers if told is not None]
 
     def _parts(self, asks: Sequence[Ask]) -> Iterable[list[int]]:

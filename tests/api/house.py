@@ -29,6 +29,7 @@ from portal.app import create_app
 from tests.clients.installation import Installation, Tenant
 from tests.control_plane.fixtures import ACTOR, make_deps
 from tests.engines import Engines, TemporaryDatabase
+from tests.invariants.rows import SNAPSHOT
 
 T = TypeVar("T")
 
@@ -223,6 +224,8 @@ class Stored:
         # A sum minds no order, so nothing is sorted; a sweep asks this thousands of times.
         rows = "count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text"
         self._query = " union all ".join(f"select '{name}', {rows} from {schema}.\"{name}\" t" for name in tables)
+        self._snapshot = ""
+        self._known: dict[str, tuple[int, str]] = {}
 
     @classmethod
     async def of(cls, database: TemporaryDatabase, schema: str) -> "Stored":
@@ -232,7 +235,11 @@ class Stored:
 
     async def now(self) -> dict[str, tuple[int, str]]:
         """By table."""
-        return {row[0]: (row[1], row[2]) for row in await self._connection.fetch(self._query)}
+        snapshot = await self._connection.fetchval(SNAPSHOT)
+        if snapshot != self._snapshot:
+            self._snapshot = snapshot
+            self._known = {row[0]: (row[1], row[2]) for row in await self._connection.fetch(self._query)}
+        return self._known
 
     async def close(self) -> None:
         await self._connection.close()

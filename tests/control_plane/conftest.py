@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,22 +7,24 @@ import pytest
 from kernel.clock import ManualClock
 from tests.control_plane.fixtures import World, make_deps
 from tests.control_plane.site import Site, site_in
-from tests.engines import Engines, TemporaryDatabase
+from tests.emptied import Spare
+from tests.engines import Engines
 
 
 @pytest.fixture
-async def world(control_database: TemporaryDatabase) -> AsyncIterator[World]:
-    """A control plane under a clock that stands still, on a database of its own."""
+async def world(spare_database: Spare) -> AsyncIterator[World]:
+    """A control plane under a clock that stands still, on a database with nothing in it."""
     clock = ManualClock()
-    deps = make_deps(control_database.url, clock)
-    yield World(deps, clock, control_database.superuser_url)
-    await deps.close()
+    async with spare_database.lent() as database:
+        deps = make_deps(database.handle.url, clock)
+        deps = replace(deps, database=database.control, portal_database=database.portal)
+        yield World(deps, clock, database.handle.superuser_url)
 
 
 @pytest.fixture
-async def second(control_database: TemporaryDatabase, world: World) -> AsyncIterator[World]:
+async def second(world: World) -> AsyncIterator[World]:
     """Another control process on the same database."""
-    deps = make_deps(control_database.url, world.clock)
+    deps = make_deps(world.deps.database.url, world.clock)
     yield World(deps, world.clock, world.admin_url)
     await deps.close()
 

@@ -23,18 +23,24 @@ GUIDES = [page for page in sorted(FOLDER.glob("*.md")) if page.stem not in OWN_T
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture
-async def tenant(engines: Engines, free_ports: Callable[[int], list[int]]) -> AsyncIterator[Tenant]:
-    """An app on a node of its own."""
+@pytest.fixture(scope="module")
+async def installation(engines: Engines, free_ports: Callable[[int], list[int]]) -> AsyncIterator[Installation]:
+    """A node for all guides."""
     database = await engines.fresh_database("chat")
     installation = Installation(database.url, engines.redis_url)
     await (await installation.tenant()).close()  # nodes without a control plane start from the shard's copies
     await installation.start_node(free_ports(1)[0])
+    yield installation
+    await installation.stop()
+    await engines.drop_database(database)
+
+
+@pytest.fixture
+async def tenant(installation: Installation) -> AsyncIterator[Tenant]:
+    """An app for the guide alone."""
     tenant = await installation.tenant(guests=True, anonymous=True)
     yield tenant
     await tenant.close()
-    await installation.stop()
-    await engines.drop_database(database)
 
 
 def blocks(text: str) -> list[str]:

@@ -21,16 +21,40 @@ async def tables(connection: Any, schema: str) -> dict[str, set[str]]:
     return {row["name"]: set(row["columns"]) for row in await connection.fetch(_TABLES, schema)}
 
 
-async def digest(connection: Any, conditions: Mapping[str, Whose], tenant: UUID | str) -> Digest:
-    """What a write to a tenant's rows cannot leave alone, by table: how many there are, and the last transaction that
-    wrote one. `connection` is a superuser's, `conditions` by schema-qualified table."""
-    # One statement for all tables that looks at no column: a sweep asks this thousands of times.
-    each = (
+SNAPSHOT = "select pg_current_snapshot()::text"
+"""Which transactions that write are over, of all there ever were on the server, in any of its databases. As long as it
+stays no row has changed, so none need be looked at."""
+
+
+class Rows:
+    """What writes to tenants' rows cannot leave alone. `connection` is a superuser's, `conditions` by schema-qualified
+    table."""
+
+    def __init__(self, connection: Any, conditions: Mapping[str, Whose]) -> None:
+        self._connection = connection
+        self._statement = statement_of(conditions)
+        self._snapshot = ""
+        self._known: dict[UUID | str, Digest] = {}
+
+    async def digest(self, tenant: UUID | str) -> Digest:
+        """By table, how many there are, and the last transaction that wrote one."""
+        snapshot = await self._connection.fetchval(SNAPSHOT)
+        if snapshot != self._snapshot:
+            self._snapshot, self._known = snapshot, {}
+        if tenant not in self._known:
+            found = await self._connection.fetch(self._statement, tenant)
+            self._known[tenant] = {row[0]: row[1] for row in found}
+        return self._known[tenant]
+
+
+def statement_of(conditions: Mapping[str, Whose]) -> str:
+    """The statement that finds a digest."""
+    # One for all tables that looks at no column: a sweep asks this thousands of times.
+    return " union all ".join(
         f"select '{table}', count(*) || ' rows, written last by ' || coalesce(max(xmin::text::bigint), 0) "
         f"from {table} t where {condition}"
         for table, condition in conditions.items()
     )
-    return {row[0]: row[1] for row in await connection.fetch(" union all ".join(each), tenant)}
 
 
 def unchanged(what: str, before: Digest, after: Digest) -> None:

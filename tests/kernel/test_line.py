@@ -78,7 +78,7 @@ async def test_a_silent_server_fails_commands_soon_and_all_its_connections_are_d
     proxy.heal()
     began = time.monotonic()
     assert await asyncio.gather(ask(db), ask_in_a_transaction(db)) == [1, 1]
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.5
 
 
 @pytest.mark.parametrize("moment", ["between statements", "within a statement"])

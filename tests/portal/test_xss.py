@@ -111,14 +111,14 @@ async def test_what_is_typed_stays_text_when_the_form_comes_back(
     assert await planted(page) == []
 
 
-async def test_a_page_that_does_not_escape_is_found(portal: Portal, tab: Tab, address: Callable[[], str]) -> None:
-    house = await furnish(portal, address, PAYLOADS[0])
-    portal.app.state[TEMPLATES] = portal.app.state[TEMPLATES].overlay(autoescape=False)
+async def test_a_page_that_does_not_escape_is_found(own_portal: Portal, tab: Tab, address: Callable[[], str]) -> None:
+    house = await furnish(own_portal, address, PAYLOADS[0])
+    own_portal.app.state[TEMPLATES] = own_portal.app.state[TEMPLATES].overlay(autoescape=False)
     page = await tab()
     # The page's own watch would fail the test for the very violations that are planted here.
-    page = await (await page.context.browser.new_context(base_url=portal.url)).new_page()  # type: ignore[union-attr]
+    page = await (await page.context.browser.new_context(base_url=own_portal.url)).new_page()  # type: ignore[union-attr]
     await page.context.add_cookies(
-        [{"name": name, "value": value, "url": portal.url} for name, value in house.owner.cookie.items()]
+        [{"name": name, "value": value, "url": own_portal.url} for name, value in house.owner.cookie.items()]
     )
     routes = ["/organizations/{organization_id}/members", "/account/security"]
     for opened in (True, False):

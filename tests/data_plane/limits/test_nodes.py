@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from data_plane.limits import limiter as module
 from data_plane.limits.limiter import Limiter
 from data_plane.limits.policies import MESSAGES, MESSAGES_USER, TOKENS_APP, Policy, slack_of
-from data_plane.limits.store import Ask, Away, BucketStore, Told
+from data_plane.limits.store import CALLS_AT_ONCE, Ask, Away, BucketStore, Told
 from kernel.clock import ManualClock, SystemClock
 from kernel.contracts import AppSnapshot, RateLimit
 from kernel.errors import RateLimited
@@ -72,7 +72,7 @@ class Link:
         await self.arrives.wait()
         self.arrives.clear()
         if self.broken:
-            raise ExceptionGroup("", [Away()])
+            raise Away
         told = self.server.settle(asks)
         await self.returns.wait()
         self.returns.clear()
@@ -360,3 +360,47 @@ async def test_nodes_count_together_in_a_cluster(cluster: ValkeyCluster) -> None
         await second.admit((tokens,))
         assert not second.away
         assert second.standing(tokens).remaining == 1_999
+
+
+class Patchy(BucketStore):
+    """The calls about one app fail at once; what became of the others."""
+
+    broken = ""
+
+    def __init__(self, url: str) -> None:
+        self.redis = connect_redis(url, name="patchy")
+        super().__init__(self.redis, "s0")
+        self.done: list[str] = []
+        self.cut_off: list[str] = []
+
+    async def _run(self, mode: Any, asks: Sequence[Ask]) -> list[Told]:
+        tag = asks[0].tag
+        if tag == self.broken:
+            raise Away
+        try:
+            told = await super()._run(mode, asks)
+        except asyncio.CancelledError:
+            self.cut_off.append(tag)
+            raise
+        self.done.append(tag)
+        return told
+
+
+async def test_a_call_that_fails_cuts_no_other_off_and_a_settlement_opens_few_connections(
+    cluster: ValkeyCluster,
+) -> None:
+    asks = [Ask(f"app{number}", "user", Rate(10_000, 50), 1) for number in range(100)]
+    store = Patchy(cluster.url)
+    try:
+        store.broken = "app1"
+        with pytest.raises(Away):
+            await store.settle(asks)
+        assert store.cut_off == []
+        assert 1 <= len(store.done) < CALLS_AT_ONCE, "what had begun was finished, and nothing began any more"
+        store.broken = ""
+        assert len(await store.settle(asks)) == len(asks)
+        for server in cluster.servers[:3]:
+            names = [each["name"] for each in cluster.client(server).client_list()]
+            assert names.count("patchy") <= CALLS_AT_ONCE + 1, "one more looks where things are"
+    finally:
+        await store.redis.aclose()

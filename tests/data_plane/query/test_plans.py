@@ -66,27 +66,39 @@ async def sizes() -> dict[int, Any]:
     return {}
 
 
-@pytest.fixture(params=["", "channels members users words field_values"], ids=["stale", "analysed"])
-async def tenants(request, world, sizes, shard_database):
+@pytest.fixture(scope="module", params=["", "channels members users words field_values"], ids=["stale", "analysed"])
+def statistics(request) -> list[str]:
+    """The tables that the planner knows. For the module, so that all tests of one state follow each other."""
+    return [request.param]
+
+
+@pytest.fixture
+async def tenants(statistics, world, sizes, shard_database):
     """One tenant with 200 channels and as many users and members of the first, one with a hundred times as many."""
     if not sizes:
         made = {size: await _furnish(world, size) for size in (MANY // 100, MANY)}
         sizes.update(made)
+    if statistics:
+        await _know(shard_database, statistics.pop())
+    for app in sizes.values():
+        world.apps[app.id] = app
+        app.world = world
+    return sizes
+
+
+async def _know(shard_database, tables: str) -> None:
+    """Let the planner know these tables, or none."""
     superuser = await shard_database.connect()
-    if not request.param:
+    if not tables:
         # As the tables of a database are that nobody has analysed, whatever another test did before.
         await superuser.execute("delete from pg_statistic where starelid in (select oid from pg_class where "
                                 "relnamespace = 'chat'::regnamespace)")  # fmt: skip
         await superuser.execute(
             "update pg_class set reltuples = -1, relpages = 0 where relnamespace = 'chat'::regnamespace"
         )
-    for table in request.param.split():
+    for table in tables.split():
         await superuser.execute(f"analyze chat.{table}")
     await superuser.close()
-    for app in sizes.values():
-        world.apps[app.id] = app
-        app.world = world
-    return sizes
 
 
 FURNITURE = (

@@ -172,7 +172,7 @@ async def test_a_redis_that_is_silent_holds_nobody_up_who_connects(node, nodes, 
     proxy.break_with("swallow")
     began = time.monotonic()
     await asyncio.gather(*(one.acquire(app) for _ in range(10)))
-    assert time.monotonic() - began < PATIENCE + 0.5
+    assert time.monotonic() - began < 5 * PATIENCE, "all of them waited together, not one after the other"
     with pytest.raises(QuotaExceeded):
         await one.acquire(app)
     await proxy.stop()

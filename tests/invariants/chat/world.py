@@ -17,7 +17,7 @@ from kernel.ids import parse_id
 from kernel.security.tokens import mint_access_token
 from tests.clients.installation import Installation, Tenant
 from tests.invariants.answers import CANARY
-from tests.invariants.rows import Digest, Whose, digest, tables
+from tests.invariants.rows import Digest, Rows, Whose, tables
 from tests.invariants.wire import Wire
 
 LEAST, MOST = 16, 80
@@ -129,6 +129,7 @@ class World:
         await self.victim.tenant.put(f"/v1/channel-types/{THEIR_OWN}", grants={"member": ["message.send"]})
         await self.victim.tenant.put(f"/v1/roles/{THEIR_OWN}", scopes=["app", "channel"], grants=["message.send"])
         self.conditions = await self._conditions()
+        self.rows = Rows(self.database, self.conditions)
         first = await self.victim.tenant.http.get("/v1/sync", params={"user_id": PERSON})
         horizon = decode_cursor(first.json()["cursor"])
         self.victims_first_cursor = msgspec.structs.replace(horizon, horizon=self._begun_at).encode()
@@ -194,7 +195,7 @@ class World:
 
     async def victims_rows(self) -> Digest:
         """A digest of every row of the victim."""
-        return await digest(self.database, self.conditions, self.victim.app_id)
+        return await self.rows.digest(self.victim.app_id)
 
     async def _conditions(self) -> dict[str, Whose]:
         found: dict[str, Whose] = {}

@@ -109,8 +109,11 @@ class Visits:
     async def try_role(self, operation: Operation, entry: Inside, role: str) -> None:
         """A member of this role gets what the table of roles says, and no refusal changes anything. Raises `Leak`."""
         world = self.world
-        house = await world.house(with_role=role)
-        visitor = await world.signed_in(role, world.people[role])
+        # Whatever changes nothing leaves the house to the next one.
+        house, visitor = world.untouched.pop(role, None) or (
+            await world.house(with_role=role),
+            await world.signed_in(role, world.people[role]),
+        )
         kit = house.kit
         before = await world.rows_of(house)
         what = f"{operation[0]} {entry.path(kit)} as {role}"
@@ -123,6 +126,8 @@ class Visits:
             unchanged(what, before, after)
         elif operation[0] == "POST" and entry.changes and before == after:
             raise Leak(f"{what}: said {answer.status} and did nothing, so its refusals prove nothing either")
+        if before == after:
+            world.untouched[role] = house, visitor
 
 
 def choices(slots: Slots) -> list[Slots]:

@@ -42,7 +42,7 @@ from tests.control_plane.fixtures import World as Control
 from tests.control_plane.fixtures import make_deps
 from tests.engines import TemporaryDatabase
 from tests.invariants.answers import CANARY
-from tests.invariants.rows import Digest, Whose, digest, tables
+from tests.invariants.rows import Digest, Rows, Whose, tables
 
 FRESH = "<a fresh form id>"
 """In a form: what `visit.new_id()` would have put there."""
@@ -138,6 +138,8 @@ class World:
         self.database = superuser
         self.application: Litestar = ops.entrypoints.control.create_app(self.deps)
         self.conditions: dict[str, Whose] = {}
+        self.untouched: dict[str, tuple[House, Visitor]] = {}
+        """By role, a house that is as it was made, and somebody of that role who is signed in."""
         self.url = ""
         self._ids = Ids()
         self._numbers = count(1)
@@ -157,6 +159,7 @@ class World:
             await asyncio.sleep(0.01)
 
         self.conditions = await self._conditions()
+        self.rows = Rows(self.database, self.conditions)
         self.people = {role: await self.control.person(f"{role}@house.example", role.title()) for role in ROLES}
         await offered_app(self.control, self.people["owner"])
         self.former = await self.control.person("former@example.com", "Former")
@@ -226,7 +229,7 @@ class World:
 
     async def rows_of(self, house: House) -> Digest:
         """A digest of every row of an organization's."""
-        return await digest(self.database, self.conditions, house.id)
+        return await self.rows.digest(house.id)
 
     async def session_of(self, person: Person) -> UUID:
         """Another browser in which the person is signed in."""

@@ -100,12 +100,12 @@ async def test_strangers_are_sent_to_the_door(shared_portal: Portal, address: Ca
             assert answer.headers["location"].startswith("/sign-in?next=/"), route
 
 
-async def test_every_page_stands_behind_the_guard(portal: Portal) -> None:
-    assert without_guard(portal.app) == set()
+async def test_every_page_stands_behind_the_guard(own_portal: Portal) -> None:
+    assert without_guard(own_portal.app) == set()
 
     @get("/planted", media_type=MediaType.TEXT, sync_to_thread=False)
     def planted() -> Response[str]:
         return Response("open to all")
 
-    portal.app.register(planted)
-    assert without_guard(portal.app) == {"/planted"}
+    own_portal.app.register(planted)
+    assert without_guard(own_portal.app) == {"/planted"}

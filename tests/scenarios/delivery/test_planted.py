@@ -12,6 +12,8 @@ from ops.chaos.report import report
 from ops.chaos.world import Size, World, world
 
 SECONDS = 3.0
+RATE = 70.0
+"""Things done a second: in that time more than ten times what the rarest of the bugs needs to strike."""
 
 PLANTED = [
     ("drop", "H4"),
@@ -36,7 +38,7 @@ async def test_a_planted_bug_makes_the_scenario_fail(shared: Installation, bug: 
     program = (sys.executable, "-m", "ops.chaos.planted", str(switch))
     await shared.programs(n1=program, worker=program)
     async with world(shared, seed=1, size=Size(users=16, rooms=8)) as here:
-        await here.live(150, _some_stay_away(here) if bug == "linger" else asyncio.sleep(SECONDS), restless=False)
+        await here.live(RATE, _some_stay_away(here) if bug == "linger" else asyncio.sleep(SECONDS), restless=False)
         await here.settle()
         history = await here.collect()
     violations = check(history)
