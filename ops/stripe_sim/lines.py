@@ -75,8 +75,9 @@ def metered(item: Thing) -> bool:
 
 
 def name_of(sim: Sim, price: Thing) -> str:
+    # A nickname is for whoever sells, and no customer sees it.
     product = sim.store.get("product", price["product"])
-    return str(price["nickname"] or (product["name"] if product else price["id"]))
+    return str(product["name"] if product else price["nickname"] or price["id"])
 
 
 def licensed(sim: Sim, subscription: Thing, item: Thing, start: int, end: int, *, free: str = "") -> list[Thing]:
