@@ -548,6 +548,20 @@ async def test_whose_waiting_packets_were_thrown_away_is_given_no_cursor(
     await until(lambda: bool(line.events("connection.closing")))
 
 
+async def test_packets_thrown_away_while_a_cursor_waits_for_its_turn_are_not_passed_by_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "CURSOR_PERIOD", 0.0)
+    await house.app.make_channel("a", "alice")
+    wire, line = await house.connect("alice")
+    await house.app.call("PATCH", "/v1/channels/a", {"name": "x"})
+    horizon = await house.shard.reader.horizon()
+    house.gateway.horizon_reached(horizon, house.shard.clock.monotonic())
+    wire.clogged()
+    await until(lambda: bool(line.events("connection.closing")) and not len(house.gateway.turns))
+    assert line.events("sync.cursor") == []
+
+
 async def test_a_draining_node_tells_at_once_and_answers_until_all_is_answered(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
