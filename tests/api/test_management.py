@@ -38,7 +38,7 @@ ROUTES: dict[str, Entry] = {
 }
 """Every JSON route with a call that is good. Whoever adds a route adds its line."""
 SIGNED = {"POST /v1/leaks/github"}
-"""Routes that look at nothing before a signature that nobody here can make; see tests/control_plane/test_leaked_keys.py."""
+"""Routes that look at nothing before a signature that nobody here can make; tests/control_plane/test_leaked_keys.py."""
 
 
 @pytest.fixture
