@@ -82,7 +82,7 @@ def configure_logging(service: str, *, level: str = "info", format: Literal["jso
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "httpx", "httpcore", "engineio", "socketio", "alembic"):
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "engineio", "socketio", "alembic", "stripe"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 
