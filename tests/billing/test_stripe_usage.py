@@ -1,7 +1,12 @@
 """Usage at Stripe's meters: each unit once, whatever dies and however long Stripe is away."""
 
 import asyncio
+import os
+import random
+import signal
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,6 +75,87 @@ async def test_killed_at_any_await_nothing_is_lost_or_sent_twice(shop: Paid) -> 
 async def _plan_and_send(shop: Paid) -> None:
     await shop.worker.meters.plan()
     await shop.worker.meters.send()
+
+
+class Mortal:
+    """The worker in processes that can be killed; see `tests/billing/mortal.py`."""
+
+    def __init__(self, shop: Paid, process: asyncio.subprocess.Process) -> None:
+        self._shop = shop
+        self._process = process
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, shop: Paid, *bug: str) -> AsyncIterator["Mortal"]:
+        words = ["-m", "tests.billing.mortal", shop.world.deps.settings.database_url, shop.sim.url, *bug]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=pipe, stdout=pipe)
+        try:
+            yield cls(shop, process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            await process.wait()
+
+    async def work(self, *, killed_after: float | None = None) -> int:
+        """Let one work at the shop's time; how it ended: 0, or -9 where it was killed in time."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{self._shop.world.clock.now().timestamp()}\n".encode())
+        pid = await self._said()
+        if killed_after is not None:
+            await asyncio.sleep(killed_after)
+            with suppress(ProcessLookupError):  # it had no more to do
+                os.kill(pid, signal.SIGKILL)
+        return await self._said()
+
+    async def _said(self) -> int:
+        assert self._process.stdout is not None
+        return int(await asyncio.wait_for(self._process.stdout.readline(), 60))
+
+
+async def _through_deaths(shop: Paid, deaths: int, *bug: str) -> tuple[int, int, int]:
+    """Units used, and what is accepted of them by our rows and by the simulator's, after so many killed workers."""
+    chance, total = random.Random(8), 0
+    async with Mortal.of(shop, *bug) as mortal:
+        ends = []
+        for number in range(deaths):
+            await users(shop, 2, total)
+            total += 2
+            shop.world.clock.advance(timedelta(hours=1, minutes=6))
+            shop.sim.advance_to(int(shop.world.clock.now().timestamp()))
+            if number == 1:
+                # Counted, and killed before it hears so.
+                shop.sim.fault("timeout", path="/v1/billing/meter_events")
+                ends.append(await mortal.work(killed_after=1.0))
+                shop.sim.faults.clear()
+                continue
+            if number == 3:
+                shop.sim.fault("outage")
+                with pytest.raises(ProviderAway):
+                    await shop.provider.change(shop.owner, shop.ada.id, "growth")
+                shop.sim.faults.clear()
+            ends.append(await mortal.work(killed_after=chance.uniform(0.05, 0.5)))
+        assert ends.count(-signal.SIGKILL) > deaths // 2, ends
+        for _ in range(2):
+            shop.world.clock.advance(timedelta(hours=1))
+            shop.sim.advance_to(int(shop.world.clock.now().timestamp()))
+            assert await mortal.work() == 0
+    return total, await accepted(shop), counted(shop)
+
+
+async def test_whenever_its_process_is_killed_each_unit_is_counted_once_and_each_wish_done_once(shop: Paid) -> None:
+    bills = len(list(shop.sim.sim.store.all("invoice")))
+    total, ours, theirs = await _through_deaths(shop, 6)
+    assert (ours, theirs) == (total, total)
+    assert await shop.plan() == "growth@1"
+    assert [each["status"] for each in shop.sim.sim.store.all("subscription")] == ["active"]
+    assert len(list(shop.sim.sim.store.all("invoice"))) == bills + 1, "one for the larger plan"
+    assert await shop.differences() == []
+
+
+async def test_usage_that_is_sent_again_under_another_name_would_be_noticed(shop: Paid) -> None:
+    total, _, theirs = await _through_deaths(shop, 2, "bug")
+    assert theirs > total
 
 
 async def test_an_outage_of_three_days_and_answers_that_were_lost(shop: Paid) -> None:
