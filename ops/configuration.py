@@ -76,6 +76,7 @@ def problems(settings: Settings) -> Iterator[str]:
     yield from _jobs_problems(settings)
     yield from _portal_problems(settings)
     yield from _mail_problems(settings)
+    yield from _stripe_problems(settings)
     yield from _shard_problems(settings)
     if settings.environment == "production":
         yield from _production_problems(settings)
@@ -122,6 +123,33 @@ def _portal_problems(settings: Settings) -> Iterator[str]:
         parts = urlsplit(settings.portal_url)
         if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
             yield "NATTER_PORTAL_URL must be scheme, host and port alone: the portal lives at the root of its host."
+
+
+def _stripe_problems(settings: Settings) -> Iterator[str]:
+    key, secrets = (
+        settings.stripe_secret_key,
+        [s.strip() for s in settings.stripe_webhook_secrets.split(",") if s.strip()],
+    )
+    yield from _url_problems("NATTER_STRIPE_API_URL", settings.stripe_api_url, _HTTP)
+    if settings.billing != "stripe":
+        if key or secrets:
+            yield "NATTER_STRIPE_… settings are there, but NATTER_BILLING is not stripe, so that nobody pays."
+        return
+    if not key:
+        yield "NATTER_STRIPE_SECRET_KEY must be set where NATTER_BILLING is stripe: Stripe's dashboard has it."
+    elif not key.startswith(("sk_", "rk_")):
+        yield "NATTER_STRIPE_SECRET_KEY must begin with sk_ or rk_; a publishable key (pk_) is not enough."
+    elif settings.stripe_api_url and key.startswith(("sk_live_", "rk_live_")):
+        yield "NATTER_STRIPE_API_URL is for the simulator, and NATTER_STRIPE_SECRET_KEY is a live key: take one of them away."
+    if not secrets:
+        yield (
+            "NATTER_STRIPE_WEBHOOK_SECRETS must be set where NATTER_BILLING is stripe: "
+            "the webhook endpoint's page in Stripe's dashboard has it."
+        )
+    elif not all(secret.startswith("whsec_") for secret in secrets):
+        yield "NATTER_STRIPE_WEBHOOK_SECRETS must be whsec_…, or two of them with a comma between."
+    if settings.environment == "production" and key.startswith(("sk_test_", "rk_test_")):
+        yield "NATTER_STRIPE_SECRET_KEY is a test key, and this is production: no money would move."
 
 
 def _mail_problems(settings: Settings) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Usage at Stripe's meters: each unit once, whatever dies and however long Stripe is away."""
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -10,12 +11,16 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from billing.provider.port import ProviderAway
 from control_plane.accounts.staff import create_staff
+from kernel.clock import SystemClock
 from kernel.outbox import OutboxRunner
+from ops.cli import cli
 from ops.stripe_sim.meters import create_adjustment, create_event
 from tests.billing.stripe_world import Paid, paid
+from tests.control_plane.fixtures import MASTER_KEY
 from tests.engines import TemporaryDatabase
 
 FIRST = datetime(2026, 12, 1, tzinfo=UTC)
@@ -217,6 +222,44 @@ async def test_a_difference_is_found_told_once_and_gone_when_it_is_mended(shop: 
     assert await shop.differences() == []
     [row] = await shop.rows("select resolved_at from control.stripe_differences")
     assert row.resolved_at is not None
+
+
+async def test_the_commands_make_prices_and_find_a_difference(
+    control_database: TemporaryDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Commands go by the machine's clock.
+    now = SystemClock().now()
+    begin = max(now - timedelta(hours=3), now.replace(day=1, hour=0, minute=0, second=0))
+    async with paid(control_database, begin=begin) as shop:
+        settings = shop.worker._deps.settings
+        for name in ("database_url", "billing", "stripe_secret_key", "stripe_webhook_secrets", "stripe_api_url"):
+            monkeypatch.setenv(f"NATTER_{name.upper()}", getattr(settings, name))
+        monkeypatch.setenv("NATTER_MASTER_KEY", MASTER_KEY)
+        monkeypatch.setenv("NATTER_REDIS_URL", "redis://127.0.0.1:1/0")
+
+        async def run(*words: str) -> tuple[int, str]:
+            told = await asyncio.to_thread(CliRunner().invoke, cli, ["billing", *words])
+            return told.exit_code, told.stdout
+
+        assert await run("sync") == (0, "12 prices on offer: 12 made, 0 not sold any more.\n")
+        assert await run("sync") == (0, "12 prices on offer: 0 made, 0 not sold any more.\n")
+        await shop.rounds()
+        await shop.buy("starter")
+        await users(shop, 2, 0)
+        await shop.pass_time(timedelta(hours=2))
+        code, said = await run("reconcile", "--json")
+        told = json.loads(said)
+        assert (code, told["differences"]) == (0, 0)
+        assert told["compared"] > 0
+        [customer] = await shop.rows("select customer_id from control.stripe_customers")
+        payload = {"stripe_customer_id": customer.customer_id, "value": "7"}
+        shop.sim.change(
+            lambda sim: create_event(sim, {"event_name": "natter_mau", "identifier": "by hand", "payload": payload})
+        )
+        code, said = await run("reconcile", "--json")
+        told = json.loads(said)
+        assert (code, told["differences"]) == (1, 1)
+        assert await run("reconcile") == (1, f"{told['compared'] - 1} of {told['compared']} comparisons agree.\n")
 
 
 async def test_an_outage_over_the_months_end_holds_the_invoice_and_what_is_late_is_an_adjustment(shop: Paid) -> None:

@@ -150,8 +150,8 @@ def test_the_credentials_that_are_made_are_the_ones_that_are_read() -> None:
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
-# Without a mail server letters stay on the outbox page.
-OPTIONAL = {"SMTP_URL", "MAIL_FROM"}
+# Without a mail server letters stay on the outbox page, without Stripe nobody takes money.
+OPTIONAL = {"SMTP_URL", "MAIL_FROM", "BILLING", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS"}
 
 
 def secrets_with_a_default(document: Any) -> list[str]:

@@ -63,6 +63,14 @@ def test_each_line_says_where_its_value_comes_from(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
+        (Settings(stripe_secret_key="sk_test_1"), "NATTER_BILLING is not stripe"),
+        (Settings(billing="stripe"), "NATTER_STRIPE_SECRET_KEY must be set"),
+        (Settings(billing="stripe", stripe_secret_key="pk_live_1"), "must begin with sk_ or rk_"),
+        (Settings(billing="stripe", stripe_secret_key="sk_test_1"), "NATTER_STRIPE_WEBHOOK_SECRETS must be set"),
+        (Settings(billing="stripe", stripe_webhook_secrets="whsec_a,b"), "must be whsec_"),
+        (Settings(billing="stripe", stripe_api_url="8300"), "NATTER_STRIPE_API_URL must begin with"),
+        (Settings(billing="stripe", stripe_secret_key="rk_live_1", stripe_api_url="http://h"), "is a live key"),
+        (Settings(environment="production", billing="stripe", stripe_secret_key="sk_test_1"), "is a test key"),
         (Settings(control_port=8100), "two servers cannot share one"),
         (Settings(node_port=70_000), "NATTER_NODE_PORT must be a port"),
         (Settings(master_key="short"), "NATTER_MASTER_KEY"),
