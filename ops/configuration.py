@@ -140,7 +140,7 @@ def _stripe_problems(settings: Settings) -> Iterator[str]:
     elif not key.startswith(("sk_", "rk_")):
         yield "NATTER_STRIPE_SECRET_KEY must begin with sk_ or rk_; a publishable key (pk_) is not enough."
     elif settings.stripe_api_url and key.startswith(("sk_live_", "rk_live_")):
-        yield "NATTER_STRIPE_API_URL is for the simulator, and NATTER_STRIPE_SECRET_KEY is a live key: take one of them away."
+        yield "NATTER_STRIPE_API_URL is for the simulator, and NATTER_STRIPE_SECRET_KEY is a live key: take one away."
     if not secrets:
         yield (
             "NATTER_STRIPE_WEBHOOK_SECRETS must be set where NATTER_BILLING is stripe: "
