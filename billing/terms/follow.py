@@ -19,6 +19,7 @@ from control_plane import audit, configuration
 from control_plane.apps import repository
 from control_plane.context import Context
 from kernel.clock import rfc3339
+from kernel.errors import NotFound
 from kernel.ids import format_id
 
 
@@ -49,9 +50,12 @@ async def deviates(session: AsyncSession, app_id: UUID, course: Course, *, now: 
 
 
 async def follow(ctx: Context, app_id: UUID, course: Course, *, because: str) -> bool:
-    """Have the app's plan be the course's; returns whether anything was stated."""
+    """Have the app's plan be the course's; returns whether anything was stated. A deleted app has none."""
     await configuration.advance(ctx.session)
-    app = await repository.get(ctx.session, app_id)
+    try:
+        app = await repository.get(ctx.session, app_id)
+    except NotFound:
+        return False
     agreement = Agreement(ctx, app.organization_id, app.id)
     known = await ledger.load(ctx.session, app.id)
     change, later, trial = _difference(known, course, ctx.now)

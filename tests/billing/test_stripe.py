@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from billing.coupons import redeem
+from billing.credits.ledger import grant_credit
 from billing.provider.port import AlreadySubscribed, NoSubscription, ProviderAway
-from billing.tenants import end_app
+from billing.tenants import end_app, last_invoice_made
 from billing.terms.service import set_addon, set_override, start_trial
+from control_plane.organizations.closing import KEPT_FOR, close_organization
+from control_plane.organizations.erasure import erase_due
 from control_plane.organizations.service import rename_organization
 from tests.billing.stripe_world import BACK, Paid, paid
 from tests.engines import TemporaryDatabase
@@ -261,3 +265,30 @@ async def test_when_stripe_is_away_the_wish_is_kept_and_nothing_else_stops(shop:
     await shop.pass_time(timedelta(minutes=10))
     assert await shop.plan() == "growth@1"
     assert (await shop.provider.standing(shop.owner)).away_since is None
+
+
+async def test_credits_and_coupons_come_off_the_bill_once_and_an_erased_customer_is_forgotten(shop: Paid) -> None:
+    organization = shop.owner.organization_id
+    await shop.buy("starter")
+    async with shop.world.change() as ctx:
+        await grant_credit(ctx, organization, 1_000, reason="For the trouble")
+    async with shop.world.deps.change_as(shop.owner, "req") as ctx:
+        await redeem(ctx, organization, "WELCOME50")
+    await shop.pass_time(timedelta(minutes=10), step=timedelta(minutes=2))
+    [customer] = [each for each in shop.sim.sim.store.all("customer")]
+    assert customer["balance"] == -1_000
+    assert len(list(shop.sim.sim.store.all("customer_balance_transaction"))) == 1
+    await shop.month_end(FIRST)
+    bill = (await shop.provider.invoices(shop.owner))[0]
+    assert (bill.status, bill.subtotal, bill.total) == ("paid", 9_900, 4_950)
+    [invoice] = [each for each in shop.sim.sim.store.all("invoice") if each["id"] == bill.id]
+    assert (invoice["amount_due"], invoice["amount_paid"]) == (3_950, 3_950)
+    assert await shop.differences() == []
+    async with shop.world.deps.change_as(shop.owner, "req") as ctx:
+        await close_organization(ctx, shop.owner)
+    await shop.pass_time(KEPT_FOR + timedelta(days=40), step=timedelta(days=9))
+    assert await erase_due(shop.world.deps, last_invoice_made) == 1
+    await shop.pass_time(timedelta(minutes=10))
+    [gone] = shop.sim.sim.store.all("customer")
+    assert gone.get("deleted") is True
+    assert await shop.rows("select type, last_error from control.stripe_events where last_error is not null") == []
