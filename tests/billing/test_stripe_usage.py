@@ -19,7 +19,7 @@ from kernel.clock import SystemClock
 from kernel.outbox import OutboxRunner
 from ops.cli import cli
 from ops.stripe_sim.meters import create_adjustment, create_event
-from tests.billing.stripe_world import Paid, paid
+from tests.billing.stripe_world import BEGIN, Paid, paid
 from tests.control_plane.fixtures import MASTER_KEY
 from tests.engines import TemporaryDatabase
 
@@ -284,3 +284,23 @@ async def test_an_outage_over_the_months_end_holds_the_invoice_and_what_is_late_
         if line.meter == "messages" or "received" in line.text
     )
     assert charged == 800, "3.5 + 1 + 2 million, 3 of them included: 4 packs, each once"
+
+
+async def test_what_is_too_old_for_stripe_when_it_is_back_is_an_item_on_the_next_bill_once(shop: Paid) -> None:
+    shop.sim.fault("outage")
+    await shop.ada.use("messages", 5_000_001)
+    await shop.until(BEGIN + timedelta(days=37), step=timedelta(days=4))
+    shop.sim.faults.clear()
+    for _ in range(3):
+        await shop.pass_time(timedelta(hours=2))
+    states = {row.state for row in await shop.rows("select state from control.stripe_meter_events")}
+    assert "adjusted" in states
+    await shop.month_end(datetime(2027, 1, 1, tzinfo=UTC))
+    await shop.month_end(datetime(2027, 2, 1, tzinfo=UTC))
+    charged = [
+        line.amount
+        for each in await shop.provider.invoices(shop.owner)
+        for line in each.lines
+        if line.amount and (line.meter == "messages" or "received late" in line.text)
+    ]
+    assert charged == [600], "5,000,001, of which 3 million are included: 3 packs"

@@ -35,7 +35,8 @@ from kernel.logging import get_logger
 
 LOOK_BACK: Final = timedelta(days=100)
 SHORT: Final = timedelta(days=3)
-"""For how long after it was final an invoice is held against its month; each time costs a count of the ledger."""
+"""For how long an invoice is held against its month after it was final, and after the last of its month's usage was
+settled, which after an outage may be weeks later. Each time costs a count of the ledger."""
 
 _GRANTS = text(
     """
@@ -92,7 +93,9 @@ _FINAL = text(
     join control.billing_months b on b.organization_id = i.organization_id
         and b.month = to_char(i.period_begin at time zone 'UTC', 'YYYY-MM')
     where i.status in ('open', 'paid', 'uncollectible') and i.reason = 'subscription_cycle' and i.app_id is not null
-        and i.finalized_at > :since
+        and (i.finalized_at > :since or exists (
+            select from control.stripe_meter_events e
+            where e.app_id = i.app_id and e.month = b.month and e.settled_at > :since))
     order by i.created_at, i.invoice_id
     """
 )
