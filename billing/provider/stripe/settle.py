@@ -93,7 +93,7 @@ _FINAL = text(
     join control.billing_months b on b.organization_id = i.organization_id
         and b.month = to_char(i.period_begin at time zone 'UTC', 'YYYY-MM')
     where i.status in ('open', 'paid', 'uncollectible') and i.reason = 'subscription_cycle' and i.app_id is not null
-        and (i.finalized_at > :since or exists (
+        and i.finalized_at > :oldest and (i.finalized_at > :since or exists (
             select from control.stripe_meter_events e
             where e.app_id = i.app_id and e.month = b.month and e.settled_at > :since))
     order by i.created_at, i.invoice_id
@@ -225,7 +225,8 @@ async def _short(ctx: Context) -> int:
     that was too old: the difference that it makes is an item on the next one."""
     asked, catalog = 0, load_catalog()
     sizes = pack_sizes(catalog)
-    for row in (await ctx.session.execute(_FINAL, {"since": ctx.now - SHORT})).all():
+    lately = {"since": ctx.now - SHORT, "oldest": ctx.now - LOOK_BACK}
+    for row in (await ctx.session.execute(_FINAL, lately)).all():
         begin, end = month_bounds(row.month)
         terms = in_force(await load(ctx.session, row.app_id), end - timedelta(microseconds=1), catalog)
         if terms is None:
