@@ -24,8 +24,8 @@ from tests.api.test_examples import BYE, HELLO, REPLY
 from tests.clients.installation import Tenant
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-EXAMPLES_AN_OPERATION = 10
-EXAMPLES_AS_A_USER = 6
+EXAMPLES_AN_OPERATION = 7
+EXAMPLES_AS_A_USER = 4
 """Fewer: the schemas are those that the server's run has tried, and only who asks is another."""
 
 _FREE_FORM = "`custom` and attachments are free, within limits on bytes, depth and numbers that JSON Schema cannot say"
