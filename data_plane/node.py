@@ -201,7 +201,8 @@ class Node:
             ids=deps.ids,
             vault=deps.vault,
         )
-        self.flusher = Flusher(self.system.pool, deps.clock, self._stored, rules=self.grants.rules)
+        seen = self.limiter.turns.seen
+        self.flusher = Flusher(self.system.pool, deps.clock, self._stored, rules=self.grants.rules, seen=seen)
         authenticator = Authenticator(
             self.snapshots, self.revocations, deps.vault, deps.clock, self.key_uses, self.unknown_kids
         )

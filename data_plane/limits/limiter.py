@@ -26,6 +26,7 @@ from data_plane.limits.policies import (
     slack_of,
 )
 from data_plane.limits.store import Ask, Away, BucketStore, Told
+from data_plane.limits.turns import Turns
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.errors import RateLimited, Unavailable
@@ -95,6 +96,7 @@ class Limiter:
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
         self._round: asyncio.Future[None] | None = None
+        self.turns = Turns(clock.monotonic)
         self._held = 0
         self._swept_at = 0
         self.away = False

@@ -18,6 +18,8 @@ from kernel.http.ratelimit import Item, address_of, limit_headers
 _JUDGED: Final = "natter.limits"
 """Where a request keeps the buckets that it was judged by."""
 _REFUSAL: Final = "natter.limits.refusal"
+_TURN: Final = "natter.limits.turn"
+"""Where a read keeps the app whose turn it is."""
 FOR_OPERATORS: Final = ("/healthz", "/readyz", "/metrics")
 """Paths that nobody is counted at."""
 
@@ -51,11 +53,15 @@ def limited(limiter: Limiter, recognise: Recognise) -> Guard:
 
 
 async def charge_reader(limiter: Limiter, scope: Scope, reader: Reader, group: Group = REQUESTS) -> None:
-    """Charge a request to whose it is, and keep for the headers where that left it. Raises `RateLimited`."""
+    """Charge a request to whose it is, and keep for the headers where that left it. Raises `RateLimited`.
+
+    What only reads waits for its app's turn then, which lasts until the answer has left."""
     if isinstance(reader, AnonymousCaller):
         await _charge(limiter, scope, limiter.visitor_buckets(reader.app, reader.address))
     else:
         await _charge(limiter, scope, limiter.buckets(group, reader.app, reader.user_id))
+    if scope["type"] == ScopeType.HTTP and scope["method"] == "GET" and await limiter.turns.enter(reader.app_id):
+        scope["state"][_TURN] = reader.app_id
 
 
 async def charge_stranger(limiter: Limiter, scope: Scope, group: Group = ANONYMOUS) -> None:
@@ -66,7 +72,7 @@ async def charge_stranger(limiter: Limiter, scope: Scope, group: Group = ANONYMO
 
 
 class LimitHeaders:
-    """ASGI middleware around the whole application: every answer tells where the caller stands.
+    """ASGI middleware around the whole application: every answer tells where the caller stands, and ends its turn.
 
     Where nobody was recognised, that is where the address stands.
     """
@@ -88,7 +94,11 @@ class LimitHeaders:
                 message["headers"] = [*message["headers"], *self._headers(state)]
             await send(message)
 
-        await self._app(scope, receive, send_with_limits)
+        try:
+            await self._app(scope, receive, send_with_limits)
+        finally:
+            if (app_id := state.pop(_TURN, None)) is not None:
+                self._limiter.turns.leave(app_id)
 
     def _headers(self, state: dict[str, Any]) -> list[tuple[bytes, bytes]]:
         by_user = any(bucket.policy.key in ("user", "ip") for bucket in state[_JUDGED])

@@ -10,6 +10,9 @@ never waits for itself on a channel's lock. The common lanes wait for nobody els
 writes at the moment, or that fills a batch nearly alone, gets a lane of its own until its queue is empty. Within a lane
 the apps take turns: each has a share of the next batch. And where several apps write, one that piles up messages writes
 in a lane of its own, so that the others' batches are as small as they are, and wait for none of its.
+
+What was set apart still uses the loop, the database and the processor that the others need, and a batch of it is a
+moment in which they wait. While others write, too, its batches are small and its rests long (ADR 0057).
 """
 
 import asyncio
@@ -60,6 +63,16 @@ MANY: Final = 64
 
 LONGEST_REST: Final = 0.012
 """Seconds."""
+
+SMALL: Final = 16
+"""Messages in one flush of a channel's lane beside others: half of a millisecond of the node's loop."""
+
+SMALL_OF_APP: Final = 32
+"""The same of an app's lane, which also takes a quarter of what waits there: a busy app is as fast as it was, in larger
+steps, and one that only sends what its plan grants comes in small ones."""
+
+SMALL_REST: Final = 0.02
+"""Seconds after one of these."""
 
 _WAIT: Final = (
     "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
@@ -155,6 +168,7 @@ class Flusher:
         stored: Callable[[list[tuple[NewMessage, Verdict]]], None],
         *,
         rules: Callable[[UUID], str] = lambda _: DEFAULTS.rules,
+        seen: Callable[[UUID], None] = lambda _: None,
         lanes: int = 2,
         max_waiting: int = 5_000,
     ) -> None:
@@ -162,9 +176,12 @@ class Flusher:
         self._clock = clock
         self._stored = stored
         self._rules = rules
+        self._seen = seen
         self._max_waiting = max_waiting
         self._common = [_Lane() for _ in range(lanes)]
         self._own: dict[_Channel | _Loud, _Lane] = {}
+        self._others_at = -MIXED_FOR
+        """When a common lane last stored something: what has a lane of its own has company then."""
         self._own_turns = asyncio.Semaphore(MAX_OWN)
         self._loud_turns = asyncio.Semaphore(MAX_LOUD)
 
@@ -180,6 +197,7 @@ class Flusher:
         in the second, where the outcome is not known, the same id makes the retry safe.
         """
         app_id, loop = message.app_id, asyncio.get_running_loop()
+        self._seen(app_id)
         channel = (app_id, message.channel_id)
         place = hash(channel) % len(self._common)
         lane = self._own.get(channel) or self._own.get((app_id, place)) if self._own else None
@@ -227,12 +245,16 @@ class Flusher:
                 del self._own[own]
 
     async def _flush_apart(self, lane: _Lane, sql: str) -> None:
-        """Flush and rest, in the turn, so that all that is set apart has half of its turns' time. Also with nothing
-        waiting: whoever was answered writes again, into this lane while it is there."""
+        """Flush and rest, in the turn, so that all that is set apart has half of its turns' time, and beside others
+        less. Also with nothing waiting: whoever was answered writes again, into this lane while it is there."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._set_apart(lane, await self._flush(lane.queue.take(MAX_BATCH), sql))
-        await asyncio.sleep(min(loop.time() - began, LONGEST_REST))
+        most, rest = MAX_BATCH, 0.0
+        if began - self._others_at < MIXED_FOR:
+            rest = SMALL_REST
+            most = SMALL if lane.channel is not None else max(SMALL_OF_APP, len(lane.queue) // 4)
+        self._set_apart(lane, await self._flush(lane.queue.take(min(most, MAX_BATCH)), sql))
+        await asyncio.sleep(max(rest, min(loop.time() - began, LONGEST_REST)))
 
     async def _flush_common(self, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()
@@ -241,9 +263,12 @@ class Flusher:
             await asyncio.sleep(left)
         if batch := self._fair_batch(lane):
             began = loop.time()
-            self._set_apart(lane, await self._flush(batch, _TRY))
+            busy = await self._flush(batch, _TRY)
+            ended = loop.time()
+            if len(busy) < len(batch):
+                self._others_at = ended
+            self._set_apart(lane, busy)
             if len(batch) > FEW:
-                ended = loop.time()
                 lane.rests_until = ended + min(ended - began, LONGEST_REST)
 
     def _fair_batch(self, lane: _Lane) -> list[_Waiting]:

@@ -299,6 +299,38 @@ async def test_apps_take_turns_in_a_lane(app: App, world: World, monkeypatch: py
     assert len(order) == 66
 
 
+@pytest.mark.parametrize("company", [True, False])
+async def test_a_channel_that_was_set_apart_writes_little_at_a_time_where_others_write_too(
+    company: bool, app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prepare(app)
+    sizes: list[int] = []
+    write = Flusher._write
+
+    async def counted(self: Flusher, messages: list[NewMessage], sql: str) -> list[Verdict]:
+        if sql == flush_module._WAIT:
+            sizes.append(len(messages))
+        return await write(self, messages, sql)
+
+    monkeypatch.setattr(Flusher, "_write", counted)
+    lane, stored = flusher(world, lanes=1)
+    pool = await world.shard.system.pool()
+    hot = [message(app, channel_id="a") for _ in range(3 * flush_module.SMALL)]
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("select chat.lock_logs($1, $2)", [app.id], ["c:a"])
+        waiting = [asyncio.create_task(lane.append(hot[0]))]
+        while not sizes:  # it has a lane of its own and waits for the other node there
+            await asyncio.sleep(0.01)
+        waiting += [asyncio.create_task(lane.append(item)) for item in hot[1:]]
+        if company:
+            assert await verdicts(lane, message(app, channel_id="b")) == ["created"]
+    assert {answer.verdict for answer in await asyncio.gather(*waiting)} == {"created"}
+    assert sum(sizes) == len(hot)
+    assert (max(sizes) <= flush_module.SMALL) == company
+    assert [item.id for item, _ in stored if item.channel_id == "a"] == [item.id for item in hot]
+    await app.check_logs()
+
+
 @pytest.mark.parametrize("count", [120, 8])
 @pytest.mark.parametrize("fair", [True, False])
 async def test_nobody_waits_for_the_flush_of_a_loud_app(
