@@ -1,7 +1,8 @@
 """Fixtures of all tests (told at the top of `tests/engines.py`), and how a run is shared out to several processes.
 
 `make test` runs three test processes (pytest-xdist), each with engines and ports of its own. A file's tests stay
-together in one of them and in their order; so do those of a folder in `TOGETHER`, which share something costly.
+together in one of them and in their order; so do those of a folder in `TOGETHER`, which share something costly. It is
+ended with the last of them, and not with the run: nodes that nobody calls any more still take their share of a core.
 """
 
 import functools
@@ -23,10 +24,13 @@ from tests import schemas
 pytest_plugins = ("tests.engines", "tests.emptied", "tests.cluster")
 
 TESTS: Final = Path(__file__).parent
-TOGETHER: Final = ("scenarios", "portal/apps")
-"""Folders whose tests share one installation of real processes."""
+TOGETHER: Final = (
+    *("scenarios", "portal/apps", "api", "invariants/chat", "invariants/management", "clients", "convergence", "sdk"),
+)
+"""Folders whose tests share an installation: real processes, or nodes within the test process."""
+_SHARED: Final[list[tuple["pytest.FixtureDef[Any]", Any]]] = []
 STARTS_FIRST: Final = (
-    *("scenarios", "portal", "api", "ops", "invariants", "clients"),
+    *("scenarios", "portal", "api", "ops", "invariants", "clients", "sdk"),
     *("docs", "convergence", "fuzz", "test_readme.py", "test_reference.py"),
 )
 """The folders and files that take longest: begun first, so that short files fill the end of a run."""
@@ -92,6 +96,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def group_of(file: str) -> str:
     """What a file's tests are handed out with: the file itself, or a folder of `TOGETHER`."""
     return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: "pytest.FixtureDef[Any]", request: Any) -> None:
+    """Remember what a folder of `TOGETHER` shares, in the order of its making."""
+    if fixturedef.scope == "session" and group_of(f"{fixturedef.baseid.removeprefix('tests/')}/") in TOGETHER:
+        _SHARED.append((fixturedef, request))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """End it when the folder's last test is over. pytest itself has such a scope for packages alone."""
+    yield
+    if nextitem is None or _group_of(nextitem) != _group_of(item):
+        while _SHARED:
+            fixturedef, request = _SHARED.pop()
+            fixturedef.finish(request)
+
+
+def _group_of(item: pytest.Item) -> str:
+    return group_of(item.path.relative_to(TESTS).as_posix())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
