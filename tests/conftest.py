@@ -1,8 +1,8 @@
 """Fixtures of all tests (told at the top of `tests/engines.py`), and how a run is shared out to several processes.
 
 `make test` runs three test processes (pytest-xdist), each with engines and ports of its own. A file's tests stay
-together in one of them and in their order; so do those of a folder in `TOGETHER`, which share something costly. It is
-ended with the last of them, and not with the run: nodes that nobody calls any more still take their share of a core.
+together in one of them and in their order; so do those of some folders, which share something costly
+(`tests/together.py`).
 """
 
 import functools
@@ -12,7 +12,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import hypothesis
 import pytest
@@ -21,14 +21,9 @@ import structlog
 from ops.ports import keep_to_share
 from tests import schemas
 
-pytest_plugins = ("tests.engines", "tests.emptied", "tests.cluster")
+pytest_plugins = ("tests.together", "tests.engines", "tests.emptied", "tests.cluster")
 
 TESTS: Final = Path(__file__).parent
-TOGETHER: Final = (
-    *("scenarios", "portal/apps", "api", "invariants/chat", "invariants/management", "clients", "convergence", "sdk"),
-)
-"""Folders whose tests share an installation: real processes, or nodes within the test process."""
-_SHARED: Final[list[tuple["pytest.FixtureDef[Any]", Any]]] = []
 STARTS_FIRST: Final = (
     *("scenarios", "portal", "api", "ops", "invariants", "clients", "sdk"),
     *("docs", "convergence", "fuzz", "test_readme.py", "test_reference.py"),
@@ -79,44 +74,6 @@ def pytest_collection_finish() -> None:
     """Leave what was imported and collected to itself: no collection of garbage need walk all of it again."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out whole files and folders. xdist's own way (`loadgroup`) does nothing under pytest 9.2."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Groups(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return group_of(nodeid.partition("::")[0].removeprefix("tests/"))
-
-    return Groups(config, log)
-
-
-def group_of(file: str) -> str:
-    """What a file's tests are handed out with: the file itself, or a folder of `TOGETHER`."""
-    return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup(fixturedef: "pytest.FixtureDef[Any]", request: Any) -> None:
-    """Remember what a folder of `TOGETHER` shares, in the order of its making."""
-    if fixturedef.scope == "session" and group_of(f"{fixturedef.baseid.removeprefix('tests/')}/") in TOGETHER:
-        _SHARED.append((fixturedef, request))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """End it when the folder's last test is over. pytest itself has such a scope for packages alone."""
-    yield
-    if nextitem is None or _group_of(nextitem) != _group_of(item):
-        while _SHARED:
-            fixturedef, request = _SHARED.pop()
-            fixturedef.finish(request)
-
-
-def _group_of(item: pytest.Item) -> str:
-    return group_of(item.path.relative_to(TESTS).as_posix())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
