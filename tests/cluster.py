@@ -111,9 +111,9 @@ def _info(cluster: ValkeyCluster, server: Server) -> str:
     return "\n".join(f"{name}:{value}" for name, value in found.items())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(engines: Engines) -> Iterator[ValkeyCluster]:
-    """One cluster for the run; tests leave it whole."""
+    """One cluster for a file; tests leave it whole."""
     made = make_cluster(engines)
     yield made
     for server in made.servers:

@@ -1,7 +1,8 @@
 """Fixtures of all tests (told at the top of `tests/engines.py`), and how a run is shared out to several processes.
 
 `make test` runs three test processes (pytest-xdist), each with engines and ports of its own. A file's tests stay
-together in one of them and in their order; so do those of a folder in `TOGETHER`, which share something costly.
+together in one of them and in their order; so do those of some folders, which share something costly
+(`tests/together.py`).
 """
 
 import functools
@@ -11,7 +12,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import hypothesis
 import pytest
@@ -20,13 +21,11 @@ import structlog
 from ops.ports import keep_to_share
 from tests import schemas
 
-pytest_plugins = ("tests.engines", "tests.emptied", "tests.cluster")
+pytest_plugins = ("tests.together", "tests.engines", "tests.emptied", "tests.cluster")
 
 TESTS: Final = Path(__file__).parent
-TOGETHER: Final = ("scenarios", "portal/apps")
-"""Folders whose tests share one installation of real processes."""
 STARTS_FIRST: Final = (
-    *("scenarios", "portal", "api", "ops", "invariants", "clients"),
+    *("scenarios", "portal", "api", "ops", "invariants", "clients", "sdk"),
     *("docs", "convergence", "fuzz", "test_readme.py", "test_reference.py"),
 )
 """The folders and files that take longest: begun first, so that short files fill the end of a run."""
@@ -75,23 +74,6 @@ def pytest_collection_finish() -> None:
     """Leave what was imported and collected to itself: no collection of garbage need walk all of it again."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out whole files and folders. xdist's own way (`loadgroup`) does nothing under pytest 9.2."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Groups(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return group_of(nodeid.partition("::")[0].removeprefix("tests/"))
-
-    return Groups(config, log)
-
-
-def group_of(file: str) -> str:
-    """What a file's tests are handed out with: the file itself, or a folder of `TOGETHER`."""
-    return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

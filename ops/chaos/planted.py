@@ -1,7 +1,8 @@
 """Natter with bugs planted: `python -m ops.chaos.planted SWITCH node|worker`.
 
-Only the process that runs this is changed. The file SWITCH names the bug that is on; it may change meanwhile, which
-spares the tests a start of the process for each. Every bug is one that a checker worth its name sees from outside.
+Only the process that runs this is changed. The file SWITCH names the bugs that are on, with a space between them; it
+may change meanwhile, which spares the tests a start of the process for each. Every bug is one that a checker worth its
+name sees from outside.
 """
 
 import asyncio
@@ -34,6 +35,11 @@ IN_WORKER = ("count_twice", "forget_usage")
 BUGS = (*IN_NODE, *IN_WORKER)
 
 
+def on(switch: Path) -> list[str]:
+    """The bugs that are on now."""
+    return switch.read_text().split()
+
+
 def plant_in_delivery(switch: Path) -> None:
     """`drop`, `double`, `swap`: now and then a frame does not reach a client, or twice, or after the next one. `late`:
     everything reaches it, in order, much later."""
@@ -45,20 +51,20 @@ def plant_in_delivery(switch: Path) -> None:
             deliver(connection, held.pop(key))
 
     def broken(self: Connection, frame: Frame) -> None:
-        bug = switch.read_text()
-        if bug == "late":
+        bugs = on(switch)
+        if "late" in bugs:
             asyncio.get_running_loop().call_later(LATE_SECONDS, deliver, self, frame)
             return
         key = (self.id, orjson.loads(frame.messages[0][1:])[1]["channel_id"])
         strikes = not next(count) % SELDOM
-        if bug == "drop" and strikes:
+        if "drop" in bugs and strikes:
             return
-        if bug == "swap" and strikes and key not in held:
+        if "swap" in bugs and strikes and key not in held:
             held[key] = frame
             asyncio.get_running_loop().call_later(0.3, release, self, key)
             return
         deliver(self, frame)
-        if bug == "double" and strikes:
+        if "double" in bugs and strikes:
             deliver(self, frame)
         release(self, key)
 
@@ -70,10 +76,10 @@ def plant_in_hearing(switch: Path) -> None:
     look, begin = Follower.round, RedisBus.__init__
 
     async def idle(self: Follower) -> bool:
-        return False if switch.read_text() == "deaf" else await look(self)
+        return False if "deaf" in on(switch) else await look(self)
 
     def deafened(self: RedisBus, *args: Any, deliver: Any, **more: Any) -> None:
-        begin(self, *args, deliver=lambda es: None if switch.read_text() == "deaf" else deliver(es), **more)
+        begin(self, *args, deliver=lambda es: None if "deaf" in on(switch) else deliver(es), **more)
 
     Follower.round = idle  # type: ignore[method-assign]
     RedisBus.__init__ = deafened  # type: ignore[method-assign]
@@ -84,11 +90,11 @@ def plant_in_removal(switch: Path) -> None:
     stop, take = Passing.stop_watching, Passing.take
 
     def forgetful(self: Passing, key: LogKey, user_id: str) -> None:
-        if switch.read_text() != "linger":
+        if "linger" not in on(switch):
             stop(self, key, user_id)
 
     def careless(self: Passing, entry: Entry) -> None:
-        if switch.read_text() != "linger":
+        if "linger" not in on(switch):
             take(self, entry)
             return
         frame = self._encode([entry])
@@ -104,7 +110,7 @@ def plant_in_storage(switch: Path) -> None:
 
     async def careless(self: Flusher, messages: list[NewMessage], sql: str) -> list[Verdict]:
         verdicts = await write(self, messages, sql)
-        if switch.read_text() == "lose" and not next(count) % 20:
+        if "lose" in on(switch) and not next(count) % 20:
             gone, pool = messages[0], await self._pool()
             await pool.execute("delete from chat.messages where app_id = $1 and id = $2", gone.app_id, gone.id)
         return verdicts
@@ -117,11 +123,11 @@ def plant_in_usage(switch: Path) -> None:
     post, count = UsageRelay._post, itertools.count()
 
     async def broken(self: UsageRelay, rows: list[Any]) -> bool:
-        bug = switch.read_text()
+        bugs = on(switch)
         strikes = not next(count) % 2
-        if bug == "forget_usage" and strikes:
+        if "forget_usage" in bugs and strikes:
             return True
-        if bug == "count_twice" and strikes:
+        if "count_twice" in bugs and strikes:
             await post(self, [dict(row) | {"epoch": row["epoch"] + "-again"} for row in rows])
         return await post(self, rows)
 

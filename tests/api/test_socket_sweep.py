@@ -147,7 +147,7 @@ def ended_badly(line: Line) -> list[str]:
 async def asker(quiet: House, logs: Logs) -> AsyncIterator[Asker]:  # noqa: F811
     """Ada's connections to a node on which nothing else happens."""
     # What is bad about a payload is looked at here, not how many there were.
-    counted = ("messages.user", "messages.app", "custom.user", "custom.channel")
+    counted = ("messages.user", "messages.app", "custom.user", "custom.channel", "requests.user", "requests.app")
     limits = [RateLimit(policy=policy, per_second=10_000, burst=10_000) for policy in counted]
     quiet.change(quiet.tenant, limits=tuple(limits))
     token = quiet.token(quiet.tenant, "ada")

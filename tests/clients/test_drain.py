@@ -1,4 +1,5 @@
-"""Both nodes are restarted, one after the other, while clients of every kind call all the time."""
+"""Both nodes are restarted, one after the other, while clients of every kind call all the time. One of them is a single
+process, the other has workers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +23,8 @@ pytestmark = [pytest.mark.scenario, pytest.mark.timeout(240)]
 
 EVERY = 250
 """Milliseconds between two calls of a client."""
+WORKERS = (1, 2)
+"""Of the first node and of the second."""
 
 
 @dataclass
@@ -40,13 +43,15 @@ class House:
     """Answers that said that their connection closes."""
 
 
-async def house(
-    engines: Engines, ports: list[int], nursery: BlockingNursery, folder: Path, workers: int
+@pytest.fixture
+async def here(
+    engines: Engines, free_ports: Callable[[int], list[int]], nursery: BlockingNursery, tmp_path: Path
 ) -> AsyncIterator[House]:
+    ports = free_ports(3)
     database = await engines.fresh_database("chat")
-    cluster = Cluster(database.url, engines.redis_url, folder, nursery)
+    cluster = Cluster(database.url, engines.redis_url, tmp_path, nursery)
     tenant = await cluster.tenant()
-    for port in ports[:2]:
+    for port, workers in zip(ports, WORKERS, strict=False):
         cluster.add_node(port, workers=workers)
     await cluster.start_all()
     tenant.http.base_url = httpx.URL(cluster.processes[0].url)
@@ -58,18 +63,6 @@ async def house(
     await tenant.close()
     await cluster.stop()
     await engines.drop_database(database)
-
-
-@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
-async def here(
-    request: pytest.FixtureRequest,
-    engines: Engines,
-    free_ports: Callable[[int], list[int]],
-    nursery: BlockingNursery,
-    tmp_path: Path,
-) -> AsyncIterator[House]:
-    async for made in house(engines, free_ports(3), nursery, tmp_path, request.param):
-        yield made
 
 
 async def test_a_rolling_restart_leaves_no_call_unanswered_and_loses_no_message(here: House) -> None:

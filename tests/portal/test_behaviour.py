@@ -300,17 +300,3 @@ async def test_an_id_is_copied(shared_portal: Portal, tab: Tab, address: Callabl
     await page.get_by_role("button", name="Copy").click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == member.public_organization_id
-
-
-async def test_no_page_scrolls_sideways(shared_portal: Portal, tab: Tab, address: Callable[[], str]) -> None:
-    from tests.portal.pages import furnish, page_routes, path_of
-
-    house = await furnish(shared_portal, address, "W" * 100)
-    page = await tab(house.owner)
-    # A mail's own document scrolls inside its frame.
-    for route in sorted(set(page_routes(shared_portal.app)) - {"/outbox/{mail_id}/body"}):
-        await page.set_viewport_size({"width": 1280, "height": 800})
-        await page.goto(path_of(route, house))
-        assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth"), route
-        await page.set_viewport_size({"width": 390, "height": 800})
-        assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth"), f"{route} on a phone"

@@ -18,7 +18,7 @@ from kernel.ids import Ids
 from tests.data_plane.gateway.raw import TEXT, Raw, frame, request
 from tests.fuzz.seeds import SEEDS
 
-SECONDS = float(os.environ.get("NATTER_FUZZ_SECONDS", "6"))
+SECONDS = float(os.environ.get("NATTER_FUZZ_SECONDS", "4"))
 FUZZERS = 6
 """At once, on each transport."""
 GROWTH_MB = 64

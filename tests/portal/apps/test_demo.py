@@ -20,6 +20,9 @@ from tests.portal.apps.demo import ADA, GRACE, NAMES, Demo, Network
 from tests.portal.apps.house import House
 from tests.portal.browser import Watch
 
+STILL = {"reduced_motion": "reduce"}
+"""For who waits long for what does not come: the shimmer in its place takes a third of a core."""
+
 
 @asynccontextmanager
 async def server_of(house: House, app: NewApp) -> AsyncIterator[AsyncNatter]:
@@ -184,7 +187,7 @@ async def test_offline_queues_and_resume_brings_everything_in_order(house: House
 
 
 async def test_a_reload_keeps_drafts_and_what_was_not_sent(house: House, house_tab: HouseTab) -> None:
-    page = await house_tab()
+    page = await house_tab(**STILL)
     network = Network(nodes(house))
     await network.lay(page)
     demo, app = await opened(house, page)
@@ -238,7 +241,7 @@ async def test_what_comes_while_the_history_is_asked_for_is_not_lost(house: Hous
 
 
 async def test_a_history_that_cannot_be_had_is_asked_for_again(house: House, house_tab: HouseTab) -> None:
-    page = await house_tab()
+    page = await house_tab(**STILL)
     demo, _ = await opened(house, page)
     await demo.say(ADA, "Before.")
     await demo.until_texts(GRACE, ["Before."])
