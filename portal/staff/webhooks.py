@@ -1,11 +1,14 @@
-"""`/staff/webhooks`: events of Stripe that could not be worked off, and the button that tries them again."""
+"""`/staff/webhooks`: events of Stripe that could not be worked off, what Stripe refused to do, and the buttons that try
+them again."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from billing.provider.stripe.inbox import backlog, reads, replay
+from billing.provider.stripe.refused import ask_again, count_refused, let_be, refused
 from control_plane.context import Actor
 from portal.http.forms import Form, read_form
 from portal.http.guard import confirmed, for_staff
@@ -22,15 +25,25 @@ async def show_webhooks(
     visit: VisitDependency,
     person: PersonDependency,
     cursor: FromQuery[str | None] = None,
+    refused_cursor: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """What failed for good, what waits, and why."""
     await load_organizations(visit, person)
     async with visit.deps.database.unit_of_work(read_only=True) as uow:
         letters = await reads(uow.session, cursor=cursor)
         counts = await backlog(uow.session)
-    connected = visit.deps.settings.billing == "stripe"
+        commands = await refused(uow.session, cursor=refused_cursor)
+        counts["refused"] = await count_refused(uow.session)
     return page(
-        request, "staff/webhooks.html", letters=letters, counts=counts, cursor=cursor, connected=connected, path=PATH
+        request,
+        "staff/webhooks.html",
+        letters=letters,
+        counts=counts,
+        cursor=cursor,
+        commands=commands,
+        refused_cursor=refused_cursor,
+        connected=visit.deps.settings.billing == "stripe",
+        path=PATH,
     )
 
 
@@ -48,4 +61,32 @@ async def submit_replay(
     return redirect(request, PATH)
 
 
-ROUTES: Final = [show_webhooks, submit_replay]
+@for_staff
+@confirmed
+@post(PATH + "/refused/{command_id:uuid}/again")
+async def submit_again(
+    request: Request[Any, Any, Any], visit: VisitDependency, person: PersonDependency, command_id: FromPath[UUID]
+) -> Response[Any]:
+    """Ask Stripe once more for what it refused."""
+    await read_form(request, Form)
+    async with visit.deps.change(Actor(person.actor, visit.request_id)) as ctx:
+        await ask_again(ctx, command_id)
+    visit.flash("Stripe is asked again now.")
+    return redirect(request, PATH)
+
+
+@for_staff
+@confirmed
+@post(PATH + "/refused/{command_id:uuid}/drop")
+async def submit_drop(
+    request: Request[Any, Any, Any], visit: VisitDependency, person: PersonDependency, command_id: FromPath[UUID]
+) -> Response[Any]:
+    """Let be what Stripe refused."""
+    await read_form(request, Form)
+    async with visit.deps.change(Actor(person.actor, visit.request_id)) as ctx:
+        await let_be(ctx, command_id)
+    visit.flash("It is let be. The audit log keeps that it was asked for.")
+    return redirect(request, PATH)
+
+
+ROUTES: Final = [show_webhooks, submit_replay, submit_again, submit_drop]

@@ -58,6 +58,23 @@ async def plant_dead_letter(
     )  # fmt: skip
 
 
+async def plant_refused(
+    fetch: Callable[..., Awaitable[Any]],
+    command_id: UUID,
+    *,
+    organization: UUID,
+    now: datetime,
+    error: str = "No such coupon: 'natter_SPRING'",
+) -> None:
+    """A command that Stripe refused."""
+    await fetch(
+        "insert into control.stripe_commands (id, organization_id, kind, params, key, state, actor, attempts, "
+        "created_at, due_at, done_at, last_error) "
+        "values ($1, $2, 'coupon', $5, $6, 'refused', 'system:stripe', 1, $3, $3, $3, $4)",
+        command_id, organization, now, error, '{"code": "SPRING"}', f"natter-coupon-{command_id}",
+    )  # fmt: skip
+
+
 async def plant_bill(
     fetch: Callable[..., Awaitable[Any]],
     bill_id: str,

@@ -5,15 +5,19 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from billing.coupons import redeem
 from billing.credits.ledger import grant_credit
 from billing.provider.port import AlreadySubscribed, NoSubscription, ProviderAway
+from billing.provider.stripe.commands import ask
+from billing.provider.stripe.refused import ask_again, count_refused, let_be, refused
 from billing.tenants import end_app, last_invoice_made
 from billing.terms.service import set_addon, set_override, start_trial
 from control_plane.organizations.closing import KEPT_FOR, close_organization
 from control_plane.organizations.erasure import erase_due
 from control_plane.organizations.service import rename_organization
+from kernel.errors import InvalidInput, NotFound
 from tests.billing.stripe_world import BACK, Paid, paid
 from tests.engines import TemporaryDatabase
 
@@ -265,6 +269,57 @@ async def test_when_stripe_is_away_the_wish_is_kept_and_nothing_else_stops(shop:
     await shop.pass_time(timedelta(minutes=10))
     assert await shop.plan() == "growth@1"
     assert (await shop.provider.standing(shop.owner)).away_since is None
+
+
+async def test_what_stripe_refused_is_asked_for_again_once_it_can_be_done_or_is_let_be(shop: Paid) -> None:
+    await shop.buy()
+    organization, app = shop.owner.organization_id, shop.ada.id
+    async with shop.world.change() as ctx:
+        wrong = await ask(ctx, organization, app, "coupon", {"code": "NOPE"})
+        never = await ask(ctx, organization, app, "coupon", {"code": "NEVER"})
+    assert wrong is not None
+    assert never is not None
+    await shop.rounds()
+    async with shop.world.deps.database.unit_of_work() as uow:
+        first = await refused(uow.session, limit=1)
+        rest = await refused(uow.session, limit=1, cursor=first.next_cursor)
+        assert await count_refused(uow.session) == 2
+        with pytest.raises(InvalidInput):
+            await refused(uow.session, cursor="x")
+    assert [each.id for each in (*first.items, *rest.items)] == [never, wrong]
+    assert rest.next_cursor is None
+    assert "natter_NOPE" in (rest.items[0].error or "")
+    # Too early: it is refused again, and not by an answer that was kept.
+    async with shop.world.change() as ctx:
+        await ask_again(ctx, wrong)
+    await shop.rounds()
+    [tried] = await shop.rows("select state, attempts from control.stripe_commands where id = :id", id=wrong)
+    assert tuple(tried) == ("refused", 2)
+    api = shop.worker.commands._api
+    await api.call(api.v1.coupons.create_async, id="natter_NOPE", percent_off=10, duration="once")
+    async with shop.world.change() as ctx:
+        await ask_again(ctx, wrong)
+        await let_be(ctx, never)
+        for act in (ask_again, let_be):
+            with pytest.raises(NotFound):
+                await act(ctx, never)
+    await shop.rounds()
+    states = await shop.rows("select id, state from control.stripe_commands where kind = 'coupon'")
+    assert {row.id: row.state for row in states} == {wrong: "done", never: "dropped"}
+    subscription = await api.call(
+        api.v1.subscriptions.retrieve_async, str((await shop.seen()).subscription_id), expand=["discounts"]
+    )
+    assert len(subscription["discounts"]) == 1
+    async with shop.world.deps.database.unit_of_work() as uow:
+        assert await count_refused(uow.session) == 0
+    # What the customer was told is no business of staff's.
+    async with shop.world.change() as ctx:
+        wish = await ask(ctx, organization, app, "keep", {})
+        refuse = text("update control.stripe_commands set state = 'refused' where id = :id")
+        await ctx.session.execute(refuse, {"id": wish})
+        assert (await refused(ctx.session)).items == []
+        with pytest.raises(NotFound):
+            await ask_again(ctx, wish)  # type: ignore[arg-type]
 
 
 async def test_credits_and_coupons_come_off_the_bill_once_and_an_erased_customer_is_forgotten(shop: Paid) -> None:

@@ -30,6 +30,7 @@ from billing.provider.stripe.commands import ask
 from billing.provider.stripe.dunning import tell
 from billing.provider.stripe.inbox import note, receive, replay
 from billing.provider.stripe.memory import note_away
+from billing.provider.stripe.refused import ask_again, let_be
 from billing.tenants import close_tenant, end_app, open_app, open_tenant, restore_tenant
 from billing.terms.follow import Course, follow
 from billing.terms.service import (
@@ -312,6 +313,13 @@ async def _replay(ctx: Context, stage: Stage) -> None:
     await replay(ctx, "evt_1")
 
 
+async def _on_refused(ctx: Context, stage: Stage, act: Any) -> None:
+    command = await ask(ctx, stage.owner.organization_id, None, "coupon", {"code": "SPRING"})
+    refuse = "update control.stripe_commands set state = 'refused', done_at = created_at where id = :id"
+    await ctx.session.execute(text(refuse), {"id": command})
+    await act(ctx, command)
+
+
 async def _keep_trial(ctx: Context, stage: Stage) -> None:
     await start_trial(ctx, stage.app.app.id, "growth")
     await keep_trial(ctx, stage.app.app.id, "cs_1", "growth", 1)
@@ -387,6 +395,8 @@ CALLS: dict[Any, Call] = {
     ask: lambda ctx, stage: ask(ctx, stage.owner.organization_id, None, "keep", {}),
     follow: lambda ctx, _: _on_app(ctx, follow, Course("growth", 1, ctx.now), because="test"),
     replay: _replay,
+    ask_again: lambda ctx, stage: _on_refused(ctx, stage, ask_again),
+    let_be: lambda ctx, stage: _on_refused(ctx, stage, let_be),
     tell: lambda ctx, _: _on_app(ctx, tell, ctx.now - timedelta(hours=1)),
     observe: lambda ctx, _: _on_app(ctx, observe, ctx.now - timedelta(hours=1)),
     keep_trial: _keep_trial,

@@ -32,7 +32,7 @@ from control_plane.organizations.ownership import offer_ownership
 from control_plane.organizations.service import require_two_step
 from kernel.clock import month_of
 from kernel.ids import format_id
-from tests.billing.planted import plant_dead_letter
+from tests.billing.planted import plant_dead_letter, plant_refused
 from tests.portal.harness import CLIENT, PASSWORD, Portal, newcomer
 from tests.portal.screens import Scene, Shot
 from tests.portal.security import changed_address, two_step_on
@@ -477,6 +477,10 @@ async def unpaid(portal: Portal) -> list[Shot]:
         shots.append(Shot(f"unpaid-{name}", f"/apps/{app.public_id}", ada))
     shots.append(Shot("unpaid-plan", f"/apps/{app.public_id}/plan", ada))
     await plant_dead_letter(portal.sql, event, now=now - timedelta(hours=5))
+    for hours in (3, 26):
+        command = portal.deps.ids.uuid7()
+        at = now - timedelta(hours=hours)
+        await plant_refused(portal.sql, command, organization=organization.organization_id, now=at)
     return [
         *shots,
         Shot("unpaid-organization", base, ada),

@@ -26,7 +26,7 @@ from control_plane.organizations.closing import close_organization
 from control_plane.organizations.ownership import offer_ownership
 from control_plane.tenants import NewApp
 from kernel.ids import format_id
-from tests.billing.planted import plant_dead_letter
+from tests.billing.planted import plant_dead_letter, plant_refused
 from tests.portal.harness import PASSWORD, Portal, Somebody, newcomer
 from tests.portal.security import changed_address, offered_code, two_step_on
 
@@ -413,6 +413,24 @@ async def _replay(scenery: Scenery) -> Case:
     await plant_dead_letter(scenery.portal.sql, event, now=scenery.portal.clock.now())
     staff = await scenery.portal.account(scenery.address(), staff=True)
     return Case(await scenery.portal.client(staff), "/staff/webhooks", f"/staff/webhooks/{event}/replay")
+
+
+async def _refused(scenery: Scenery, what: str) -> Case:
+    command, now = scenery.portal.deps.ids.uuid7(), scenery.portal.clock.now()
+    await plant_refused(scenery.portal.sql, command, organization=scenery.member.organization_id, now=now)
+    staff = await scenery.portal.account(scenery.address(), staff=True)
+    client = await scenery.portal.client(staff)
+    return Case(client, "/staff/webhooks", f"/staff/webhooks/refused/{command}/{what}")
+
+
+@case("/staff/webhooks/refused/{command_id}/again")
+async def _ask_again(scenery: Scenery) -> Case:
+    return await _refused(scenery, "again")
+
+
+@case("/staff/webhooks/refused/{command_id}/drop")
+async def _let_be(scenery: Scenery) -> Case:
+    return await _refused(scenery, "drop")
 
 
 @case("/local/{token}")

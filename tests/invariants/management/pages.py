@@ -148,6 +148,8 @@ PAGES: dict[Operation, list[Entry]] = {
     ("POST", "/local/{token}"): [LINKS],
     ("GET", "/staff/webhooks"): [STAFF],
     ("POST", "/staff/webhooks/{event_id}/replay"): [STAFF],
+    ("POST", "/staff/webhooks/refused/{command_id}/again"): [STAFF],
+    ("POST", "/staff/webhooks/refused/{command_id}/drop"): [STAFF],
     ("GET", "/outbox"): [OUTBOX],
     ("GET", "/outbox/{mail_id}"): [OUTBOX],
     ("GET", "/outbox/{mail_id}/body"): [OUTBOX],

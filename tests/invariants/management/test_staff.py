@@ -1,8 +1,10 @@
 """`/staff/…` is for who operates the installation. To others, owners of organizations among them, it is not there."""
 
+from uuid import UUID
+
 import pytest
 
-from tests.billing.planted import plant_dead_letter
+from tests.billing.planted import plant_dead_letter, plant_refused
 from tests.invariants.management.visits import Visits
 from tests.invariants.management.world import World
 
@@ -49,3 +51,37 @@ async def test_staff_sees_it_and_replays_it_under_its_name(visits: Visits) -> No
         "select actor from control.audit_entries where action = 'stripe.event_replayed' and target = $1", EVENT
     )
     assert actor.startswith("account:acc_")
+
+
+@pytest.fixture
+async def command(world: World) -> UUID:
+    command = world.deps.ids.uuid7()
+    organization = await world.database.fetchval("select id from control.organizations limit 1")
+    await plant_refused(world.database.fetch, command, organization=organization, now=world.deps.clock.now())
+    return command
+
+
+async def asked(world: World, command: UUID) -> str:
+    found: str = await world.database.fetchval("select state from control.stripe_commands where id = $1", command)
+    return found
+
+
+@pytest.mark.parametrize("visitor", ["stranger", "former member", "nobody", "machine's owner"])
+async def test_nobody_else_says_what_stripe_is_asked_for(visits: Visits, visitor: str, command: UUID) -> None:
+    who = visits.world.visitors[visitor]
+    for what in ("again", "drop"):
+        path = f"/staff/webhooks/refused/{command}/{what}"
+        assert (await visits.ask("POST", path, who, form={})).status == 404
+    assert await asked(visits.world, command) == "refused"
+
+
+@pytest.mark.parametrize(("what", "then"), [("again", "pending"), ("drop", "dropped")])
+async def test_staff_has_stripe_asked_again_or_lets_it_be(visits: Visits, what: str, then: str, command: UUID) -> None:
+    world, who = visits.world, visits.world.visitors["staff"]
+    page = await visits.ask("GET", "/staff/webhooks", who)
+    assert f"/refused/{command}/{what}" in page.body
+    assert "No such coupon" in page.body
+    path = f"/staff/webhooks/refused/{command}/{what}"
+    assert (await visits.ask("POST", path, who, form={})).status == 303
+    assert await asked(world, command) == then
+    assert (await visits.ask("POST", path, who, form={})).status == 404, "it is not refused any more"

@@ -52,6 +52,8 @@ async def test_only_what_is_meant_to_be_open_is(shared_portal: Portal) -> None:
 
 CONFIRMED = {
     "POST /staff/webhooks/{event_id}/replay",
+    "POST /staff/webhooks/refused/{command_id}/again",
+    "POST /staff/webhooks/refused/{command_id}/drop",
     "POST /account/email",
     "POST /account/two-step/offer",
     "GET /account/two-step",
