@@ -1,6 +1,7 @@
 """Choose one's presence, and look at others'."""
 
 from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from data_plane.presence.store import Away
 from data_plane.presence.tracker import CHANGED, Presence, PresenceAway
 from data_plane.presence.views import MembersPresence, PresenceView, WatcherPage, WatchersView, presence_view
 from data_plane.shard import Shard
+from kernel.clock import truncate_ms
 from kernel.db import UnitOfWork
 from kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 
@@ -73,9 +75,13 @@ class PresenceService:
         elif isinstance(packet.status, str):
             self._presence.set_away(connection, packet.status == "away")
             status = "online"
-        return await self._choose(connection.caller, connection.user_id, packet, status)
+        # Who asks is active, and so the event says that follows; the table hears of it a little later.
+        now = truncate_ms(self._shard.clock.now())
+        return await self._choose(connection.caller, connection.user_id, packet, status, active_at=now)
 
-    async def _choose(self, caller: Caller, user_id: str, wish: PutPresence, status: str | None) -> PresenceView:
+    async def _choose(
+        self, caller: Caller, user_id: str, wish: PutPresence, status: str | None, *, active_at: datetime | None = None
+    ) -> PresenceView:
         new_text = wish.text is not msgspec.UNSET
         text = wish.text if isinstance(wish.text, str) else None
         if wish.text_expires_at is not None and text is None:
@@ -105,6 +111,8 @@ class PresenceService:
             state = await self._presence.choose(user, held, new_text=new_text)
         else:
             state = (await self._presence.states(caller.app_id, [user_id]))[user_id]
+        if active_at is not None:
+            held = msgspec.structs.replace(held, last_active_at=active_at)
         return presence_view(user_id, state, held, now, own=caller.user_id == user_id)
 
     async def get(self, caller: Caller, user_id: str) -> PresenceView:
