@@ -72,7 +72,8 @@ SMALL_OF_APP: Final = 32
 steps, and one that only sends what its plan grants comes in small ones."""
 
 SMALL_REST: Final = 0.02
-"""Seconds after one of these."""
+"""Seconds after one of these, for which a lane has to be written on: each rest is at most twice the one before, and who
+only met somebody else at a channel's lock waits no longer than the flush took."""
 
 _WAIT: Final = (
     "select * from chat.append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
@@ -142,7 +143,7 @@ _Loud = tuple[UUID, int]
 
 
 class _Lane:
-    __slots__ = ("channel", "last_app", "loud", "mixed_until", "queue", "rests_until", "task")
+    __slots__ = ("channel", "last_app", "loud", "mixed_until", "queue", "rest", "rests_until", "task")
 
     def __init__(self, channel: _Channel | None = None, loud: _Loud | None = None) -> None:
         self.channel = channel
@@ -154,6 +155,8 @@ class _Lane:
         self.last_app: UUID | None = None
         self.mixed_until = 0.0
         self.rests_until = 0.0
+        self.rest = 0.0
+        """Seconds that one set apart rests beside others after its next flush, at least."""
 
 
 class Flusher:
@@ -251,10 +254,11 @@ class Flusher:
         began = loop.time()
         most, rest = MAX_BATCH, 0.0
         if began - self._others_at < MIXED_FOR:
-            rest = SMALL_REST
-            most = SMALL if lane.channel is not None else max(SMALL_OF_APP, len(lane.queue) // 4)
+            most, rest = SMALL if lane.channel is not None else max(SMALL_OF_APP, len(lane.queue) // 4), lane.rest
         self._set_apart(lane, await self._flush(lane.queue.take(min(most, MAX_BATCH)), sql))
-        await asyncio.sleep(max(rest, min(loop.time() - began, LONGEST_REST)))
+        rest = max(rest, min(loop.time() - began, LONGEST_REST))
+        lane.rest = min(2 * rest, SMALL_REST)
+        await asyncio.sleep(rest)
 
     async def _flush_common(self, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()

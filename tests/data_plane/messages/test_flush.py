@@ -331,6 +331,26 @@ async def test_a_channel_that_was_set_apart_writes_little_at_a_time_where_others
     await app.check_logs()
 
 
+async def test_a_channel_that_two_nodes_met_in_once_does_not_rest_for_it(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flush_module, "SMALL_REST", 60.0)
+    await prepare(app)
+    lane, _ = flusher(world, lanes=1)
+    pool = await world.shard.system.pool()
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("select chat.lock_logs($1, $2)", [app.id], ["c:a"])
+        first = asyncio.create_task(lane.append(message(app, channel_id="a")))
+        while not lane._own:
+            await asyncio.sleep(0.01)
+        assert await verdicts(lane, message(app, channel_id="b")) == ["created"]
+    async with asyncio.timeout(10):
+        await first
+        assert await verdicts(lane, message(app, channel_id="a")) == ["created"]
+        await lane.drain()
+    assert lane._own == {}
+
+
 @pytest.mark.parametrize("count", [120, 8])
 @pytest.mark.parametrize("fair", [True, False])
 async def test_nobody_waits_for_the_flush_of_a_loud_app(
