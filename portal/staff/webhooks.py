@@ -1,6 +1,7 @@
 """`/staff/webhooks`: events of Stripe that could not be worked off, what Stripe refused to do, and the buttons that try
 them again."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from billing.provider.stripe.inbox import backlog, reads, replay
 from billing.provider.stripe.refused import ask_again, count_refused, let_be, refused
-from control_plane.context import Actor
+from control_plane.context import Actor, Context
 from portal.http.forms import Form, read_form
 from portal.http.guard import confirmed, for_staff
 from portal.http.page import page, redirect
@@ -47,6 +48,20 @@ async def show_webhooks(
     )
 
 
+async def _do(
+    request: Request[Any, Any, Any],
+    visit: VisitDependency,
+    person: PersonDependency,
+    act: Callable[[Context], Awaitable[None]],
+    words: str,
+) -> Response[Any]:
+    await read_form(request, Form)
+    async with visit.deps.change(Actor(person.actor, visit.request_id)) as ctx:
+        await act(ctx)
+    visit.flash(words)
+    return redirect(request, PATH)
+
+
 @for_staff
 @confirmed
 @post(PATH + "/{event_id:str}/replay")
@@ -54,11 +69,7 @@ async def submit_replay(
     request: Request[Any, Any, Any], visit: VisitDependency, person: PersonDependency, event_id: FromPath[str]
 ) -> Response[Any]:
     """Let the worker try an event again, from the beginning."""
-    await read_form(request, Form)
-    async with visit.deps.change(Actor(person.actor, visit.request_id)) as ctx:
-        await replay(ctx, event_id)
-    visit.flash("The event is tried again now.")
-    return redirect(request, PATH)
+    return await _do(request, visit, person, lambda ctx: replay(ctx, event_id), "The event is tried again now.")
 
 
 @for_staff
@@ -68,11 +79,7 @@ async def submit_again(
     request: Request[Any, Any, Any], visit: VisitDependency, person: PersonDependency, command_id: FromPath[UUID]
 ) -> Response[Any]:
     """Ask Stripe once more for what it refused."""
-    await read_form(request, Form)
-    async with visit.deps.change(Actor(person.actor, visit.request_id)) as ctx:
-        await ask_again(ctx, command_id)
-    visit.flash("Stripe is asked again now.")
-    return redirect(request, PATH)
+    return await _do(request, visit, person, lambda ctx: ask_again(ctx, command_id), "Stripe is asked again now.")
 
 
 @for_staff
@@ -82,11 +89,8 @@ async def submit_drop(
     request: Request[Any, Any, Any], visit: VisitDependency, person: PersonDependency, command_id: FromPath[UUID]
 ) -> Response[Any]:
     """Let be what Stripe refused."""
-    await read_form(request, Form)
-    async with visit.deps.change(Actor(person.actor, visit.request_id)) as ctx:
-        await let_be(ctx, command_id)
-    visit.flash("It is let be. The audit log keeps that it was asked for.")
-    return redirect(request, PATH)
+    words = "It is let be. The audit log keeps that it was asked for."
+    return await _do(request, visit, person, lambda ctx: let_be(ctx, command_id), words)
 
 
 ROUTES: Final = [show_webhooks, submit_replay, submit_again, submit_drop]

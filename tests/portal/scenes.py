@@ -469,7 +469,8 @@ async def unpaid(portal: Portal) -> list[Shot]:
     organization = await portal.organization(ada)
     now, shots, event = portal.deps.clock.now(), [], "evt_1Rf8bLQ0pWmZ4aXc"
     base = f"/organizations/{organization.public_organization_id}"
-    shots.append(Shot("unpaid-staff-empty", "/staff/webhooks", ada))
+    nothing = "cursor=0~&refused_cursor=00000000-0000-0000-0000-000000000000"
+    shots.append(Shot("unpaid-staff-empty", f"/staff/webhooks?{nothing}", ada))
     for name, days in (("past-due", 3), ("read-only", 15), ("suspended", 30), ("export", 50)):
         app = (await portal.app_of(organization, f"Chat {name}")).app
         async with portal.deps.change(Actor("operator:test")) as ctx:

@@ -83,6 +83,11 @@ class Command:
     created_at: datetime
 
 
+def about(app_id: UUID | None, organization_id: UUID) -> str:
+    """The public id of what a command is about: the app, or the organization where it is about no app."""
+    return format_id("app", app_id) if app_id is not None else format_id("org", organization_id)
+
+
 async def ask(
     ctx: Context,
     organization_id: UUID,
@@ -114,7 +119,7 @@ async def ask(
     await audit.record(
         ctx,
         f"stripe.{kind}_asked",
-        format_id("app", app_id) if app_id is not None else format_id("org", organization_id),
+        about(app_id, organization_id),
         organization_id=organization_id,
         app_id=app_id,
         **({"subject": subject} if subject else {}),
@@ -202,7 +207,7 @@ class Commands:
             await audit.record(
                 ctx,
                 f"stripe.{command.kind}_{state}",
-                format_id("app", app) if app is not None else format_id("org", command.organization_id),
+                about(app, command.organization_id),
                 organization_id=command.organization_id,
                 app_id=app,
                 asked_by=command.actor,

@@ -1,6 +1,7 @@
 """What Stripe refused to do, for staff: to be asked for again once the reason is gone, or to be let be.
 
-Wishes for a plan are not here: whoever had one was told why not, and may have another.
+Wishes for a plan are not here, nor the plan after a trial: they are a customer's, who may have another wish by now and
+would be charged for the old one.
 """
 
 from dataclasses import dataclass
@@ -11,12 +12,11 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.provider.stripe.commands import WISHES
+from billing.provider.stripe.commands import WISHES, about
 from control_plane import audit
 from control_plane.context import Context
 from control_plane.paging import Page
 from kernel.errors import InvalidInput, NotFound
-from kernel.ids import format_id
 
 _LIST = text(
     """
@@ -43,6 +43,8 @@ _DROP = text(
     "where id = :id and state = 'refused' and not kind = any(cast(:wishes as text[])) "
     "returning organization_id, app_id, kind, subject"
 )
+_TOLD: Final = (*WISHES, "subscribe")
+"""What only the customer may ask for again."""
 _LAST: Final = UUID(int=2**128 - 1)
 
 
@@ -62,7 +64,7 @@ class RefusedCommand:
     @property
     def about(self) -> str:
         """The app's public id, or the organization's."""
-        return format_id("app", self.app_id) if self.app_id is not None else format_id("org", self.organization_id)
+        return about(self.app_id, self.organization_id)
 
 
 async def refused(session: AsyncSession, *, cursor: str | None = None, limit: int = 50) -> Page[RefusedCommand]:
@@ -71,14 +73,14 @@ async def refused(session: AsyncSession, *, cursor: str | None = None, limit: in
         before = UUID(cursor) if cursor is not None else _LAST
     except ValueError as error:
         raise InvalidInput("`cursor` is not one of this list.", field="cursor") from error
-    rows = await session.execute(_LIST, {"wishes": list(WISHES), "before": before, "n": limit + 1})
+    rows = await session.execute(_LIST, {"wishes": list(_TOLD), "before": before, "n": limit + 1})
     found = [RefusedCommand(*row) for row in rows]
     return Page(found[:limit], str(found[limit - 1].id) if len(found) > limit else None)
 
 
 async def count_refused(session: AsyncSession) -> int:
     """How many there are."""
-    return int((await session.execute(_COUNT, {"wishes": list(WISHES)})).scalar_one())
+    return int((await session.execute(_COUNT, {"wishes": list(_TOLD)})).scalar_one())
 
 
 async def ask_again(ctx: Context, command_id: UUID) -> None:
@@ -92,14 +94,14 @@ async def let_be(ctx: Context, command_id: UUID) -> None:
 
 
 async def _end(ctx: Context, sql: TextClause, command_id: UUID, word: str) -> None:
-    values = {"id": command_id, "wishes": list(WISHES)} | ({"now": ctx.now} if sql is _AGAIN else {})
+    values = {"id": command_id, "wishes": list(_TOLD)} | ({"now": ctx.now} if sql is _AGAIN else {})
     row = (await ctx.session.execute(sql, values)).one_or_none()
     if row is None:
         raise NotFound("There is no refused request with that id.")
     await audit.record(
         ctx,
         f"stripe.{row.kind}_{word}",
-        format_id("app", row.app_id) if row.app_id is not None else format_id("org", row.organization_id),
+        about(row.app_id, row.organization_id),
         organization_id=row.organization_id,
         app_id=row.app_id,
         **({"subject": row.subject} if row.subject else {}),
