@@ -24,11 +24,10 @@ _READ: Final = 1 << 18
 _ANSWER: Final = 1 << 13
 """What a socket that reads every frame takes at a time."""
 _TIMED: Final = 8
-"""Of sends without a rate, one in so many is timed: the clock costs as much as the rest of an answer."""
+"""Of sends without a rate, one in so many is timed, unless each holds its time anyway."""
 _PONG_EVERY: Final = 10.0
-
-
 _SHORT: Final = tuple(bytes((0x81, 0x80 | size, 0, 0, 0, 0)) for size in range(126))
+"""The heads of short frames, by the size of what they hold."""
 
 
 class Peer(msgspec.Struct):
@@ -262,7 +261,7 @@ class Load:
         size = len(data)
         if 4 < size < 128 and data[1] == size - 2 and data[0] == 0x81 and not each.buffer and each.state == "open":
             # One short frame, whole: nearly every answer.
-            if data[2] == 52 and data[3] == 51:
+            if data.startswith(b"43", 2):
                 self._acked(each, data, 4)
             else:
                 self._packet(each, data[2:])
@@ -329,14 +328,14 @@ class Load:
 
     def _acked(self, each: _Socket, packet: bytes, start: int) -> None:
         """The answer whose number begins at `start`."""
-        if packet.find(b'[{"error"', start) > 0:
+        at = packet.index(b"[", start)
+        sent_at = each.sent_at.pop(int(packet[start:at]), None) if each.sent_at else None
+        if packet.startswith(b'[{"error"', at):
             self.failed += 1
         elif self.running:
             self.acked += 1
-            if each.sent_at:
-                sent_at = each.sent_at.pop(int(packet[start : packet.index(b"[")]), None)
-                if sent_at is not None:
-                    self.acks.append(time.perf_counter() - sent_at)
+            if sent_at is not None:
+                self.acks.append(time.perf_counter() - sent_at)
         if not self.running:
             return
         if self.plan.rate:
