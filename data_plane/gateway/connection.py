@@ -66,7 +66,7 @@ class Connection:
         self.expiry: asyncio.TimerHandle | None = None
         self.in_flight = 0
         self.credit = 0
-        """Events answered from memory that it may send before the clock is asked again."""
+        """Events answered from memory that it may send before the clock is asked again; none once it is closed."""
         self.credit_at = -(10**15)
         """When there was credit last, in microseconds of the monotonic clock."""
         self.overdone = 0
@@ -117,6 +117,7 @@ class Connection:
         if self.closed:
             return
         self.closed = True
+        self.credit = 0
         if self.expiry is not None:
             self.expiry.cancel()
         if self.told is not reason:
@@ -138,7 +139,7 @@ class UserConnection(Connection):
     def __init__(self, id: str, caller: UserCaller, transport: Transport) -> None:
         super().__init__(id, caller, transport)
         self.issued_at, self.expires_at = _times(caller)
-        self.typed: tuple[str, str | None, Any, Any] | None = None
+        self.typed: tuple[Any, Any, Any] | None = None
         """Where it typed last; see `data_plane.typing`."""
         self.away = False
         """Whether nobody is at the device, as it says."""

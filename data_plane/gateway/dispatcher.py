@@ -33,12 +33,13 @@ ReaderHandler = Callable[[Connection, Any], Awaitable[Answer]]
 Decode = Callable[[bytes], tuple[str, Any]]
 CurrentApp = Callable[[UUID], AppSnapshot | None]
 
-_PLAIN_EVENT: Final = re.compile(rb'2(0|[1-9][0-9]{0,9})(\["([a-z._]{1,64})",)')
+_PLAIN_EVENT: Final = re.compile(rb'42(0|[1-9][0-9]{0,9})(\["([a-z._]{1,64})",)')
 """The beginning of an event that wants an answer: the answer's number, and the event's name."""
 MAX_REMEMBERED: Final = 4_096
 """Bodies of events that are answered from memory, read before: who types says the same again and again."""
 LONGEST_REMEMBERED: Final = 256
 """Bytes of one."""
+_LONGEST_HEAD: Final = 2 + MAX_ACK_ID
 _log = get_logger(__name__)
 
 
@@ -124,23 +125,25 @@ class Dispatcher:
         """The events there are."""
         return tuple(sorted([*self._routes, *self._immediate]))
 
-    def at_once(self, connection: UserConnection, message: bytes) -> bytes | None:
-        """The answer to a packet that is an event of an `ImmediateRoute` and in order, in one pass.
+    def at_once(self, connection: Connection, message: bytes) -> bytes | None:
+        """The answer to a message that is an event of an `ImmediateRoute` and in order, in one pass; both as packets of
+        Engine.IO, with the `4` that begins those.
 
-        Null, and nothing has happened, for any other: `packets.decode` and `dispatch` are for those.
+        Null, and nothing has happened, for any other: `packets.decode` and `dispatch` are for those. Whoever has no
+        `credit` is among them, to have it filled up there, or to be refused.
         """
+        if connection.credit < 1:
+            return None
         known = None
         if len(message) <= LONGEST_REMEMBERED:
             head, _, body = message.partition(b"[")
-            if b"21" <= head < b"3" and len(head) <= MAX_ACK_ID + 1 and head.isdigit():
+            if b"421" <= head < b"43" and head.isdigit() and len(head) <= _LONGEST_HEAD:
                 known = self._read_before.get(body)
         if known is None:
             known = self._read(message)
             if known is None:
                 return None
             head = message[: message.index(b"[")]
-        if connection.credit < 1 and self._limits is not None:
-            return None  # to have it filled up, or to be refused, there
         handle, payload = known
         try:
             answer = handle(connection, payload)
@@ -148,12 +151,12 @@ class Dispatcher:
             return None  # whatever it is, it comes up again there
         connection.credit -= 1
         if answer:
-            return b"3%b[%b]" % (head[1:], orjson.dumps(answer))
-        return b"3" + head[1:] + b"[{}]"
+            return b"43%b[%b]" % (head[2:], orjson.dumps(answer))
+        return b"43" + head[2:] + b"[{}]"
 
     def _read(self, message: bytes) -> "tuple[Callable[[Any, Any], Mapping[str, Any]], Any] | None":
         found = _PLAIN_EVENT.match(message)
-        if found is None or (route := self._at_once.get(found[3])) is None or len(message) > MAX_PACKET:
+        if found is None or (route := self._at_once.get(found[3])) is None or len(message) > MAX_PACKET + 1:
             return None
         decode, handle = route
         at = found.start(2)

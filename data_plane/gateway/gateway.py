@@ -66,14 +66,14 @@ class Wire:
         """Whether it was told to go, and its packets count no more while it does."""
         self.timer: asyncio.TimerHandle | None = None
 
-    def received(self, message: bytes) -> bytes | None:
+    def received(self, packet: bytes) -> bytes | None:
         """A packet arrived. Returns the answer of an event that is answered from memory."""
         connection = self.connection
-        if isinstance(connection, UserConnection) and not connection.closed and not self.over:
-            answer = self._at_once(connection, message)
+        if connection is not None:
+            answer = self._at_once(connection, packet)
             if answer is not None:
                 return answer
-        self._gateway.received(self, message)
+        self._gateway.received(self, packet[1:])
         return None
 
     def received_binary(self, data: bytes) -> None:
@@ -348,7 +348,7 @@ class Gateway:
         connection = wire.connection = opened.connection
         connection.transport = wire.transport  # the client may have upgraded while its state was read
         self.registry.add(connection)
-        connection.send_frame(Frame(packets.encode_connected(connection.id)))
+        connection.answer(Frame(packets.encode_connected(connection.id)))  # what follows leaves with it
         connection.emit("connection.ready", opened.ready)
         if opened.replay:
             connection.deliver(encode_entries(opened.replay))

@@ -67,14 +67,13 @@ class Typing:
         now = self._now()
         typed = connection.typed
         if typed is not None:
-            # Nearly every keystroke: it goes on where it was, is still a member, and was told of a moment ago.
-            channel_id, thread_id, stream, said = typed
+            # Nearly every keystroke: the same packet again, read once; still a member, and told of a moment ago.
+            before, stream, said = typed
             if (
-                channel_id == packet.channel_id
-                and thread_id == packet.thread_id
+                before is packet
                 and now - said.at < QUIET
                 and connection in stream.recipients
-                and channel_id not in connection.watching
+                and packet.channel_id not in connection.watching
             ):
                 return _DONE
         stream = self._stream(connection, packet.channel_id)
@@ -85,7 +84,7 @@ class Typing:
             if len(self._said) >= _SWEEP_AT:
                 self._said = {each: said for each, said in self._said.items() if now - said.at < LIFETIME}
             said = self._said[key] = _Said()
-        connection.typed = packet.channel_id, thread_id, stream, said
+        connection.typed = packet, stream, said
         if now - said.at >= QUIET:
             said.at = now
             self._tell(connection, packet.channel_id, thread_id, "typing.started")

@@ -39,7 +39,8 @@ class Lab:
     async def api(self) -> AsyncIterator[httpx.AsyncClient]:
         """REST as the tenant's server."""
         headers = {"authorization": f"Bearer {self.tenant['secret_key']}"}
-        limits = httpx.Limits(max_connections=32)
+        # The server closes what was idle for five seconds, which is also when httpx would: one of both comes too late.
+        limits = httpx.Limits(max_connections=32, keepalive_expiry=2.0)
         async with httpx.AsyncClient(base_url=self.urls[0], headers=headers, timeout=60, limits=limits) as api:
             yield api
 

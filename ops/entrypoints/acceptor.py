@@ -8,9 +8,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, cast
+
+import aiofastnet
 
 from kernel.logging import get_logger
+from ops.entrypoints.sockets import Line, Sockets
 
 AT_ONCE: Final = 4
 """Connections that are taken in one after another without a look at the time."""
@@ -20,26 +23,27 @@ RETRY: Final = 1.0
 _log = get_logger(__name__)
 
 
-class Line(Protocol):
-    """Where work waits for its turn: `data_plane.gateway.turnstile.Turnstile`."""
-
-    def enter_waking(self, work: Callable[[], None]) -> None:
-        """Run this when its turn has come; what it starts in the loop counts."""
-        ...
-
-
 class Acceptor:
-    """Listens on a bound socket, which is its own from then on. `make` makes a connection's protocol.
+    """Listens on a bound socket, which is its own from then on. `make` makes a connection's protocol; `sockets` watches
+    for it.
 
     Has the part of `asyncio.Server` that uvicorn uses.
     """
 
-    def __init__(self, sock: socket.socket, make: Callable[[], asyncio.BaseProtocol], line: Line, backlog: int) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        make: Callable[[], asyncio.BaseProtocol],
+        line: Line,
+        sockets: Sockets,
+        backlog: int,
+    ) -> None:
         sock.setblocking(False)
         sock.listen(backlog)
         self._sock = sock
         self._make = make
         self._line = line
+        self._sockets = sockets
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._beginning: set[asyncio.Task[None]] = set()
@@ -85,6 +89,7 @@ class Acceptor:
                 self._loop.call_later(RETRY, self._watch)
                 return
             connection.setblocking(False)
+            self._sockets.take_in(connection.fileno())
             task = self._loop.create_task(self._begin(connection))
             self._beginning.add(task)
             task.add_done_callback(self._beginning.discard)
@@ -92,7 +97,7 @@ class Acceptor:
 
     async def _begin(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make, connection)
+            await aiofastnet.connect_accepted_socket(cast(Any, self._sockets), self._make, connection)
         except Exception as error:
             with contextlib.suppress(OSError):
                 connection.close()

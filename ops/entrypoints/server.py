@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,29 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 from kernel.logging import get_logger
-from ops.entrypoints.acceptor import Acceptor, Line
+from ops.entrypoints.acceptor import Acceptor
+from ops.entrypoints.sockets import Line, Sockets
 
 _log = get_logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Leaves signals alone. `inside`: a Unix socket on which it serves HTTP too. `line`: where connections wait."""
+    """Leaves signals alone. `inside`: a Unix socket on which it serves HTTP too. `line`: where connections wait, and
+    `came` is called for each."""
 
-    def __init__(self, config: uvicorn.Config, *, inside: Path | None = None, line: Line | None = None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        inside: Path | None = None,
+        line: Line | None = None,
+        came: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
+        self._came = came
         self._inside = inside
         self._line = line
+        self._sockets: Sockets | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -42,12 +53,19 @@ class Server(uvicorn.Server):
             make = self._protocol
             self.servers.append(await asyncio.get_running_loop().create_unix_server(make, str(self._inside)))
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nobody in any more, and wait for who is left."""
+        await super().shutdown(sockets)
+        if self._sockets is not None:
+            self._sockets.close()
+
     async def _listen(self, line: Line, sockets: list[socket.socket] | None) -> None:
         backlog = self.config.backlog
         given = sockets if sockets is not None else await self._bind()
         await super().startup([])
+        watching = self._sockets = Sockets(line, self._came)
         for sock in given:
-            self.servers.append(Acceptor(sock, self._protocol, line, backlog))  # type: ignore[arg-type]
+            self.servers.append(Acceptor(sock, self._protocol, line, watching, backlog))  # type: ignore[arg-type]
 
     async def _bind(self) -> list[socket.socket]:
         try:

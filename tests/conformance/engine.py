@@ -22,8 +22,8 @@ class Echo:
     def __init__(self, transport: Any) -> None:
         self._transport = transport
 
-    def received(self, message: bytes) -> None:
-        self._transport.send(Frame(message))
+    def received(self, packet: bytes) -> None:
+        self._transport.send(Frame(packet[1:]))
 
     def received_binary(self, data: bytes) -> None:
         self._transport.send_binary(data)

@@ -32,16 +32,16 @@ class Echo:
         self._assembly: Assembly | None = None
         self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._check_handshake)
 
-    def received(self, message: bytes) -> None:
+    def received(self, packet: bytes) -> None:
         try:
-            packet = packets.decode(message, RULES)
+            decoded = packets.decode(packet[1:], RULES)
         except NatterError:
             self._transport.close()
             return
-        if packet.attachments:
-            self._assembly = Assembly(packet)
+        if decoded.attachments:
+            self._assembly = Assembly(decoded)
         else:
-            self._take(packet)
+            self._take(decoded)
 
     def received_binary(self, data: bytes) -> None:
         if self._assembly is None:

@@ -133,7 +133,8 @@ class Ear:
         self.heard: list[tuple[int, bytes]] = []
         self.ends = 0
 
-    def received(self, message: bytes) -> None:
+    def received(self, packet: bytes) -> None:
+        message = packet[1:]
         self.heard.append((TEXT, message))
         self.transport.send(Frame(message))
 

@@ -7,9 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiofastnet
+
 from data_plane.gateway.turnstile import Turnstile
 from ops.entrypoints import acceptor as module
 from ops.entrypoints.acceptor import Acceptor
+from ops.entrypoints.sockets import Sockets
 
 WORK = 0.0005
 """Seconds that the loop has with each connection when it begins."""
@@ -34,12 +37,15 @@ class Echo(asyncio.Protocol):
 async def listening(sock: socket.socket | None = None) -> AsyncIterator[tuple[Acceptor, int]]:
     sock = sock or socket.create_server(("127.0.0.1", 0))
     port = sock.getsockname()[1]
-    accepting = Acceptor(sock, Echo, Turnstile(), 512)
+    line = Turnstile()
+    sockets = Sockets(line)
+    accepting = Acceptor(sock, Echo, line, sockets, 512)
     try:
         yield accepting, port
     finally:
         accepting.close()
         await accepting.wait_closed()
+        sockets.close()
 
 
 async def say(port: int) -> bytes:
@@ -104,15 +110,14 @@ async def test_closed_it_takes_nobody_in_and_finishes_who_was_coming() -> None:
 
 
 async def test_one_connection_that_cannot_begin_harms_no_other(monkeypatch) -> None:
-    loop = asyncio.get_running_loop()
-    begin, failures = loop.connect_accepted_socket, [RuntimeError("a defect")]
+    begin, failures = aiofastnet.connect_accepted_socket, [RuntimeError("a defect")]
 
-    async def once(make, sock):
+    async def once(loop, make, sock):
         if failures:
             raise failures.pop()
-        return await begin(make, sock)
+        return await begin(loop, make, sock)
 
-    monkeypatch.setattr(loop, "connect_accepted_socket", once)
+    monkeypatch.setattr(aiofastnet, "connect_accepted_socket", once)
     async with listening() as (_, port), asyncio.timeout(10):
         first = await asyncio.gather(say(port), return_exceptions=True)
         assert isinstance(first[0], (ConnectionError, asyncio.IncompleteReadError))

@@ -204,9 +204,9 @@ class PollingSession:
         if receiver is None or self.over:
             return
         if kind == protocol.MESSAGE:
-            answer = receiver.received(packet[1:])
+            answer = receiver.received(packet)
             if answer is not None:
-                self.put(protocol.MESSAGE + answer)
+                self.put(answer)
         elif kind == protocol.PONG:
             self._awaits_pong = False
         elif kind == protocol.CLOSE:

@@ -63,6 +63,8 @@ def _frame(first: int, payload: bytes) -> bytes:
     return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
+HEADS: Final = tuple(bytes((0x81, size)) for size in range(126))
+"""The heads of short text frames, by the size of what they hold."""
 SHORT: Final = tuple(bytes((0x81, size + 1)) + MESSAGE for size in range(125))
 """The heads of short messages' frames, by the message's size."""
 PING_FRAME: Final = text_frame(PING)

@@ -23,15 +23,17 @@ SLOWEST: Final = 262_144
 """Bytes a second that a client takes at least."""
 
 PATH: Final = "/socket.io/"
-_SHORT: Final = protocol.SHORT
-_SHORTER: Final = len(_SHORT)
+_HEADS: Final = protocol.HEADS
+_SHORTER: Final = len(_HEADS)
+_MESSAGE: Final = protocol.MESSAGE[0]
 
 
 class Receiver(Protocol):
     """The other side of one client's transport."""
 
-    def received(self, message: bytes) -> bytes | None:
-        """A message arrived, as UTF-8 that nobody has checked. Must not block. What it returns is sent at once."""
+    def received(self, packet: bytes) -> bytes | None:
+        """A packet of type message arrived: its type, then UTF-8 that nobody has checked. Must not block. What it
+        returns, a packet likewise, is sent at once."""
         ...
 
     def received_binary(self, data: bytes) -> None:
@@ -69,8 +71,8 @@ class Patient:
         self.receiver = receiver
         self.kept: list[bytes] = []
 
-    def received(self, message: bytes) -> bytes | None:
-        self.kept.append(message)
+    def received(self, packet: bytes) -> bytes | None:
+        self.kept.append(packet)
         return None
 
     def received_binary(self, data: bytes) -> None:
@@ -276,11 +278,11 @@ class WebSocketSession(Line):
         if not isinstance(patient, Patient):
             return
         self._receiver = patient.receiver
-        for at, message in enumerate(patient.kept):
+        for at, packet in enumerate(patient.kept):
             if isinstance(self._receiver, Patient):  # paused again by what it was told just now
                 self._receiver.kept += patient.kept[at:]
                 return
-            self.text(protocol.MESSAGE + message)
+            self.text(packet)
         self.read_on()
 
     def close(self) -> None:
@@ -313,15 +315,14 @@ class WebSocketSession(Line):
         if receiver is None:
             self._upgrade(payload)
             return
-        kind = payload[:1]
-        if kind == b"4":
-            answer = receiver.received(payload[1:])
+        if payload and payload[0] == _MESSAGE:
+            answer = receiver.received(payload)
             if answer is not None:
                 size = len(answer)
-                self.write(_SHORT[size] + answer if size < _SHORTER else protocol.message_frame(answer))
-        elif kind == b"3":
+                self.write(_HEADS[size] + answer if size < _SHORTER else protocol.text_frame(answer))
+        elif payload[:1] == protocol.PONG:
             self._awaits_pong = False
-        elif kind == b"1":
+        elif payload[:1] == protocol.CLOSE:
             self.close()
         else:
             receiver.broken()

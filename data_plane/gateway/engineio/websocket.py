@@ -2,8 +2,8 @@
 
 uvicorn hands each upgrade request here (its `ws` factory). This and `tests/data_plane/gateway/test_picows.py` are the
 only places that know private parts: uvicorn's call `factory(config, server_state, app_state)` followed by
-`connection_made`, `data_received(head)` and `set_protocol`, and picows's class `WSProtocol`, which is a
-`BufferedProtocol`. Both versions are pinned exactly.
+`connection_made`, `data_received(head)` and `set_protocol`, picows's class `WSProtocol`, which is a `BufferedProtocol`,
+and aiofastnet's `write_nocheck`, which is `write` for bytes on the loop's own thread. Versions are pinned exactly.
 """
 
 import asyncio
@@ -84,13 +84,15 @@ class Refused(Exception):
 class Line(WSListener):
     """One WebSocket. Subclasses say what its messages mean; `write` puts a finished frame on the wire."""
 
-    __slots__ = ("_corked", "_parts", "_parts_size", "_tcp", "_ws", "max_payload", "write")
+    __slots__ = ("_corked", "_direct", "_parts", "_parts_size", "_tcp", "_ws", "max_payload", "write")
 
     write: Callable[[bytes], None]
 
     def __init__(self, max_payload: int) -> None:
         self._ws: WSTransport | None = None
         self._tcp: Any = None
+        self._direct: Callable[[bytes], None] | None = None
+        """The `write` of an open connection with nothing corked."""
         self._corked: list[bytes] | None = None
         """What leaves together: answers to frames that arrived together, and whatever was said to wait for more."""
         self._parts: list[bytes] | None = None
@@ -167,18 +169,28 @@ class Line(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._ws = transport
         self._tcp = transport.underlying_transport
-        self.write = self._tcp.write
+        self.write = self._direct = getattr(self._tcp, "write_nocheck", self._tcp.write)
         self.connected()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if (
+            self.write is self._direct
+            and frame.msg_type is _TEXT  # the very member, and comparing takes twice as long
+            and frame.last_in_buffer
+            and frame.fin
+            and self._parts is None
+            and not transport.is_close_frame_sent
+        ):
+            self.text(frame.get_payload_as_bytes())  # what nearly all are
+        else:
+            self._other_frame(transport, frame)
+
+    def _other_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         # What is left of a buffer after the end counts no more. picows itself goes on after a frame that it refused,
         # and would hand over the very message that was too large.
         if transport.is_close_frame_sent or self.write is _nowhere:
             return
         kind = frame.msg_type
-        if kind == _TEXT and frame.fin and frame.last_in_buffer and self._corked is None and self._parts is None:
-            self.text(frame.get_payload_as_bytes())  # what nearly all are
-            return
         if self._corked is None and not frame.last_in_buffer:
             self._corked = []
             self.write = self._corked.append
@@ -212,7 +224,7 @@ class Line(WSListener):
     def _uncork(self) -> None:
         waiting, self._corked = self._corked, None
         if waiting is not None:
-            self.write = self._tcp.write
+            self.write = self._direct or _nowhere
             if waiting:
                 self.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 

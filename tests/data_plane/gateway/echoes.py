@@ -13,6 +13,8 @@ import uvloop
 from data_plane.gateway.engineio.frame import Frame
 from data_plane.gateway.engineio.protocol import Limits
 from data_plane.gateway.engineio.server import EngineServer
+from data_plane.gateway.turnstile import Turnstile
+from ops.entrypoints.server import Server
 
 PATH = "/engine.io/"
 
@@ -28,7 +30,8 @@ class Echo:
         self.ends = 0
         self.clogs = 0
 
-    def received(self, message: bytes) -> None:
+    def received(self, packet: bytes) -> None:
+        message = packet[1:]
         self.heard.append(message)
         if message == b"fail":
             raise RuntimeError("a defect")
@@ -96,8 +99,9 @@ class Served:
 def serving(
     port: int, loop_kind: str, limits: Limits, factory: Callable[[Any], Any] = lambda protocol: protocol
 ) -> Iterator[Served]:
-    """Serve until the block ends, as a node does. `factory` may wrap what uvicorn's `ws` gets."""
-    loop = uvloop.new_event_loop() if loop_kind == "uvloop" else asyncio.new_event_loop()
+    """Serve until the block ends. `loop_kind`: `asyncio`, `uvloop`, or `sockets` for uvloop and sockets watched as by a
+    node. `factory` may wrap what uvicorn's `ws` gets."""
+    loop = asyncio.new_event_loop() if loop_kind == "asyncio" else uvloop.new_event_loop()
     doors = Doors()
     engine = EngineServer(doors, limits=limits, path=PATH)
 
@@ -117,7 +121,7 @@ def serving(
         access_log=False,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = Server(config, line=Turnstile()) if loop_kind == "sockets" else uvicorn.Server(config)
     ready = threading.Event()
 
     async def run() -> None:

@@ -45,6 +45,7 @@ def room(app):
         app=app.snapshot, app_id=app.id, user_id="ann", token_issued_at=NOW, token_expires_at=NOW + timedelta(hours=1)
     )
     connection = UserConnection("con_1", caller, Wire())
+    connection.credit = 100
     hub.join(connection, LogKey(app.id, "c:den"), 1)
     return dispatcher, connection
 
@@ -83,9 +84,9 @@ LEFT = [
 @pytest.mark.parametrize("message", GOOD)
 async def test_what_is_in_order_is_answered_as_the_long_way_would(room, message):
     dispatcher, connection = room
-    first, again = dispatcher.at_once(connection, message), dispatcher.at_once(connection, message)
+    first, again = dispatcher.at_once(connection, b"4" + message), dispatcher.at_once(connection, b"4" + message)
     assert dispatcher.dispatch(connection, packets.decode(message)) is None
-    assert first == again == connection.transport.sent[0]
+    assert first == again == b"4" + connection.transport.sent[0]
     assert first.endswith(b"[{}]")
 
 
@@ -93,15 +94,15 @@ async def test_what_is_in_order_is_answered_as_the_long_way_would(room, message)
 async def test_whatever_is_odd_is_left_to_the_long_way(room, message):
     dispatcher, connection = room
     for good in GOOD:
-        dispatcher.at_once(connection, good)  # what was read before must not be taken for it
-    assert dispatcher.at_once(connection, message) is None
+        dispatcher.at_once(connection, b"4" + good)  # what was read before must not be taken for it
+    assert dispatcher.at_once(connection, b"4" + message) is None
     assert connection.transport.sent == []
 
 
 async def test_a_stranger_to_a_channel_gets_the_long_ways_refusal(room):
     dispatcher, connection = room
     message = b'25["typing.start",{"channel_id":"attic"}]'
-    assert dispatcher.at_once(connection, message) is None
+    assert dispatcher.at_once(connection, b"4" + message) is None
     dispatcher.dispatch(connection, packets.decode(message))
     (answer,) = connection.transport.sent
     assert orjson.loads(answer[2:])[0]["error"]["code"] == "not_found"

@@ -39,7 +39,7 @@ class Poller:
 @pytest.fixture
 async def poller(free_ports: Callable[[int], list[int]]) -> AsyncIterator[Poller]:
     (port,) = free_ports(1)
-    with serving(port, "uvloop", Limits()) as served:
+    with serving(port, "sockets", Limits()) as served:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
             yield await opened(http, served)
 
