@@ -102,8 +102,8 @@ async def serve(settings: Settings, process: Process | None = None) -> None:
     await node.start()
     inside = process.sockets / f"{process.worker}.http" if process.sockets is not None else None
     config = server_config(node, settings.host, settings.node_port)
-    server = Server(config, inside=inside, line=node.gateway.turns)
     garbage = Garbage()
+    server = Server(config, inside=inside, line=node.gateway.turns, came=garbage.newcomer)
     garbage.start()
     looking = asyncio.create_task(garbage.run(), name="garbage")
     stop = asyncio.Event()

@@ -42,6 +42,44 @@ async def test_new_garbage_is_found_without_being_asked_for(garbage: Garbage) ->
     del rings
 
 
+async def test_what_a_herd_brings_is_put_aside_unseen_and_found_with_everything(
+    garbage: Garbage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went = [[] for _ in range(3 * module.NEW)]  # type: ignore[var-annotated]
+    gc.freeze()
+    kept, gone = [], weakref.ref(ring := Ring())
+    del ring
+    looks: list[int] = []
+    gc.callbacks.append(lambda phase, info: looks.append(len(gc.get_objects())) if phase == "start" else None)
+    try:
+        garbage.newcomer()
+        for _ in range(2 * module.HERD):
+            for _ in range(module.NEW // module.HERD):
+                kept.append([])
+                if went:
+                    went.pop()  # so that Python counts nothing
+            garbage.newcomer()
+    finally:
+        gc.callbacks.pop()
+    assert len(gc.get_objects()) <= module.NEW + 500
+    assert all(look <= module.NEW + 500 for look in looks)
+    assert gone() is not None
+    assert garbage.looks >= 2
+    monkeypatch.setattr(module, "AT_LAST", 1)
+    garbage.think()
+    assert gone() is None
+    del kept
+
+
+async def test_newcomers_who_come_singly_put_nothing_aside(garbage: Garbage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HERD_SECONDS", 0.0)
+    gone = weakref.ref(Ring())
+    for _ in range(3 * module.HERD):
+        garbage.newcomer()
+    gc.collect(0)
+    assert gone() is None
+
+
 async def test_what_becomes_garbage_later_is_found_when_it_is_quiet_or_at_last(
     garbage: Garbage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
