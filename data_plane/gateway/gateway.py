@@ -142,6 +142,8 @@ class Gateway:
         self.turns = opener.turns
         self.registry = Registry()
         self.draining = False
+        self.on_live: Callable[[], None] = lambda: None
+        """Called for each connection that is open now."""
 
     # -- transports call these -------------------------------------------------------------------------------------
 
@@ -356,6 +358,7 @@ class Gateway:
             connection.emit("sync.cursor", {"cursor": opened.replayed_to})
         connection.dirty = False
         connection.cursor_at = self._shard.clock.monotonic()
+        self.on_live()
         for key, first in opened.positions.items():
             first_seq = opened.first.get(key.channel_id or "", 0) if opened.first else 0
             self._hub.join(connection, key, first, first_seq=first_seq)

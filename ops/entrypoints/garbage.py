@@ -55,7 +55,7 @@ class Garbage:
         gc.unfreeze()
 
     def newcomer(self) -> None:
-        """A client has come, or is known now. What a herd's connections are made of is put aside as it is made."""
+        """A client has come, or its connection is open. What a herd is made of is put aside as it is made."""
         self._newcomers += 1
         if self._newcomers >= HERD:
             now, began = time.monotonic(), self._since

@@ -104,6 +104,7 @@ async def serve(settings: Settings, process: Process | None = None) -> None:
     config = server_config(node, settings.host, settings.node_port)
     garbage = Garbage()
     server = Server(config, inside=inside, line=node.gateway.turns, came=garbage.newcomer)
+    node.gateway.on_live = garbage.newcomer
     garbage.start()
     looking = asyncio.create_task(garbage.run(), name="garbage")
     stop = asyncio.Event()

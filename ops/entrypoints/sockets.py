@@ -42,7 +42,7 @@ class Line(Protocol):
 
 class Sockets:
     """What aiofastnet's transports take for their event loop. Which of their sockets are ready is found out here, all
-    else is the running loop's. `came` is called for each newcomer, and once more when it is known."""
+    else is the running loop's. `came` is called for each newcomer."""
 
     def __init__(self, line: Line, came: Callable[[], None] = lambda: None) -> None:
         loop = asyncio.get_running_loop()
@@ -207,4 +207,3 @@ class Sockets:
         del self._reads[fd]
         if watched:
             self._watch(fd)
-        self._came()

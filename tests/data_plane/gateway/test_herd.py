@@ -56,8 +56,11 @@ async def test_a_herd_costs_a_share_of_a_statement_each_and_one_for_each_page(ho
     await house.app.send("a", "writer", "while you were away")
     await superuser.execute("create extension if not exists pg_stat_statements")
     await superuser.execute("select pg_stat_statements_reset()")
+    live: list[int] = []
+    house.gateway.on_live = lambda: live.append(len(house.gateway.registry))
     lines = await all_at_once(house, cursors)
 
+    assert len(live) == USERS
     for user, line in lines.items():
         assert line.events("connection.ready")[0][1]["recovered"] is True
         assert len(line.events("message.created")) == (user in missing)
