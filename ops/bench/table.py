@@ -61,6 +61,8 @@ PEER: Final = (
         True,
     ),
     Row("Acknowledged events that touch no database, per core", "acks --peer node", RATIO, 2.0, True),
+    Row("The same with 1,000 clients instead of 100", "acks --sockets 1000 --peer node", RATIO, 2.0, True),
+    Row("The same with eight events of each in flight", "acks --in-flight 8 --peer node", RATIO, 2.0, True),
     Row("Durable sends a second, rooms of ten", "send --peer node", RATIO, 3.0, True),
     Row("REST pages of history, per core (peer: Fastify and pg)", "history --peer node", RATIO, 1.5, True),
     Row("Memory of an idle connection", "idle --peer node", RATIO, 0.6, False),
@@ -168,10 +170,9 @@ def chart(kept: dict[str, Any]) -> str:
             f'<rect class="bar" x="{min(one, end):.0f}" y="{y + 15}" width="{abs(end - one):.0f}" height="14" rx="3"/>'
         )
         parts.append(f'<line class="wanted" x1="{wanted:.0f}" x2="{wanted:.0f}" y1="{y + 11}" y2="{y + 33}"/>')
-        side, shift = ("start", 8) if number >= 1 else ("end", -8)
-        parts.append(
-            f'<text class="value" text-anchor="{side}" x="{end + shift:.0f}" y="{y + 27}">{row.show(number)}</text>'
-        )
+        # Beside the bar, and beside the mark where that is farther out.
+        side, at = ("start", max(end, wanted) + 8) if number >= 1 else ("end", min(end, wanted) - 8)
+        parts.append(f'<text class="value" text-anchor="{side}" x="{at:.0f}" y="{y + 27}">{row.show(number)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
