@@ -45,6 +45,9 @@ MAX_UNREAD_FOR_PONG: Final = 65_536
 """Bytes; who leaves more than this unread gets no more pongs, so that pings alone cannot fill the memory."""
 
 
+_NO_HEADERS: Final[Any] = {}
+
+
 class Upgrade(msgspec.Struct, frozen=True):
     """A request for a WebSocket."""
 
@@ -168,6 +171,8 @@ class Line(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._ws = transport
+        # picows keeps them as long as the connection lives, and nobody reads them any more.
+        transport.request.headers = transport.response.headers = _NO_HEADERS
         self._tcp = transport.underlying_transport
         self.write = self._direct = getattr(self._tcp, "write_nocheck", self._tcp.write)
         self.connected()
