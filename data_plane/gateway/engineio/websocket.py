@@ -43,9 +43,8 @@ _CLOSE: Final = WSMsgType.CLOSE
 _PING: Final = WSMsgType.PING
 MAX_UNREAD_FOR_PONG: Final = 65_536
 """Bytes; who leaves more than this unread gets no more pongs, so that pings alone cannot fill the memory."""
-
-
 _NO_HEADERS: Final[Any] = {}
+"""Of every handshake that is over."""
 
 
 class Upgrade(msgspec.Struct, frozen=True):

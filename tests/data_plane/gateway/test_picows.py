@@ -184,6 +184,13 @@ async def test_uvicorn_makes_connects_feeds_and_then_installs_the_protocol(
     await raw.close()
 
 
+async def test_the_headers_of_a_handshake_are_forgotten_when_it_is_over(served: Served) -> None:
+    raw = await Raw.upgraded(served.port)
+    ws = (await served.echo(raw.sid)).transport._ws
+    assert (ws.request.headers, ws.response.headers) == ({}, {})
+    await raw.close()
+
+
 async def test_the_head_is_put_together_again_with_lower_case_names(calls_and_server: tuple[Calls, Served]) -> None:
     calls, served = calls_and_server
     calls.clear()
