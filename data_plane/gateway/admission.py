@@ -1,4 +1,5 @@
-"""What a connection must know of its user, for many at once: while one statement is under way the next batch gathers.
+"""What a connection must know of its user, and what that one has missed, for many at once: while one batch is read the
+next gathers.
 
 When thousands come back together they wait here, in order, and the database's other connections stay free for sends.
 """
@@ -6,13 +7,14 @@ When thousands come back together they wait here, in order, and the database's o
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from data_plane.gateway.turnstile import Turnstile
 from data_plane.identity.activity import subject_of
 from data_plane.identity.caller import UserCaller
+from data_plane.log.reader import Changes, LogReader, Since
 from kernel.clock import Clock, month_of, truncate_ms
 from kernel.http.problems import database_is_away
 from kernel.logging import get_logger
@@ -21,6 +23,10 @@ MAX_BATCH: Final = 16
 """Users in one statement."""
 LANES: Final = 2
 """Statements under way at the same time."""
+PAGE: Final = 1_000
+"""Entries of those who have missed something, in one statement, all together."""
+MAX_REPLAY: Final = 10_000
+"""Entries that a resume replays; a client that missed more gets fresh state instead."""
 
 # `first`: of channels where the user does not see messages from the beginning on, from which seq.
 _SQL: Final = """
@@ -38,6 +44,16 @@ class ClientGone(Exception):
     """The client went away while it waited for its turn; nothing was read or counted."""
 
 
+class Admitted(NamedTuple):
+    """Who may come in, or why not: `row` is the user's of `chat.connect_users`, whose activity is committed.
+
+    `missed` is the first page of what has happened `since`; null when nothing has, or too much to be replayed.
+    """
+
+    row: Any
+    missed: Changes | None
+
+
 class _Waiting(msgspec.Struct, gc=False):
     caller: UserCaller
     refuse_new: bool
@@ -50,8 +66,9 @@ class Admission:
     """The queue of one node. What follows for each user takes the event loop some tenths of a millisecond, so that each
     hears of its row in its turn, and the next statement waits for the last of them."""
 
-    def __init__(self, pool: Callable[[], Any], clock: Clock, turns: Turnstile) -> None:
+    def __init__(self, pool: Callable[[], Any], reader: LogReader, clock: Clock, turns: Turnstile) -> None:
         self._pool = pool
+        self._reader = reader
         self._clock = clock
         self._turns = turns
         self._queue: deque[_Waiting] = deque()
@@ -62,8 +79,10 @@ class Admission:
         """Users whose turn has not come."""
         return len(self._queue)
 
-    async def load(self, caller: UserCaller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
-        """The user's row of `chat.connect_users`, whose activity is committed then.
+    async def load(
+        self, caller: UserCaller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]
+    ) -> Admitted:
+        """Count the user as active, and read its state. `since` is the horizon up to which it knows its logs.
 
         Raises `ClientGone` when `wanted` says no once the turn has come, and what the database raises.
         """
@@ -73,7 +92,8 @@ class Admission:
             lane = asyncio.create_task(self._run(), name="admission")
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
-        return await waiting.done
+        admitted: Admitted = await waiting.done
+        return admitted
 
     async def _run(self) -> None:
         while self._queue:
@@ -93,6 +113,7 @@ class Admission:
     async def _load(self, batch: list[_Waiting]) -> None:
         try:
             rows = await self._read(batch)
+            missed = await self._missed(batch, rows)
         except Exception as error:
             if len(batch) > 1 and not database_is_away(error):
                 # One user that the database has trouble with must not keep its neighbours out.
@@ -105,7 +126,8 @@ class Admission:
                     waiting.done.set_exception(error)
             return
         for row in rows:
-            self._turns.resolve(batch[row["ord"] - 1].done, row)
+            at = row["ord"] - 1
+            self._turns.resolve(batch[at].done, Admitted(row, missed.get(at)))
 
     async def _read(self, batch: list[_Waiting]) -> list[Any]:
         now = truncate_ms(self._clock.now())
@@ -122,3 +144,19 @@ class Admission:
             now,
         )
         return rows
+
+    async def _missed(self, batch: list[_Waiting], rows: list[Any]) -> dict[int, Changes | None]:
+        """By place in the batch, of those who know their logs up to some time and have missed something since."""
+        users: dict[int, Since] = {}
+        for row in rows:
+            at = row["ord"] - 1
+            since = batch[at].since
+            # A cursor from the future is from before a restore that nobody announced.
+            if row["moved"] and row["verdict"] == "ok" and since is not None and since <= row["horizon"]:
+                users[at] = Since(batch[at].caller.app_id, batch[at].caller.user_id, since)
+        if not users:
+            return {}
+        pages = await self._reader.changes_of(
+            list(users.values()), limit=PAGE // len(users), tail=True, at_most=MAX_REPLAY
+        )
+        return dict(zip(users, pages, strict=True))

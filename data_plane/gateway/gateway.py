@@ -28,6 +28,8 @@ from kernel.ids import app_uuid
 from kernel.logging import get_logger
 
 HANDSHAKE_SECONDS: Final = 5.0
+HANDSHAKE_PATIENCE: Final = 1.0
+"""Seconds more while others who come and go are still waited upon."""
 MAX_UNAUTHENTICATED: Final = 100
 """Sockets of one address that have not authenticated yet."""
 CURSORS_AT_ONCE: Final = 200
@@ -378,7 +380,10 @@ class Gateway:
         connection.expiry = asyncio.get_running_loop().call_later(seconds, connection.close, closing.TOKEN_EXPIRED)
 
     def _too_late(self, wire: Wire) -> None:
-        if wire.connection is None and wire.live:
+        if len(self.turns):
+            # What it said may have come and not have been read: this node is slow then, not the client.
+            wire.timer = asyncio.get_running_loop().call_later(HANDSHAKE_PATIENCE, self._too_late, wire)
+        elif wire.connection is None and wire.live:
             payload = orjson.dumps(closing.NOT_AUTHENTICATED.payload())
             wire.transport.send(Frame(packets.encode_event("connection.closing", payload)))
             wire.over = True

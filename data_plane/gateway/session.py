@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from data_plane.gateway.admission import Admission
+from data_plane.gateway.admission import MAX_REPLAY, PAGE, Admission, Admitted
 from data_plane.gateway.connection import AnonymousConnection, Connection, Transport, UserConnection
 from data_plane.gateway.turnstile import Turnstile
 from data_plane.identity.activity import ActivityTracker
@@ -17,7 +17,7 @@ from data_plane.identity.caller import AnonymousCaller, Client, UserCaller
 from data_plane.identity.errors import UserDeactivated
 from data_plane.log import APP_LOG, Entry, LogKey, channel_log, user_log
 from data_plane.log.entries import CHANNEL
-from data_plane.log.reader import TooMuch
+from data_plane.log.reader import Changes, TooMuch
 from data_plane.shard import Shard
 from data_plane.sync.cursor import Cursor, decode_cursor
 from kernel.clock import rfc3339, truncate_ms
@@ -25,14 +25,9 @@ from kernel.errors import InvalidInput, Unauthenticated
 from kernel.http.ratelimit import subject_of_address
 from kernel.security.tokens import TokenRevoked
 
-MAX_REPLAY: Final = 10_000
-"""Entries that a resume replays; a client that missed more gets fresh state instead."""
-
 MAX_READING: Final = 2
-"""Connections whose missed entries, or whose fresh state, are read at the same time. With `admission.LANES` that leaves
-half of a pool to sends when a herd comes back."""
-
-_PAGE: Final = 1_000
+"""Connections whose fresh state, or whose second page of missed entries or a later one, is read at the same time. With
+`admission.LANES` that leaves half of a pool to others when a herd comes back."""
 
 
 class Auth(msgspec.Struct, kw_only=True, frozen=True):
@@ -109,7 +104,7 @@ class SessionOpener:
         self._fresh_state = fresh_state
         self.turns = Turnstile()
         """Where those wait who come to this node or go, all in one line."""
-        self._admission = Admission(shard.system.pool, shard.clock, self.turns)
+        self._admission = Admission(shard.system.pool, shard.reader, shard.clock, self.turns)
         self._reading = asyncio.Semaphore(MAX_READING)
         self._activity = activity
 
@@ -126,9 +121,9 @@ class SessionOpener:
     async def open(self, transport: Transport, wish: Wish, wanted: Callable[[], bool] = lambda: True) -> Opened:
         """Count the user as active, load its memberships, read what it missed.
 
-        One statement shared with others, and one for each page that was missed. The activity row is committed before
-        this returns. `wanted` is asked when the turn has come: the client may have gone. Raises `ClientGone`, and the
-        `NatterError` that the client shall see.
+        The statements are shared with others who come at the same time, but for all pages of what was missed after the
+        first. The activity row is committed before this returns. `wanted` is asked when the turn has come: the client
+        may have gone. Raises `ClientGone`, and the `NatterError` that the client shall see.
 
         An anonymous visitor has no memberships and has missed nothing, so that the database is not asked.
         """
@@ -167,7 +162,8 @@ class SessionOpener:
         wanted: Callable[[], bool],
     ) -> Opened:
         since = self._resumable(cursor)
-        row = await self._load(caller, refuse_new, since, wanted)
+        admitted = await self._load(caller, refuse_new, since, wanted)
+        row = admitted.row
         connection = UserConnection(self._shard.ids.new("con"), caller, transport)
 
         app_id = caller.app_id
@@ -187,18 +183,20 @@ class SessionOpener:
         replay: list[Entry] = []
         replayed_to: str | None = None
         if cursor is not None:
-            replay = await self._resume(connection, since, row, ready, positions)
+            replay = await self._resume(connection, since, admitted, ready, positions)
             if replay:
                 replayed_to, ready["cursor"] = ready["cursor"], cursor
         first = orjson.loads(row["first"]) if row["first"] is not None else {}
         return Opened(connection, ready, replay, replayed_to, positions, first)
 
-    async def _load(self, caller: UserCaller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]) -> Any:
-        row = await self._admission.load(caller, refuse_new, since, wanted)
-        match row["verdict"]:
+    async def _load(
+        self, caller: UserCaller, refuse_new: bool, since: int | None, wanted: Callable[[], bool]
+    ) -> Admitted:
+        admitted = await self._admission.load(caller, refuse_new, since, wanted)
+        match admitted.row["verdict"]:
             case "ok":
                 self._activity.remember(caller.app_id, caller.user_id, truncate_ms(self._shard.clock.now()))
-                return row
+                return admitted
             case "revoked":
                 raise TokenRevoked()
             case "deactivated":
@@ -221,19 +219,18 @@ class SessionOpener:
         self,
         connection: UserConnection,
         since: int | None,
-        row: Any,
+        admitted: Admitted,
         ready: dict[str, Any],
         positions: dict[LogKey, int],
     ) -> list[Entry]:
-        """Read what was missed, and move `positions` to its end. Sets `recovered` and `cursor` of `ready`."""
+        """What was missed; moves `positions` to its end. Sets `recovered` and `cursor` of `ready`."""
         # A cursor from the future is from before a restore that nobody announced.
-        if since is not None and since <= row["horizon"]:
-            if not row["moved"]:
+        if since is not None and since <= admitted.row["horizon"]:
+            if not admitted.row["moved"]:
                 ready["recovered"] = True
                 return []
             try:
-                async with self._reading:
-                    entries, reached = await self._read_since(connection, since)
+                entries, reached = await self._read_on(connection, admitted.missed)
             except TooMuch:
                 pass
             else:
@@ -246,18 +243,20 @@ class SessionOpener:
         ready.update(recovered=False, **fresh)
         return []
 
-    async def _read_since(self, connection: UserConnection, since: int) -> tuple[list[Entry], int]:
-        entries: list[Entry] = []
-        while True:
-            page = await self._shard.reader.changes(
-                connection.app_id, connection.user_id, since, limit=_PAGE, tail=True, at_most=MAX_REPLAY
-            )
-            entries += page.entries
-            since = page.cursor
-            if not page.has_more:
-                return entries, since
+    async def _read_on(self, connection: UserConnection, page: Changes | None) -> tuple[list[Entry], int]:
+        """All entries that were missed, of which `page` has the first, and the horizon that they reach."""
+        if page is None:
+            raise TooMuch
+        entries = page.entries
+        while page.has_more:
             if len(entries) > MAX_REPLAY:
                 raise TooMuch
+            async with self._reading:
+                page = await self._shard.reader.changes(
+                    connection.app_id, connection.user_id, page.cursor, limit=PAGE, tail=True, at_most=MAX_REPLAY
+                )
+            entries += page.entries
+        return entries, page.cursor
 
     @staticmethod
     def _settle_positions(entries: list[Entry], positions: dict[LogKey, int]) -> None:

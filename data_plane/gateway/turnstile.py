@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kernel.logging import get_logger
 
-BUDGET: Final = 0.001
+BUDGET: Final = 0.0005
 """Seconds that go on without a pause."""
 PAUSE: Final = 0.001
 """Seconds for everybody else after them, at least."""

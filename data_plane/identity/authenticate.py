@@ -37,9 +37,10 @@ from kernel.security.tokens import (
 from kernel.security.vault import Vault
 
 _UNKNOWN_KEY: Final = "The secret key is not valid: it is unknown, was revoked, or is not whole."
-REMEMBERED: Final = 4_096
+REMEMBERED: Final = 16_384
 """Verified tokens that a node knows again by their digest, the oldest forgotten first: a client sends its token with
-each request, and to verify it takes longer than to answer many of them."""
+each request and whenever its connection was cut, and to verify it takes longer than to answer many of them. About
+200 bytes each, beside what the client's connection holds anyway."""
 _CALLER: Final = "natter.caller"
 """Where a request keeps who was recognised."""
 _HOW: Final = "Send `Authorization: Bearer` with a secret key (sk_…) or a user's access token."
@@ -101,19 +102,7 @@ class Authenticator:
             return self.anonymous(credential, origin=origin, address=address())
         if credential.startswith(("rt_", "nk_")):
             raise Unauthenticated(f"A key that begins with {credential[:3]} does not open this. {_HOW}")
-        if key is not None:
-            return self.token(credential, key=key, origin=origin)
-        digest = sha256(credential.encode()).digest()
-        caller = self._verified.get(digest)
-        if caller is not None and self._still_holds(caller):
-            check_origin(caller.app, origin)
-            return caller
-        caller = self.token(credential, origin=origin)
-        self._verified.pop(digest, None)
-        if len(self._verified) >= REMEMBERED:
-            del self._verified[next(iter(self._verified))]
-        self._verified[digest] = caller
-        return caller
+        return self.token(credential, key=key, origin=origin)
 
     def _still_holds(self, caller: UserCaller) -> bool:
         """Whether all is as it was when the token of this caller was verified: the app's snapshot, with its keys and
@@ -165,7 +154,20 @@ class Authenticator:
         """
         if len(token) > MAX_TOKEN_BYTES:
             raise TokenInvalid("The token is too long.")
-        app = self.app_of_key(key) if key is not None else self._app_of_token(token)
+        named = self.app_of_key(key) if key is not None else None
+        digest = sha256(token.encode()).digest()
+        caller = self._verified.get(digest)
+        if caller is not None and (named is None or named is caller.app) and self._still_holds(caller):
+            check_origin(caller.app, origin)
+            return caller
+        caller = self._verify(token, named or self._app_of_token(token), origin)
+        self._verified.pop(digest, None)
+        if len(self._verified) >= REMEMBERED:
+            del self._verified[next(iter(self._verified))]
+        self._verified[digest] = caller
+        return caller
+
+    def _verify(self, token: str, app: AppSnapshot, origin: str | None) -> UserCaller:
         app_id = app_uuid(app.app_id)
         now = self._clock.now()
         signing = self._snapshots.signing_keys(app_id)

@@ -61,13 +61,13 @@ def forgotten(type: str) -> Plant:
 
 def nothing_replayed(patch: pytest.MonkeyPatch) -> None:
     """A resume says that it is one, and replays nothing."""
-    read = SessionOpener._read_since
+    read = SessionOpener._read_on
 
-    async def planted(self: SessionOpener, connection: Any, since: int) -> Any:
-        _, reached = await read(self, connection, since)
+    async def planted(self: SessionOpener, connection: Any, page: Any) -> Any:
+        _, reached = await read(self, connection, page)
         return [], reached
 
-    patch.setattr(SessionOpener, "_read_since", planted)
+    patch.setattr(SessionOpener, "_read_on", planted)
 
 
 def edited(m: Convergence) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from data_plane.identity.authenticate import REMEMBERED
+from data_plane.identity import authenticate
 from data_plane.identity.errors import KeyExpired, OriginNotAllowed
 from data_plane.tenancy.errors import AppDeleted, AppSuspended
 from kernel.contracts import SecretKey, SigningKey
@@ -215,10 +215,22 @@ async def test_a_known_token_ends_with_its_users_revocation(node):
         node.authenticator.bearer(token)
 
 
-async def test_no_more_tokens_are_remembered_than_allowed(node):
+async def test_a_known_token_opens_no_other_app(node):
+    token, mine = sign(node), node.tenant.publishable_key
+    caller = node.authenticator.bearer(token)
+    assert node.authenticator.token(token) is node.authenticator.token(token, key=mine) is caller
+    stranger = node.add_tenant()
+    with pytest.raises(TokenInvalid):
+        node.authenticator.token(token, key=stranger.publishable_key)
+    with pytest.raises(Unauthenticated):
+        node.authenticator.token(token, key="pk_unknown")
+
+
+async def test_no_more_tokens_are_remembered_than_allowed(node, monkeypatch):
+    monkeypatch.setattr(authenticate, "REMEMBERED", 20)
     first = sign(node, sub="first")
     caller = node.authenticator.bearer(first)
-    for number in range(REMEMBERED - 1):
+    for number in range(19):
         node.authenticator.bearer(sign(node, sub=f"u{number}"))
     assert node.authenticator.bearer(first) is caller
     node.authenticator.bearer(sign(node, sub="one-too-many"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data_plane.log import Entry
-from data_plane.log.reader import TooMuch
+from data_plane.log.reader import Changes, Since, TooMuch
 from tests.data_plane.conftest import App, World
 
 
@@ -184,3 +184,53 @@ async def test_a_reader_beside_busy_writers_gets_each_entry_once_and_every_log_w
     seen = by_log(collected + rest)
     heads = await app.fetch("select log, last_seq from chat.log_heads where app_id = $1 and log like 'c:%'")
     assert seen == {row["log"]: list(range(4, row["last_seq"] + 1)) for row in heads if row["last_seq"] > 3}
+
+
+async def test_several_users_are_read_as_each_alone(app: App, world: World) -> None:
+    other = world.app()
+    for tenant in (app, other):
+        await tenant.make_users("alice", "bob", "carol", "quiet")
+        await tenant.make_channel("a", "alice", "bob")
+        await tenant.make_channel("b", "alice", "bob", "carol")
+        await tenant.make_channel("c", "quiet")
+        sent = [await tenant.send(name, "bob", f"{name}{i}") for i in range(3) for name in "ab"]
+        # What each may see differs: bob hides one, carol came late, a channel was truncated.
+        done = [
+            await tenant.call("POST", f"/v1/messages/{sent[0][0]}/hide", as_user="bob"),
+            await tenant.call("PATCH", "/v1/channels/a", {"history": "joined"}),
+            await tenant.call("POST", "/v1/channels/a/members", {"user_ids": ["carol"]}),
+            *[await tenant.call("PUT", f"/v1/messages/{each[0]}/reactions/ok", as_user="alice") for each in sent[:4]],
+            await tenant.call("POST", "/v1/channels/b/truncate", {"before": sent[3][1]}),
+        ]
+        assert {answer.status_code for answer in done} <= {200, 201}
+        await tenant.send("a", "alice", "the last")
+    reader = world.shard.reader
+    users = [
+        Since(each.id, user_id, 0) for each in (app, other) for user_id in ("alice", "bob", "carol", "quiet", "nobody")
+    ]
+    for limit, at_most in ((3, 10_000), (1000, 10_000), (1000, 10)):
+        alone: list[Changes | None] = []
+        for each in users:
+            try:
+                alone.append(
+                    await reader.changes(each.app_id, each.user_id, 0, limit=limit, tail=True, at_most=at_most)
+                )
+            except TooMuch:
+                alone.append(None)
+        together = await reader.changes_of(users, limit=limit, tail=True, at_most=at_most)
+        assert together == alone
+        assert (None in together) == (at_most == 10)
+    whole = dict(zip(users, await reader.changes_of(users, limit=1000), strict=True))
+    for tenant in (app, other):
+        types = {
+            user_id: [entry.type for entry in page.entries]
+            for (app_id, user_id, _), page in whole.items()
+            if app_id == tenant.id and page is not None
+        }
+        assert types["nobody"] == []
+        assert types["quiet"].count("message.created") == 0
+        assert types["carol"].count("event.skipped") > types["alice"].count("event.skipped") > 0
+        bobs, alices = whole[Since(tenant.id, "bob", 0)], whole[Since(tenant.id, "alice", 0)]
+        assert bobs is not None and any(b'"hidden":true' in entry.event for entry in bobs.entries)
+        assert alices is not None and not any(b'"hidden":true' in entry.event for entry in alices.entries)
+        assert {entry.app_id for page in (bobs, alices) for entry in page.entries} == {tenant.id}
