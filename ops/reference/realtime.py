@@ -7,11 +7,11 @@ import orjson
 from data_plane.events import Place
 from data_plane.features import CALLS, EVENTS
 from data_plane.gateway import closing
+from data_plane.gateway.admission import MAX_REPLAY
 from data_plane.gateway.dispatcher import MAX_IN_FLIGHT
 from data_plane.gateway.drain import GRACE
 from data_plane.gateway.gateway import CURSOR_PERIOD, HANDSHAKE_SECONDS
 from data_plane.gateway.packets import MAX_PACKET
-from data_plane.gateway.admission import MAX_REPLAY
 from kernel.settings import Settings
 from ops.reference.asyncapi import EXAMPLES
 from ops.reference.text import as_json, field_table, fill, table
