@@ -19,10 +19,13 @@ from kernel.clock import Clock, month_of, truncate_ms
 from kernel.http.problems import database_is_away
 from kernel.logging import get_logger
 
-MAX_BATCH: Final = 16
+MAX_BATCH: Final = 8
 """Users in one statement."""
 LANES: Final = 2
-"""Statements under way at the same time."""
+"""Statements under way at the same time, at most."""
+STUCK: Final = 0.1
+"""Seconds that a batch may take before the next one begins beside it. One at a time leaves the processor to others'
+messages while a herd comes back."""
 PAGE: Final = 1_000
 """Entries of those who have missed something, in one statement, all together."""
 MAX_REPLAY: Final = 10_000
@@ -73,6 +76,8 @@ class Admission:
         self._turns = turns
         self._queue: deque[_Waiting] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._stuck = 0
+        """How many of them have been at their batch for long."""
 
     @property
     def waiting(self) -> int:
@@ -88,27 +93,51 @@ class Admission:
         """
         waiting = _Waiting(caller, refuse_new, since, wanted, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if len(self._lanes) < LANES:
-            lane = asyncio.create_task(self._run(), name="admission")
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+        self._open_lane()
         admitted: Admitted = await waiting.done
         return admitted
 
+    def _open_lane(self) -> None:
+        """Unless one will come to those who wait, soon."""
+        if self._queue and len(self._lanes) == self._stuck < LANES:
+            self._lanes.add(asyncio.create_task(self._run(), name="admission"))
+
     async def _run(self) -> None:
-        while self._queue:
-            batch: list[_Waiting] = []
-            while self._queue and len(batch) < MAX_BATCH:
-                waiting = self._queue.popleft()
-                if waiting.done.done():
-                    continue
-                if waiting.wanted():
-                    batch.append(waiting)
-                else:
-                    waiting.done.set_exception(ClientGone())
-            if batch:
-                await self._load(batch)
-                await asyncio.wait([waiting.done for waiting in batch])
+        try:
+            while self._queue:
+                await self._take()
+        finally:
+            # Here, and not in a callback: whoever comes in between must not count on this lane.
+            self._lanes.discard(asyncio.current_task())
+
+    async def _take(self) -> None:
+        """Load the next batch."""
+        batch: list[_Waiting] = []
+        while self._queue and len(batch) < MAX_BATCH:
+            waiting = self._queue.popleft()
+            if waiting.done.done():
+                continue
+            if waiting.wanted():
+                batch.append(waiting)
+            else:
+                waiting.done.set_exception(ClientGone())
+        if not batch:
+            return
+        stuck = False
+
+        def is_stuck() -> None:
+            nonlocal stuck
+            stuck = True
+            self._stuck += 1
+            self._open_lane()
+
+        patience = asyncio.get_running_loop().call_later(STUCK, is_stuck)
+        try:
+            await self._load(batch)
+            await asyncio.wait([waiting.done for waiting in batch])
+        finally:
+            patience.cancel()
+            self._stuck -= stuck
 
     async def _load(self, batch: list[_Waiting]) -> None:
         try:

@@ -1,13 +1,15 @@
 """A node's part in presence: says in Redis where its users are, tells of changes, and hears of others'.
 
-What a user's devices here amount to is written when it changes and again every `BEAT` seconds, for all users together,
-never by a connection. Whoever's write changes the state of a user, by the script's own judgement, tells all nodes.
+What a user's devices here amount to is written when it changes and again within `BEAT` seconds, never by a connection.
+Thousands written at once would keep everybody's messages waiting, so that they take turns. Whoever's write changes the
+state of a user, by the script's own judgement, tells all nodes.
 Processes that die say nothing more; any other finds that within `SWEEP` seconds after their word has run out.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -29,13 +31,17 @@ from kernel.logging import get_logger
 
 GATHER: Final = 0.05
 """Seconds in which changes gather before they are written together."""
+TICK: Final = 0.2
+"""Seconds between two looks at what is due, when nothing changes."""
 BEAT: Final = 10.0
-"""Seconds after which a process says again who is here, and an emptied Redis is full again."""
+"""Seconds in which a process says again of each user that it is here, and an emptied Redis is full again."""
 SWEEP: Final = 3.0
 HEAL: Final = 30.0
 """Seconds after which what clients were told is compared with Redis: a lost message on the bus costs no more."""
 SAVE: Final = 10.0
-"""Seconds between writes of when users were last active, all in one."""
+"""Seconds in which users are gathered to write when they were last active, and in which that is written."""
+SAVED_AT_ONCE: Final = 100
+"""Users of one such write: a thousand took 10 ms, for which others' messages waited."""
 STALE: Final = 300.0
 """Seconds after which a user who stays online is active anew."""
 MOST: Final = 1_000
@@ -102,6 +108,12 @@ class Presence:
         self._reload: set[User] = set()
         self._told: dict[User, _Told] = {}
         self._active: dict[User, datetime] = {}
+        self._saving: list[tuple[User, datetime]] = []
+        """What was gathered in the time before, and is being written."""
+        self._to_save = 0
+        """How many that were."""
+        self._share = 0.0
+        """Users who are to be said again by now; the fraction is kept."""
         self._wake = asyncio.Event()
         self._beat_at = self._swept_at = self._healed_at = self._saved_at = shard.clock.monotonic()
         self.away = False
@@ -241,7 +253,7 @@ class Presence:
         """Say and hear for ever."""
         while True:
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(TICK):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -263,9 +275,7 @@ class Presence:
         now = self._shard.clock.monotonic()
         self._wake.clear()
         due, self._dirty = self._dirty, set()
-        if now - self._beat_at >= BEAT:
-            self._beat_at = now
-            due |= self._locals.keys()
+        due.update(self._again(now))
         try:
             await self._put(due)
         except BaseException:
@@ -280,9 +290,7 @@ class Presence:
         if now - self._healed_at >= HEAL:
             self._healed_at = now
             await self._heal()
-        if now - self._saved_at >= SAVE:
-            self._saved_at = now
-            await self.save()
+        await self._save_some(now)
 
     async def leave(self) -> None:
         """The process stops: its users are here no more, whoever is to say so to Redis afterwards."""
@@ -293,17 +301,40 @@ class Presence:
         except Exception as error:
             _log.warning("presence.left_unsaid", error=repr(error))
 
+    def _again(self, now: float) -> list[User]:
+        """Who is to be said again. Each in its turn, whoever was longest ago, all within `BEAT` seconds."""
+        here = self._locals
+        self._share += len(here) * (now - self._beat_at) / BEAT
+        self._beat_at = now
+        users = list(islice(here, int(self._share)))
+        self._share = self._share - len(users) if len(users) < len(here) else 0.0
+        for user in users:
+            here[user] = here.pop(user)  # to the end of the line
+        return users
+
     async def save(self) -> None:
         """Store when users were last active."""
-        active, self._active = self._active, {}
-        rows = list(active.items())
-        for at in range(0, len(rows), MOST):
-            try:
-                await save_activity(self._shard.system, rows[at : at + MOST])
-            except BaseException:
-                for user, when in rows[at:]:
-                    self._active.setdefault(user, when)
-                raise
+        self._saving += self._active.items()
+        self._active = {}
+        await self._save(len(self._saving))
+
+    async def _save_some(self, now: float) -> None:
+        """The share of it that is due."""
+        passed = now - self._saved_at
+        if passed >= SAVE:
+            await self._save(len(self._saving))
+            self._saving, self._active = list(self._active.items()), {}
+            self._to_save, self._saved_at, passed = len(self._saving), now, 0.0
+        if self._saving:
+            saved = self._to_save - len(self._saving)
+            await self._save(max(SAVED_AT_ONCE, round(self._to_save * passed / SAVE) - saved))
+
+    async def _save(self, count: int) -> None:
+        while count > 0 and self._saving:
+            some = self._saving[:SAVED_AT_ONCE]
+            await save_activity(self._shard.system, some)
+            del self._saving[: len(some)]
+            count -= len(some)
 
     async def _put(self, users: set[User]) -> None:
         if not users:

@@ -8,6 +8,7 @@ import pytest
 
 from data_plane.gateway import gateway as gateway_module
 from data_plane.gateway.admission import LANES, MAX_BATCH
+from kernel.clock import month_of
 from tests.data_plane.conftest import App
 from tests.data_plane.gateway.test_gateway import House, Line, until
 from tests.engines import TemporaryDatabase
@@ -138,6 +139,25 @@ async def test_who_goes_while_it_waits_is_neither_read_nor_counted(house: House,
     await until(lambda: house.gate.admitted == LANES * MAX_BATCH)
     active = await superuser.fetchval("select count(*) from chat.active_users where app_id = $1", house.app.id)
     assert active == LANES * MAX_BATCH
+
+
+async def test_who_waits_for_a_lock_keeps_others_waiting_for_a_moment_only(house: House, superuser: Any) -> None:
+    month = month_of(house.shard.clock.now())
+    async with superuser.transaction():
+        await superuser.execute(
+            "insert into chat.active_users (app_id, month, user_id, at) values ($1, $2, 'u1', now())",
+            house.app.id,
+            month,
+        )
+        wire, stuck = house.line("10.0.4.1")
+        house.gateway.received(wire, b'0{"token":"u1"}')
+        await asyncio.sleep(0.02)
+        for n in (2, 3):  # one that finds the batch under way, one that comes when it has been for long
+            wire, line = house.line(f"10.0.4.{n}")
+            house.gateway.received(wire, b'0{"token":"u%d"}' % n)
+            await until(lambda line=line: bool(line.events("connection.ready")))
+        assert stuck.sent == []
+    await until(lambda: bool(stuck.events("connection.ready")))
 
 
 async def test_one_user_that_the_database_has_trouble_with_keeps_nobody_out(house: House, superuser: Any) -> None:

@@ -235,6 +235,61 @@ async def test_a_thousand_users_are_renewed_in_few_calls(nodes: Nodes, redis: Re
     assert after - before == 4, "by the parts of an app, not by its connections"
 
 
+async def test_each_is_said_again_within_a_heartbeat_few_at_a_time(nodes: Nodes) -> None:
+    one, _ = nodes
+    users = [f"u{number}" for number in range(40)]
+    await one.app.make_users(*users)
+    await asyncio.gather(*(one.connect(user) for user in users))
+    await rounds(one)
+    said: list[list[str]] = []
+    put = one.presence._store.put
+
+    def counted(puts: Any) -> Any:
+        said.append([each.user[1] for each in puts])
+        return put(puts)
+
+    one.presence._store.put = counted  # type: ignore[method-assign]
+    newcomers = [f"n{number}" for number in range(4)]
+    await one.app.make_users(*newcomers)
+    for step in range(40):
+        if step % 10 == 5:
+            await one.connect(newcomers[step // 10])  # at the end of the line, in nobody's way
+        one.world.clock.advance(timedelta(seconds=BEAT / 40))
+        await rounds(one)
+    assert max(len(some) for some in said) <= 3
+    assert {*users} <= {user for some in said for user in some}
+    again = [user for some in said for user in some if user in users]
+    assert len(again) <= len(users) + len(newcomers), "the longer the line, the faster it goes"
+
+
+async def test_when_thousands_were_active_is_written_little_by_little(nodes: Nodes, monkeypatch: Any) -> None:
+    one, _ = nodes
+    monkeypatch.setattr(tracker, "SAVED_AT_ONCE", 4)
+    writes: list[int] = []
+    save = tracker.save_activity
+
+    async def counted(database: Any, active: Any) -> None:
+        writes.append(len(active))
+        await save(database, active)
+
+    monkeypatch.setattr(tracker, "save_activity", counted)
+    users = [f"u{number}" for number in range(50)]
+    await one.app.make_users(*users)
+    await asyncio.gather(*(one.connect(user) for user in users))
+    await rounds(one)
+    one.world.clock.advance(timedelta(seconds=SAVE))
+    for _ in range(11):
+        await rounds(one)
+        one.world.clock.advance(timedelta(seconds=SAVE / 10))
+    assert max(writes) <= 4
+    assert len(writes) >= 10
+    assert sum(writes) == 50
+    stored = await one.app.fetch(
+        "select count(*) as n from chat.presence where app_id = $1 and last_active_at is not null"
+    )
+    assert stored[0]["n"] == 50
+
+
 async def test_without_redis_it_is_not_known_and_all_else_goes_on(nodes: Nodes) -> None:
     one, _ = nodes
     lost = Redis.from_url("redis://127.0.0.1:1")
