@@ -146,6 +146,8 @@ class Load:
         self.tokens = 0.0
         self.queue: deque[_Socket] = deque()
         self.room = memoryview(bytearray(_READ))
+        self.prepared: dict[int, tuple[tuple[str, int], bytes]] = {}
+        """By index, of those who come back."""
 
     def connect(self) -> None:
         """Open every socket, some at a time."""
@@ -164,6 +166,10 @@ class Load:
             each.fully = False
         for each in (*senders, *observed):
             each.fully = True
+
+    def prepare(self) -> None:
+        """For `return_together`, so that its first moment is the server's."""
+        self.prepared = {index: self._prepare(index, peer) for index, peer in enumerate(self.plan.peers)}
 
     def run(self) -> float:
         """Send and count until the time is over, then until nothing is in flight. Returns the seconds measured."""
@@ -214,19 +220,27 @@ class Load:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _open(self, index: int, peer: Peer) -> None:
+    def _prepare(self, index: int, peer: Peer) -> tuple[tuple[str, int], bytes]:
+        """Where a socket is to go, and what it says first."""
         parts = urlsplit(peer.url)
-        opened_at = time.perf_counter()
-        polled = poll(parts, peer.auth, self.plan.ready) if self.plan.polling else None
-        sid = f"&sid={polled.sid}" if polled else ""
-        sock = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         apart = f"X-Forwarded-For: 10.0.{index >> 8}.{index & 255}\r\n" if self.plan.apart else ""
         key = base64.b64encode(os.urandom(16)).decode()
-        sock.sendall(
-            f"GET /socket.io/?EIO=4&transport=websocket{sid} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-            f"{apart}Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        request = (
+            f"GET /socket.io/?EIO=4&transport=websocket{{sid}} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Upgrade: websocket\r\n{apart}Connection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        ).encode()
+        return (socket.gethostbyname(parts.hostname or "127.0.0.1"), parts.port or 80), request
+
+    def _open(self, index: int, peer: Peer) -> None:
+        address, request = self.prepared.get(index) or self._prepare(index, peer)
+        opened_at = time.perf_counter()
+        polled = poll(urlsplit(peer.url), peer.auth, self.plan.ready) if self.plan.polling else None
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.connect(address)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sid = b"&sid=" + polled.sid.encode() if polled else b""
+        sock.sendall(request.replace(b"{sid}", sid))
         sock.setblocking(False)
         each = _Socket(index, peer, sock)
         each.opened_at, each.ready = opened_at, polled.ready if polled else b""
@@ -435,6 +449,8 @@ def main() -> None:
     began = time.perf_counter()
     load.connect()
     connect_seconds = time.perf_counter() - began
+    if plan.herd:
+        load.prepare()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.buffer.readline()
