@@ -50,7 +50,7 @@ class ClientGone(Exception):
 class Admitted(NamedTuple):
     """Who may come in, or why not: `row` is the user's of `chat.connect_users`, whose activity is committed.
 
-    `missed` is the first page of what has happened `since`; null when nothing has, or too much to be replayed.
+    `missed` is the first page of what has happened `since`; null when that cannot be told, or is too much to replay.
     """
 
     row: Any
@@ -175,17 +175,23 @@ class Admission:
         return rows
 
     async def _missed(self, batch: list[_Waiting], rows: list[Any]) -> dict[int, Changes | None]:
-        """By place in the batch, of those who know their logs up to some time and have missed something since."""
+        """By place in the batch, of those who know their logs up to some time; one statement for all who have missed
+        something since."""
+        found: dict[int, Changes | None] = {}
         users: dict[int, Since] = {}
         for row in rows:
             at = row["ord"] - 1
             since = batch[at].since
             # A cursor from the future is from before a restore that nobody announced.
-            if row["moved"] and row["verdict"] == "ok" and since is not None and since <= row["horizon"]:
+            if row["verdict"] != "ok" or since is None or since > row["horizon"]:
+                continue
+            if row["moved"]:
                 users[at] = Since(batch[at].caller.app_id, batch[at].caller.user_id, since)
-        if not users:
-            return {}
-        pages = await self._reader.changes_of(
-            list(users.values()), limit=PAGE // len(users), tail=True, at_most=MAX_REPLAY
-        )
-        return dict(zip(users, pages, strict=True))
+            else:
+                found[at] = Changes([], row["horizon"], False)
+        if users:
+            pages = await self._reader.changes_of(
+                list(users.values()), limit=PAGE // len(users), tail=True, at_most=MAX_REPLAY
+            )
+            found.update(zip(users, pages, strict=True))
+        return found

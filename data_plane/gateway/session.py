@@ -161,8 +161,7 @@ class SessionOpener:
         refuse_new: bool,
         wanted: Callable[[], bool],
     ) -> Opened:
-        since = self._resumable(cursor)
-        admitted = await self._load(caller, refuse_new, since, wanted)
+        admitted = await self._load(caller, refuse_new, self._resumable(cursor), wanted)
         row = admitted.row
         connection = UserConnection(self._shard.ids.new("con"), caller, transport)
 
@@ -183,7 +182,7 @@ class SessionOpener:
         replay: list[Entry] = []
         replayed_to: str | None = None
         if cursor is not None:
-            replay = await self._resume(connection, since, admitted, ready, positions)
+            replay = await self._resume(connection, admitted.missed, ready, positions)
             if replay:
                 replayed_to, ready["cursor"] = ready["cursor"], cursor
         first = orjson.loads(row["first"]) if row["first"] is not None else {}
@@ -218,19 +217,14 @@ class SessionOpener:
     async def _resume(
         self,
         connection: UserConnection,
-        since: int | None,
-        admitted: Admitted,
+        missed: Changes | None,
         ready: dict[str, Any],
         positions: dict[LogKey, int],
     ) -> list[Entry]:
         """What was missed; moves `positions` to its end. Sets `recovered` and `cursor` of `ready`."""
-        # A cursor from the future is from before a restore that nobody announced.
-        if since is not None and since <= admitted.row["horizon"]:
-            if not admitted.row["moved"]:
-                ready["recovered"] = True
-                return []
+        if missed is not None:
             try:
-                entries, reached = await self._read_on(connection, admitted.missed)
+                entries, reached = await self._read_on(connection, missed)
             except TooMuch:
                 pass
             else:
@@ -243,10 +237,8 @@ class SessionOpener:
         ready.update(recovered=False, **fresh)
         return []
 
-    async def _read_on(self, connection: UserConnection, page: Changes | None) -> tuple[list[Entry], int]:
+    async def _read_on(self, connection: UserConnection, page: Changes) -> tuple[list[Entry], int]:
         """All entries that were missed, of which `page` has the first, and the horizon that they reach."""
-        if page is None:
-            raise TooMuch
         entries = page.entries
         while page.has_more:
             if len(entries) > MAX_REPLAY:

@@ -108,7 +108,7 @@ class Presence:
         self._reload: set[User] = set()
         self._told: dict[User, _Told] = {}
         self._active: dict[User, datetime] = {}
-        self._saving: list[tuple[User, datetime]] = []
+        self._saving: dict[User, datetime] = {}
         """What was gathered in the time before, and is being written."""
         self._to_save = 0
         """How many that were."""
@@ -314,7 +314,7 @@ class Presence:
 
     async def save(self) -> None:
         """Store when users were last active."""
-        self._saving += self._active.items()
+        self._saving |= self._active  # who is in both is once in a statement, as it must be
         self._active = {}
         await self._save(len(self._saving))
 
@@ -323,7 +323,7 @@ class Presence:
         passed = now - self._saved_at
         if passed >= SAVE:
             await self._save(len(self._saving))
-            self._saving, self._active = list(self._active.items()), {}
+            self._saving, self._active = self._active, {}
             self._to_save, self._saved_at, passed = len(self._saving), now, 0.0
         if self._saving:
             saved = self._to_save - len(self._saving)
@@ -331,9 +331,10 @@ class Presence:
 
     async def _save(self, count: int) -> None:
         while count > 0 and self._saving:
-            some = self._saving[:SAVED_AT_ONCE]
+            some = list(islice(self._saving.items(), SAVED_AT_ONCE))
             await save_activity(self._shard.system, some)
-            del self._saving[: len(some)]
+            for user, _ in some:
+                del self._saving[user]
             count -= len(some)
 
     async def _put(self, users: set[User]) -> None:

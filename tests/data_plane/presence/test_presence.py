@@ -290,6 +290,21 @@ async def test_when_thousands_were_active_is_written_little_by_little(nodes: Nod
     assert stored[0]["n"] == 50
 
 
+async def test_who_was_active_twice_is_saved_when_the_process_stops(nodes: Nodes, monkeypatch: Any) -> None:
+    one, _ = nodes
+    monkeypatch.setattr(tracker, "SAVED_AT_ONCE", 1)
+    *_, eve = [await one.enter(user) for user in ("alice", "bob", "eve")]
+    one.world.clock.advance(timedelta(seconds=SAVE))
+    await rounds(one)  # the first is written, the others wait for their turn
+    one.leave(eve)
+    await rounds(one)
+    assert {*one.presence._saving} & {*one.presence._active}
+    monkeypatch.setattr(tracker, "SAVED_AT_ONCE", 100)
+    await one.presence.save()
+    stored = await one.app.fetch("select user_id from chat.presence where app_id = $1")
+    assert {"alice", "bob", "eve"} <= {row["user_id"] for row in stored}
+
+
 async def test_without_redis_it_is_not_known_and_all_else_goes_on(nodes: Nodes) -> None:
     one, _ = nodes
     lost = Redis.from_url("redis://127.0.0.1:1")
