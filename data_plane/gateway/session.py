@@ -252,19 +252,18 @@ class SessionOpener:
 
     @staticmethod
     def _settle_positions(entries: list[Entry], positions: dict[LogKey, int]) -> None:
-        """The replay's snapshot is later than the memberships': follow what changed between the two."""
-        joined_at = {key: first for key, first in positions.items() if key.log.startswith(CHANNEL)}
+        """The replay's last snapshot is later than the memberships': follow what changed between the two."""
+        member: dict[LogKey, bool] = {}
         for entry in entries:
-            if entry.key in positions:
-                positions[entry.key] = max(positions[entry.key], entry.seq + 1)
-            elif entry.log.startswith(CHANNEL):
-                positions[entry.key] = entry.seq + 1
-        for entry in entries:
-            if entry.type == "membership.removed" and entry.subject is not None:
-                key = LogKey(entry.app_id, channel_log(entry.subject))
-                # Still a member at the first snapshot, removed before the second: the stream must not be joined.
-                if key in joined_at and not any(e.key == key for e in entries):
-                    positions.pop(key, None)
+            if entry.log.startswith(CHANNEL) or entry.key in positions:
+                positions[entry.key] = max(positions.get(entry.key, 0), entry.seq + 1)
+            if entry.subject is not None and entry.type in ("membership.added", "membership.removed"):
+                member[LogKey(entry.app_id, channel_log(entry.subject))] = entry.type == "membership.added"
+        for key, still in member.items():
+            if not still:
+                # A page that was read after the removal has nothing of the channel, so that what came before it may be
+                # missing: the stream must not be joined, not even for the removal.
+                positions.pop(key, None)
 
 
 def expires_in(connection: UserConnection, now: datetime) -> float:

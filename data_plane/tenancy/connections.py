@@ -1,6 +1,5 @@
 """How many connections an app has at once, over all processes of its shard, against the plan's limit."""
 
-import asyncio
 from typing import Final
 from uuid import UUID
 
@@ -56,17 +55,18 @@ class ConnectionQuota:
             if for_nobody and used >= quota.limit * (1 - KEPT_FOR_USERS):
                 raise kept_for_users(quota, used=used)
         self.counts.add(app_id)
+        self._shared.changed(app_id)
 
     def release(self, app_id: UUID) -> None:
         """A counted connection has ended."""
-        if not self.counts.remove(app_id):
+        if self.counts.remove(app_id):
+            self._shared.changed(app_id)
+        else:
             self._shared.left(app_id)
 
     async def run(self) -> None:
         """Tell the other processes this one's counts, for ever."""
-        while True:
-            await self.publish()
-            await asyncio.sleep(FRESH)
+        await self._shared.run(self.counts.as_dict)
 
     async def publish(self) -> None:
         """Write this process's counts of all apps."""

@@ -1,7 +1,8 @@
 """Counts that the processes of a shard share through Redis: each writes its own and reads the others'.
 
-One hash a key, one field a process: `<count> <seconds since 1970>`. The picture is at most `FRESH` seconds old, so a
-limit can be overshot by what comes within that time; with Redis away each process goes by its own count alone.
+One hash a key, one field a process: `<count> <seconds since 1970>`. A change is written within `SOON` and a picture is
+believed for `FRESH` seconds, so a limit can be overshot by what comes within that time; with Redis away each process
+goes by its own count alone.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from kernel.redis import REDIS_ERRORS
 
 FRESH: Final = 2.0
 """Seconds for which the other processes' counts are believed."""
+SOON: Final = 0.1
+"""Seconds in which changes gather before they are written."""
 PATIENCE: Final = 0.5
 """Seconds that somebody who connects waits for Redis; one that is silent must not cost the whole handshake."""
 EXPIRY: Final = 10.0
@@ -52,7 +55,9 @@ class SharedCounts(Generic[K]):
         self._name = name
         self._others: dict[K, _Others] = {}
         self._reading: dict[K, asyncio.Task[_Others]] = {}
+        self._changed: set[K] = set()
         self._left: set[K] = set()
+        self._news = asyncio.Event()
         self._away = False
 
     async def others(self, key: K) -> int:
@@ -68,14 +73,40 @@ class SharedCounts(Generic[K]):
         # Shared by all who ask at the moment; one of them going away must not stop it.
         return (await asyncio.shield(task)).sum
 
+    def changed(self, key: K) -> None:
+        """This process's count is another one, and not nothing."""
+        self._left.discard(key)
+        self._changed.add(key)
+        self._news.set()
+
     def left(self, key: K) -> None:
         """This process's count has become nothing."""
+        self._changed.discard(key)
         self._left.add(key)
+        self._news.set()
+
+    async def run(self, held: Callable[[], Iterable[K]]) -> None:
+        """Tell the other processes this one's counts, for ever: what has changed soon, and all that it holds again and
+        again."""
+        now = asyncio.get_running_loop().time
+        while True:
+            await self.publish(held())
+            due = now() + FRESH
+            while now() < due:
+                try:
+                    async with asyncio.timeout_at(due):
+                        await self._news.wait()
+                except TimeoutError:
+                    break
+                await asyncio.sleep(SOON)
+                await self.publish(self._changed)
 
     async def publish(self, held: Iterable[K]) -> None:
-        """Write the counts of what this process holds, and take back what it has left. Redis being away is logged once
-        and otherwise ignored."""
+        """Write the counts of these, and take back what this process has left. Redis being away is logged once and
+        otherwise ignored."""
         held = set(held)
+        self._news.clear()
+        self._changed = set()
         left, self._left = self._left - held, set()
         if not left and not held:
             return
@@ -87,7 +118,7 @@ class SharedCounts(Generic[K]):
                     pipe.hdel(self._name(key), self._process)
                 await pipe.execute()
         except REDIS_ERRORS as error:
-            self._left |= left
+            self._left |= left - self._changed
             self._is_away(error)
         else:
             self._away = False

@@ -6,14 +6,13 @@ devices off, which would come back and throw off the next. Almost nobody has mor
 Redis only for a user who holds a tenth of the limit in it already; so many may a process hold unseen by the others.
 """
 
-import asyncio
 from typing import Final, Literal
 from uuid import UUID
 
 from redis.asyncio import Redis, RedisCluster
 
 from data_plane.tenancy.errors import TooManyConnections
-from data_plane.tenancy.shared_counts import FRESH, SharedCounts
+from data_plane.tenancy.shared_counts import SharedCounts
 from kernel.clock import Clock
 
 User = tuple[UUID, str]
@@ -57,7 +56,9 @@ class UserConnections:
         # No wait between here and the count below, or a burst would slip through.
         if self._own(user) + others >= self._limit:
             raise TooManyConnections(_TOO_MANY[self._who].format(limit=self._limit), limit=self._limit)
-        self._counts[user] = self._own(user) + 1
+        self._counts[user] = count = self._own(user) + 1
+        if count >= self._told_from:
+            self._shared.changed(user)
 
     def release(self, app_id: UUID, user_id: str) -> None:
         """A counted connection has ended."""
@@ -67,18 +68,21 @@ class UserConnections:
             self._counts[user] = left
         else:
             self._counts.pop(user, None)
-        if left + 1 == self._told_from:
+        if left >= self._told_from:
+            self._shared.changed(user)
+        elif left + 1 == self._told_from:
             self._shared.left(user)
 
     async def run(self) -> None:
         """Tell the other processes this one's counts, for ever."""
-        while True:
-            await self.publish()
-            await asyncio.sleep(FRESH)
+        await self._shared.run(self._held)
 
     async def publish(self) -> None:
         """Write the counts of those users who have many connections here."""
-        await self._shared.publish(user for user, count in self._counts.items() if count >= self._told_from)
+        await self._shared.publish(self._held())
+
+    def _held(self) -> list[User]:
+        return [user for user, count in self._counts.items() if count >= self._told_from]
 
     def _own(self, user: User) -> int:
         return self._counts.get(user, 0)

@@ -117,13 +117,19 @@ def _no_holes(facts: Facts) -> Iterator[str]:
 
 def _consecutive(connection: Connection) -> Iterator[str]:
     last: dict[str, Entry] = {}
+    left: set[str] = set()
     for e in connection.heard:
+        if e.type == "membership.removed":
+            left.add(f"c:{e.about}")
         before = last.get(e.log)
         last[e.log] = e
+        # Who is removed while what it missed is read does not hear the rest of its time there, and is told why.
+        told = connection.recovered is True and e.log in left
+        left.discard(e.log)
         if before is None or e.seq == before.seq + 1:
             continue
         # Between leaving and coming back there is nothing for this user to hear.
-        if e.seq > before.seq and _leaves(before, connection.user) and _joins(e, connection.user):
+        if e.seq > before.seq and (_leaves(before, connection.user) or told) and _joins(e, connection.user):
             continue
         what = "twice" if e.seq == before.seq else "in disorder" if e.seq < before.seq else "with a hole"
         yield f"{connection.name} heard {e.log} {what}: {e.seq} ({e.type} {e.about}) after {before.seq}."

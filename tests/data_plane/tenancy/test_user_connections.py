@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from data_plane.tenancy.errors import TooManyConnections
+from data_plane.tenancy.shared_counts import FRESH, SOON
 from data_plane.tenancy.user_connections import UserConnections
 from kernel.redis import connect_redis
 from tests.data_plane.node import Node
@@ -69,6 +70,21 @@ async def test_the_limit_holds_over_processes_but_for_what_stays_unseen(node: No
     await b.publish()
     c = processes("c")
     assert await admitted(c, node, 10) == 5, "a tenth of the limit before anybody is asked"
+
+
+async def test_others_hear_soon_of_what_comes_and_goes(node: Node, processes: Make) -> None:
+    a, b = processes("a", limit=3), processes("b", limit=3)
+    telling = asyncio.create_task(a.run())
+    await asyncio.sleep(SOON)  # what is told every two seconds has been told
+    assert await admitted(a, node, 2) == 2
+    await asyncio.sleep(3 * SOON)
+    assert await admitted(b, node, 3) == 1
+    for _ in range(2):
+        a.release(node.tenant.app_id, "alice")
+        await asyncio.sleep(3 * SOON)
+        node.clock.advance(timedelta(seconds=FRESH))
+        assert await admitted(b, node, 3) == 1
+    telling.cancel()
 
 
 async def test_a_small_limit_is_exact(node: Node, processes: Make) -> None:

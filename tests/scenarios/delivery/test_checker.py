@@ -7,7 +7,7 @@ import pytest
 
 from ops.chaos.checker import check
 from ops.chaos.history import Connection, Entry, Fault, History, Passing, StoredMessage
-from tests.scenarios.delivery.synthetic import BACK, LEFT, connection_of, faultless
+from tests.scenarios.delivery.synthetic import BACK, EPOCH, LEFT, connection_of, faultless
 
 
 def test_a_faultless_history_shows_no_violation():
@@ -264,6 +264,25 @@ PLANTED: list[tuple[str, Callable[[History], None]]] = [
     ("SLOW", slow_consumer_is_closed_for_something_else),
     ("SLOW", slow_consumer_holds_others_up),
 ]
+
+
+def removed_while_resuming(history: History, *, told: bool) -> None:
+    """`cem` comes back while it is being removed, and hears only the first of what it missed."""
+    second = connection_of(history, "red", "cem")
+    at = next(n for n, e in enumerate(second.heard) if e.seq == LEFT)
+    second.heard[at - 1 : at + 1] = [Entry("u:cem", 1, "membership.removed", "room", at=LEFT, epoch=EPOCH)] * told
+
+
+def test_who_is_removed_while_it_comes_back_may_miss_the_end_of_its_time_there():
+    history = faultless()
+    removed_while_resuming(history, told=True)
+    assert check(history) == []
+
+
+def test_but_not_without_being_told():
+    history = faultless()
+    removed_while_resuming(history, told=False)
+    assert {violation.rule for violation in check(history)} == {"H4"}
 
 
 @pytest.mark.parametrize(("rule", "plant"), PLANTED, ids=[plant.__name__ for _, plant in PLANTED])
