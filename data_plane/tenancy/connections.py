@@ -7,13 +7,10 @@ from redis.asyncio import Redis, RedisCluster
 
 from data_plane.tenancy.counts import ConnectionCounts
 from data_plane.tenancy.quotas import find_quota, kept_for_users, quota_exceeded
-from data_plane.tenancy.shared_counts import EXPIRY, FRESH, SharedCounts
+from data_plane.tenancy.shared_counts import SharedCounts
 from kernel.clock import Clock
 from kernel.contracts import AppSnapshot
 from kernel.ids import parse_id
-
-__all__ = ["EXPIRY", "FRESH", "ConnectionQuota"]
-
 
 KEPT_FOR_USERS: Final = 0.2
 """The part of a plan's connections that anonymous visitors leave free where the plan stops at its limit: they cost

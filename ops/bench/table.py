@@ -157,7 +157,7 @@ def chart(kept: dict[str, Any]) -> str:
     rows = [(row, row.number(kept["results"][row.command])) for row in PEER if row.command in kept["results"]]
     height = 56 + 44 * len(rows)
     parts = [_HEAD.format(height=height)]
-    for power in (0.25, 0.5, 1, 2, 4, 8, 16):
+    for power in (0.25, 0.5, 1, 2, 4, 8, 16, 32):
         at = _place(power)
         kind = "one" if power == 1 else "grid"
         parts.append(f'<line class="{kind}" x1="{at:.0f}" x2="{at:.0f}" y1="28" y2="{height - 12}"/>')
@@ -181,8 +181,8 @@ _WIDTH: Final = 760
 
 
 def _place(ratio: float) -> float:
-    """Pixels from the left: from ×1/5 to ×20, logarithmic."""
-    return _LEFT + (_WIDTH - 2 * _LEFT - 60) * (log(min(max(ratio, 0.2), 20)) - log(0.2)) / (log(20) - log(0.2))
+    """Pixels from the left: from ×1/5 to ×40, logarithmic."""
+    return _LEFT + (_WIDTH - 2 * _LEFT - 60) * (log(min(max(ratio, 0.2), 40)) - log(0.2)) / (log(40) - log(0.2))
 
 
 _HEAD: Final = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {height}" width="760" height="{height}"
